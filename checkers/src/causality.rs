@@ -1,0 +1,392 @@
+//! Causality: provenance → causal order → visible sets, for one key (semantics §1–2).
+//!
+//! The ground truth is where each context came from, never the clock inside it. With `Past(p)` for
+//! what an answer `p` revealed,
+//!
+//! - `Past(read) = V(read)`, the downward closure of the returned siblings,
+//! - `Past(acknowledgement of w0) = {w0} ∪ Covers(w0)`,
+//! - `Covers(w)` is the union of `Past(p)` over the sources of `w`'s context.
+//!
+//! Two readings are kept: `must` is the order above; `may` adds that each write follows its
+//! client's earlier writes of the key, closed transitively. Where tombstones are hidden, the `may`
+//! reading also holds every delete that a read may have hidden: one that no returned sibling is
+//! superseded by. Requirements are tested against `may`, prohibitions against `must`.
+//!
+//! All sets are computed in one sweep by time: a write's at its invocation (its sources have
+//! completed), a read's at its completion (what it returned has been invoked). Where clocks are
+//! so coarse that both fall on one instant, the instant is settled in the order of dependency.
+
+use crate::{
+    history::{Action, History, OpId, Operation, Read, Status, TimeNs, Tombstones, Write},
+    provenance::{Origin, Provenance},
+    write_set::WriteSet,
+};
+
+/// A write that may have been applied.
+pub(crate) struct WriteView<'h> {
+    pub(crate) id: OpId,
+    pub(crate) op: &'h Operation,
+    pub(crate) write: &'h Write,
+    /// What a correct store has to treat as superseded by it.
+    pub(crate) covers_must: WriteSet,
+    /// What a correct store may treat as superseded by it.
+    pub(crate) covers_may: WriteSet,
+    settled: bool,
+}
+
+impl WriteView<'_> {
+    pub(crate) fn acknowledged(&self) -> bool {
+        self.op.status == Status::Ok
+    }
+}
+
+/// A read that was answered.
+pub(crate) struct ReadView<'h> {
+    pub(crate) id: OpId,
+    pub(crate) op: &'h Operation,
+    pub(crate) read: &'h Read,
+    /// The writes of the siblings, in the order of the answer; `None` out of thin air.
+    pub(crate) siblings: Vec<Option<usize>>,
+    /// The writes of the siblings.
+    pub(crate) returned: WriteSet,
+    /// What the answering replica certainly held.
+    pub(crate) visible_must: WriteSet,
+    /// What the answering replica may have held.
+    pub(crate) visible_may: WriteSet,
+    /// Nothing out of thin air, nothing twice. Other invariants leave other reads out.
+    pub(crate) sound: bool,
+    settled: bool,
+}
+
+/// One key of a history: its writes and reads, each in the order of invocation, and their
+/// causality.
+pub(crate) struct KeyView<'h> {
+    pub(crate) key: u32,
+    pub(crate) writes: Vec<WriteView<'h>>,
+    pub(crate) reads: Vec<ReadView<'h>>,
+    provenance: &'h Provenance<'h>,
+    /// Deletes that reads may hide.
+    hidden: Vec<usize>,
+}
+
+/// When the causality of an operation is settled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Event {
+    time: TimeNs,
+    op: OpId,
+    slot: usize,
+    is_read: bool,
+}
+
+impl<'h> KeyView<'h> {
+    pub(crate) fn new(provenance: &'h Provenance<'h>, key: u32) -> Self {
+        let operations = provenance.of_key(key);
+        let mut view = Self {
+            key,
+            writes: Vec::with_capacity(operations.len()),
+            reads: Vec::with_capacity(operations.len()),
+            provenance,
+            hidden: Vec::new(),
+        };
+        let mut events = Vec::with_capacity(operations.len());
+        for &id in operations {
+            let Some(slot) = provenance.slot(id) else {
+                continue;
+            };
+            let op = &provenance.history.operations[id as usize];
+            let (time, is_read) = match &op.action {
+                Action::Write(write) => {
+                    view.push_write(id, op, write);
+                    (op.invoked, false)
+                }
+                Action::Read(read) => {
+                    view.push_read(id, op, read);
+                    (op.completed.unwrap_or(TimeNs::MAX), true)
+                }
+            };
+            events.push(Event {
+                time,
+                op: id,
+                slot,
+                is_read,
+            });
+        }
+        events.sort_unstable();
+        for instant in events.chunk_by(|a, b| a.time == b.time) {
+            view.settle_instant(instant);
+        }
+        view
+    }
+
+    pub(crate) fn history(&self) -> &'h History {
+        self.provenance.history
+    }
+
+    pub(crate) fn operation(&self, id: OpId) -> &'h Operation {
+        &self.provenance.history.operations[id as usize]
+    }
+
+    /// The origins of a read's siblings, in the order of its answer.
+    pub(crate) fn origins(&self, read: &ReadView<'_>) -> &'h [Origin] {
+        self.provenance.origins(read.id)
+    }
+
+    /// Reads without thin air or duplicates.
+    pub(crate) fn sound_reads(&self) -> impl Iterator<Item = &ReadView<'h>> {
+        self.reads.iter().filter(|read| read.sound)
+    }
+
+    /// Sound reads made after all faults healed and the cluster settled.
+    pub(crate) fn final_reads(&self) -> impl Iterator<Item = &ReadView<'h>> {
+        self.sound_reads().filter(|read| read.read.last)
+    }
+
+    /// True when reads of this key may hide deletes.
+    pub(crate) fn hides_deletes(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
+    /// True for a delete that reads may hide.
+    pub(crate) fn hides(&self, write: usize) -> bool {
+        self.hidden.binary_search(&write).is_ok()
+    }
+
+    /// What an operation of this key was: a write that may have been applied, or an answered read.
+    pub(crate) fn node(&self, op: OpId) -> Option<Node<'_, 'h>> {
+        let slot = self.provenance.slot(op)?;
+        Some(match self.operation(op).action {
+            Action::Write(_) => Node::Write(slot, &self.writes[slot]),
+            Action::Read(_) => Node::Read(slot, &self.reads[slot]),
+        })
+    }
+
+    /// The same client's operation before this one on this key, among those that can matter.
+    pub(crate) fn previous(&self, op: OpId) -> Option<OpId> {
+        self.provenance.previous(op)
+    }
+
+    /// True when `a` certainly completed before `b` was invoked. Between clients, equal times
+    /// decide nothing.
+    pub(crate) fn precedes(&self, a: OpId, b: OpId) -> bool {
+        let (first, second) = (self.operation(a), self.operation(b));
+        let Some(completed) = first.completed.filter(|_| first.status != Status::Info) else {
+            return false;
+        };
+        completed < second.invoked
+            || completed == second.invoked && first.client == second.client && a < b
+    }
+
+    /// The operations of the writes in `set`.
+    pub(crate) fn ids<'a>(&'a self, set: &'a WriteSet) -> impl Iterator<Item = OpId> + 'a {
+        set.iter().map(|write| self.writes[write].id)
+    }
+
+    /// The shortest proof that `upper` must supersede `lower`, which has to be so: both writes and
+    /// every answer and write between them through which `upper`'s client knew of `lower`.
+    pub(crate) fn proof(&self, lower: usize, upper: usize) -> Vec<OpId> {
+        let mut reached_from: Vec<Option<(usize, OpId)>> = vec![None; self.writes.len()];
+        let mut queue = std::collections::VecDeque::from([upper]);
+        while let Some(above) = queue.pop_front() {
+            if above == lower {
+                break;
+            }
+            for &source in &self.writes[above].write.sources {
+                let mut step = |below: usize| {
+                    let leads = below == lower || self.writes[below].covers_must.contains(lower);
+                    if leads && below != upper && reached_from[below].is_none() {
+                        reached_from[below] = Some((above, source));
+                        queue.push_back(below);
+                    }
+                };
+                match self.node(source) {
+                    Some(Node::Write(write, _)) => step(write),
+                    Some(Node::Read(_, read)) => {
+                        read.siblings.iter().flatten().for_each(|s| step(*s));
+                    }
+                    None => {}
+                }
+            }
+        }
+        let mut proof = vec![self.writes[upper].id, self.writes[lower].id];
+        let mut at = lower;
+        while let Some((above, source)) = reached_from[at] {
+            proof.extend([source, self.writes[above].id]);
+            at = above;
+        }
+        proof
+    }
+
+    fn push_write(&mut self, id: OpId, op: &'h Operation, write: &'h Write) {
+        if write.tombstone && self.history().header.tombstones == Tombstones::Hidden {
+            self.hidden.push(self.writes.len());
+        }
+        self.writes.push(WriteView {
+            id,
+            op,
+            write,
+            covers_must: WriteSet::EMPTY,
+            covers_may: WriteSet::EMPTY,
+            settled: false,
+        });
+    }
+
+    fn push_read(&mut self, id: OpId, op: &'h Operation, read: &'h Read) {
+        let slot = |origin: &Origin| match origin {
+            Origin::Write(write) => self.provenance.slot(*write),
+            Origin::ThinAir(_) => None,
+        };
+        self.reads.push(ReadView {
+            id,
+            op,
+            read,
+            siblings: self.provenance.origins(id).iter().map(slot).collect(),
+            returned: WriteSet::EMPTY,
+            visible_must: WriteSet::EMPTY,
+            visible_may: WriteSet::EMPTY,
+            sound: true,
+            settled: false,
+        });
+    }
+
+    /// Settles what falls on one instant, each operation after those that it depends on.
+    ///
+    /// Operations that wait for each other in a circle cannot be: some read returned a write
+    /// whose context was made of that very read. Such a sibling comes out of thin air.
+    fn settle_instant(&mut self, events: &[Event]) {
+        if let [event] = events {
+            return self.settle(*event);
+        }
+        let mut waiting = events.to_vec();
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            waiting.retain(|event| {
+                let ready = self.is_ready(*event);
+                if ready {
+                    self.settle(*event);
+                }
+                !ready
+            });
+            if waiting.len() == before {
+                let read = waiting.iter().position(|event| event.is_read).unwrap_or(0);
+                self.settle(waiting.remove(read));
+            }
+        }
+    }
+
+    fn is_ready(&self, event: Event) -> bool {
+        let settled = |op: OpId| match self.node(op) {
+            Some(Node::Write(_, write)) => write.settled,
+            Some(Node::Read(_, read)) => read.settled,
+            None => true,
+        };
+        if event.is_read {
+            let siblings = self.reads[event.slot].siblings.iter().flatten();
+            siblings
+                .into_iter()
+                .all(|write| self.writes[*write].settled)
+        } else {
+            let sources = self.writes[event.slot].write.sources.iter().copied();
+            let last = self.previous(event.op);
+            let last = last.filter(|op| self.operation(*op).completed == Some(event.time));
+            sources
+                .chain(self.previous_write(event.op))
+                .chain(last)
+                .all(settled)
+        }
+    }
+
+    fn settle(&mut self, event: Event) {
+        if event.is_read {
+            self.settle_read(event.slot);
+        } else {
+            self.settle_write(event.slot);
+        }
+    }
+
+    fn settle_write(&mut self, slot: usize) {
+        let (mut must, mut may) = (WriteSet::EMPTY, WriteSet::EMPTY);
+        for &source in &self.writes[slot].write.sources {
+            match self.node(source) {
+                Some(Node::Write(write, view)) => {
+                    must.insert(write);
+                    must.union_with(&view.covers_must);
+                    may.insert(write);
+                    may.union_with(&view.covers_may);
+                }
+                Some(Node::Read(_, view)) => {
+                    must.union_with(&view.visible_must);
+                    may.union_with(&view.visible_may);
+                }
+                None => {}
+            }
+        }
+        let previous = self
+            .previous_write(self.writes[slot].id)
+            .and_then(|op| self.node(op));
+        if let Some(Node::Write(write, view)) = previous {
+            may.insert(write);
+            may.union_with(&view.covers_may);
+        }
+        let view = &mut self.writes[slot];
+        view.covers_must = must;
+        view.covers_may = may;
+        view.settled = true;
+    }
+
+    fn settle_read(&mut self, slot: usize) {
+        let (mut returned, mut must, mut may) = (WriteSet::EMPTY, WriteSet::EMPTY, WriteSet::EMPTY);
+        let mut sound = true;
+        let view = &mut self.reads[slot];
+        for sibling in &mut view.siblings {
+            *sibling = sibling.filter(|write| self.writes[*write].settled);
+            let Some(write) = *sibling else {
+                sound = false;
+                continue;
+            };
+            sound &= returned.insert(write);
+            must.union_with(&self.writes[write].covers_must);
+            may.union_with(&self.writes[write].covers_may);
+        }
+        must.union_with(&returned);
+        may.union_with(&returned);
+        for &delete in &self.hidden {
+            let hidden = &self.writes[delete];
+            let in_time = hidden.settled && view.op.completed >= Some(hidden.op.invoked);
+            if in_time
+                && !returned
+                    .iter()
+                    .any(|write| hidden.covers_must.contains(write))
+            {
+                may.insert(delete);
+                may.union_with(&hidden.covers_may);
+            }
+        }
+        view.returned = returned;
+        view.visible_must = must;
+        view.visible_may = may;
+        view.sound = sound;
+        view.settled = true;
+    }
+
+    /// The same client's write of this key before `write`.
+    pub(crate) fn previous_write(&self, write: OpId) -> Option<OpId> {
+        let earlier = std::iter::successors(self.previous(write), |op| self.previous(*op));
+        earlier
+            .into_iter()
+            .find(|op| matches!(self.operation(*op).action, Action::Write(_)))
+    }
+}
+
+/// An operation that can matter, with its number among the writes or reads of its key.
+pub(crate) enum Node<'v, 'h> {
+    /// A write that may have been applied.
+    Write(usize, &'v WriteView<'h>),
+    /// An answered read.
+    Read(usize, &'v ReadView<'h>),
+}
+
+impl Node<'_, '_> {
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(self, Self::Write(..))
+    }
+}

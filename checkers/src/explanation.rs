@@ -1,0 +1,710 @@
+//! Explanations: findings told in sentences with the names of the history.
+
+use std::fmt::{self, Display};
+
+use serde_json::{Value as Json, json};
+
+use crate::{
+    history::{
+        Action, History, OpId, Operation, Read, ReportedClock, Status, TimeNs, Version, Write,
+    },
+    verdict::{Difference, Finding, Reason, Step, ThinAir, Unknown, Verdict, Violation},
+};
+
+/// The longest value that is shown whole, in characters.
+const LONGEST_VALUE: usize = 60;
+
+impl Verdict {
+    /// The verdict as JSON, with names; the same content as its sentences.
+    pub fn to_json(&self, history: &History) -> Json {
+        let violations: Vec<_> = self.violations.iter().map(|v| v.to_json(history)).collect();
+        let unknown: Vec<_> = self.unknown.iter().map(|u| u.to_json(history)).collect();
+        let exercised: serde_json::Map<_, _> = self
+            .exercised
+            .iter()
+            .map(|(invariant, count)| (invariant.name().to_owned(), count.into()))
+            .collect();
+        json!({
+            "outcome": self.outcome,
+            "claim": self.claim.name(),
+            "violations": violations,
+            "unknown": unknown,
+            "exercised": exercised,
+        })
+    }
+}
+
+impl Violation {
+    /// One sentence: what should have been returned, and why.
+    pub fn sentence(&self, history: &History) -> String {
+        Teller(history).finding(&self.finding)
+    }
+
+    /// The operations of the evidence, in the order of their invocation.
+    pub fn steps(&self, history: &History) -> Vec<Step> {
+        self.evidence
+            .iter()
+            .map(|op| Teller(history).step(*op))
+            .collect()
+    }
+
+    /// The violation as JSON, with names.
+    pub fn to_json(&self, history: &History) -> Json {
+        json!({
+            "invariant": self.invariant,
+            "key": history.keys[self.key as usize],
+            "sentence": self.sentence(history),
+            "evidence": self.steps(history),
+            "more": self.more,
+            "finding": self.finding,
+        })
+    }
+}
+
+impl Unknown {
+    /// One sentence: what was not tested, and why.
+    pub fn sentence(&self, history: &History) -> String {
+        let key = self
+            .key
+            .map_or("the history", |key| &history.keys[key as usize]);
+        match self.reason {
+            Reason::NothingTested => {
+                "nothing was tested: no key has two writes and an answered read after them"
+                    .to_owned()
+            }
+            Reason::NoFinalRead { write } => format!(
+                "no final read of {key} followed {}, so a lost update would not show",
+                Teller(history).known_write(write, None)
+            ),
+            Reason::HiddenTombstones => format!(
+                "{key} has deletes and its reads hide tombstones, so linearizability of {key} cannot be decided"
+            ),
+        }
+    }
+
+    fn to_json(&self, history: &History) -> Json {
+        json!({
+            "key": self.key.map(|key| &history.keys[key as usize]),
+            "sentence": self.sentence(history),
+            "reason": self.reason,
+        })
+    }
+}
+
+/// Tells of operations by the names in a history.
+struct Teller<'h>(&'h History);
+
+impl Teller<'_> {
+    fn finding(&self, finding: &Finding) -> String {
+        match finding {
+            Finding::ThinAir { .. }
+            | Finding::Duplicate { .. }
+            | Finding::Dominated { .. }
+            | Finding::TooManySiblings { .. } => self.answer(finding),
+            Finding::SiblingDropped { .. }
+            | Finding::UpdateLost { .. }
+            | Finding::Resurrected { .. }
+            | Finding::Diverged { .. } => self.final_read(finding),
+            Finding::ReadsCross { .. }
+            | Finding::WriteMissed { .. }
+            | Finding::ReadWentBack { .. }
+            | Finding::WritesReordered { .. } => self.order(finding),
+            _ => self.clock(finding),
+        }
+    }
+
+    /// What is wrong with one answer.
+    fn answer(&self, finding: &Finding) -> String {
+        match *finding {
+            Finding::ThinAir {
+                read,
+                sibling,
+                origin,
+            } => {
+                let value = self.sibling(read, sibling);
+                let why = match origin {
+                    ThinAir::NeverWritten => {
+                        format!("nothing ever wrote it to {}", self.key(read))
+                    }
+                    ThinAir::OtherKey { write } => {
+                        format!(
+                            "it was written to {}, by {}",
+                            self.key(write),
+                            self.who(write)
+                        )
+                    }
+                    ThinAir::Altered { write } => {
+                        format!("its tag belongs to {}", self.known_write(write, None))
+                    }
+                    ThinAir::Failed { write } => {
+                        format!("its write by {} was refused", self.who(write))
+                    }
+                    ThinAir::NotYetWritten { write } => {
+                        let invoked = time(self.op(write).invoked);
+                        format!("{} invoked its write only at {invoked}", self.who(write))
+                    }
+                };
+                format!(
+                    "{} should not have returned {value}: {why}",
+                    self.read(read)
+                )
+            }
+            Finding::Duplicate {
+                read,
+                siblings: [first, _],
+            } => format!(
+                "{} should have returned {} once: the answer holds the same write twice",
+                self.read(read),
+                self.sibling(read, first)
+            ),
+            Finding::Dominated {
+                read,
+                superseded,
+                by,
+            } => format!(
+                "{} should have returned {} without {}: {} was written by {} with a context that covers {}",
+                self.read(read),
+                self.value(by),
+                self.value(superseded),
+                self.value(by),
+                self.who(by),
+                self.value(superseded)
+            ),
+            Finding::TooManySiblings { read, chains } => format!(
+                "{} should have returned no more than {}, not {}: every other write was superseded by its \
+                 own client's next, whose context covers it",
+                self.read(read),
+                counted(chains),
+                self.answered(read).map_or(0, |read| read.siblings.len())
+            ),
+            _ => String::new(),
+        }
+    }
+
+    /// What is wrong with what a final read returned.
+    fn final_read(&self, finding: &Finding) -> String {
+        match finding {
+            Finding::SiblingDropped {
+                read,
+                write,
+                seen_by,
+                beside,
+            } => format!(
+                "{} should have returned {} beside {}: {}, and {}, written by {}, are concurrent, so neither may replace the other",
+                self.read(*read),
+                self.value(*write),
+                self.value(*beside),
+                self.known_write(*write, *seen_by),
+                self.value(*beside),
+                self.who(*beside)
+            ),
+            Finding::UpdateLost {
+                read,
+                write,
+                seen_by,
+                ignored,
+            } => {
+                let verb = if self.is_delete(*write) {
+                    "heeded"
+                } else {
+                    "returned"
+                };
+                let why = match ignored {
+                    Some(sibling) => format!(
+                        "it returned {}, which that delete supersedes",
+                        self.value(*sibling)
+                    ),
+                    None => self.nothing_covers(*read, *write),
+                };
+                format!(
+                    "{} should have {verb} {}: {why}",
+                    self.read(*read),
+                    self.known_write(*write, *seen_by)
+                )
+            }
+            Finding::Resurrected {
+                read,
+                write,
+                by,
+                seen_by,
+            } => format!(
+                "{} should not have returned {}: {}, written by {} with a context that covers it, had superseded it in {}",
+                self.read(*read),
+                self.value(*write),
+                self.value(*by),
+                self.who(*by),
+                self.read(*seen_by)
+            ),
+            Finding::Diverged {
+                reads: [first, second],
+                difference,
+            } => {
+                let (one, other) = (self.read(*first), self.read(*second));
+                match difference {
+                    Difference::Siblings { .. } => format!(
+                        "{one} and {other} should have returned the same siblings of {}: they returned [{}] and [{}]",
+                        self.key(*first),
+                        self.siblings(*first),
+                        self.siblings(*second)
+                    ),
+                    Difference::Version { write } => format!(
+                        "{one} and {other} should have returned {} with one clock: they returned it with {} and {}",
+                        self.value(*write),
+                        self.version_in(*first, *write),
+                        self.version_in(*second, *write)
+                    ),
+                    Difference::Contexts => format!(
+                        "{one} and {other} should have returned one context with the same siblings: they returned {} and {}",
+                        self.context(*first),
+                        self.context(*second)
+                    ),
+                }
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What is wrong with a clock, dot or context.
+    fn clock(&self, finding: &Finding) -> String {
+        match *finding {
+            Finding::ClockNotAbove {
+                lower,
+                through,
+                upper,
+            } => format!(
+                "{} of {} should be above {} of {}: {} wrote {} with the context of {}, which covers {}",
+                self.version(upper),
+                self.value(upper),
+                self.version(lower),
+                self.value(lower),
+                self.who(upper),
+                self.value(upper),
+                self.source(through),
+                self.value(lower)
+            ),
+            Finding::FalseDominance { lower, upper } => format!(
+                "{} of {}, written by {}, should not be above {} of {}, written by {}: nothing that {}'s writer had seen covers {}",
+                self.version(upper),
+                self.value(upper),
+                self.who(upper),
+                self.version(lower),
+                self.value(lower),
+                self.who(lower),
+                self.value(upper),
+                self.value(lower)
+            ),
+            Finding::NotAdvanced { write } => format!(
+                "{}, should be answered with a version strictly above the context {} that it carried, not with {}",
+                self.described_write(write),
+                self.context(write),
+                self.version(write)
+            ),
+            Finding::SharedVersion {
+                writes: [first, second],
+            } => format!(
+                "{}, and {}, should have different versions: both have {}",
+                self.described_write(first),
+                self.described_write(second),
+                self.version(first)
+            ),
+            Finding::VersionChanged {
+                write,
+                known_from,
+                read,
+            } => format!(
+                "{} should have returned {} with {} as {} did, not with {}",
+                self.read(read),
+                self.value(write),
+                self.version_in(known_from, write),
+                if known_from == write {
+                    "its acknowledgement".to_owned()
+                } else {
+                    self.read(known_from)
+                },
+                self.version_in(read, write)
+            ),
+            Finding::OrderedAnswer {
+                read,
+                siblings: [low, high],
+            } => format!(
+                "{} should not have returned {} and {} together: {} is not concurrent with {}",
+                self.read(read),
+                self.sibling(read, low),
+                self.sibling(read, high),
+                self.sibling_version(read, low),
+                self.sibling_version(read, high)
+            ),
+            Finding::ContextOmitsDot { read, sibling } => format!(
+                "{} should have returned a context that includes {} of {}: its context is {}",
+                self.read(read),
+                self.sibling_version(read, sibling),
+                self.sibling(read, sibling),
+                self.context(read)
+            ),
+            Finding::ContextShrank { earlier, read } => format!(
+                "{} should have returned a context that includes {}, the context of {}: its context is {}",
+                self.read(read),
+                self.context(earlier),
+                self.read(earlier),
+                self.context(read)
+            ),
+            Finding::DotInOwnPast { write } => format!(
+                "{}, should have a dot that is not in its own past: it has {}",
+                self.described_write(write),
+                self.version(write)
+            ),
+            Finding::CounterNotGrown { earlier, later } => format!(
+                "{}, should have a larger counter than {} of {}, which was acknowledged before: it has {}",
+                self.described_write(later),
+                self.version(earlier),
+                self.value(earlier),
+                self.version(later)
+            ),
+            _ => String::new(),
+        }
+    }
+
+    /// Why no order of the operations exists.
+    fn order(&self, finding: &Finding) -> String {
+        match *finding {
+            Finding::ReadsCross {
+                reads: [first, second],
+                writes: [one, other],
+            } => format!(
+                "{} saw {} but not {}, and {} saw {} but not {}: whichever came second should have seen both",
+                self.read(first),
+                self.value(one),
+                self.value(other),
+                self.read(second),
+                self.value(other),
+                self.value(one)
+            ),
+            Finding::WriteMissed { read, write } => format!(
+                "{} should have seen {}: {}",
+                self.read(read),
+                self.known_write(write, None),
+                self.nothing_covers(read, write)
+            ),
+            Finding::ReadWentBack {
+                earlier,
+                read,
+                write,
+            } => format!(
+                "{} should have seen {}, which {} had returned before: {}",
+                self.read(read),
+                self.described_write(write),
+                self.read(earlier),
+                self.nothing_covers(read, write)
+            ),
+            Finding::WritesReordered { read, missed, saw } => format!(
+                "{} saw {} and should also have seen {}, before {} was invoked at {}",
+                self.read(read),
+                self.value(saw),
+                self.known_write(missed, None),
+                self.value(saw),
+                time(self.op(saw).invoked)
+            ),
+            _ => String::new(),
+        }
+    }
+
+    fn step(&self, id: OpId) -> Step {
+        let op = self.op(id);
+        let who = self.who(id);
+        let asked = match &op.action {
+            Action::Write(write) => {
+                let what = if write.tombstone {
+                    "delete".to_owned()
+                } else {
+                    format!("write {}", self.value(id))
+                };
+                format!("{what} {}", self.carried(write))
+            }
+            Action::Read(read) if read.last => "final read".to_owned(),
+            Action::Read(_) => "read".to_owned(),
+        };
+        let answered = match (&op.action, op.status) {
+            (_, Status::Fail) => "failed".to_owned(),
+            (_, Status::Info) => "unknown outcome".to_owned(),
+            (Action::Write(write), Status::Ok) => match &write.version {
+                Some(version) => format!("ok {}", Shown(version)),
+                None => "ok".to_owned(),
+            },
+            (Action::Read(read), Status::Ok) => {
+                let siblings = (0..read.siblings.len()).map(|at| {
+                    let version = read.siblings[at].version.as_ref();
+                    let version =
+                        version.map_or(String::new(), |version| format!(" {}", Shown(version)));
+                    format!("{}{version}", self.sibling(id, at))
+                });
+                let siblings = siblings.collect::<Vec<_>>().join(", ");
+                match &read.context {
+                    Some(context) => format!("ok [{siblings}] with context {}", Shown(context)),
+                    None => format!("ok [{siblings}]"),
+                }
+            }
+        };
+        Step {
+            op: id,
+            client: self.0.clients[op.client as usize].to_string(),
+            node: self.0.nodes[op.node as usize].to_string(),
+            invoked_ns: op.invoked,
+            completed_ns: op.completed,
+            text: format!("{who}: {asked} → {answered}"),
+        }
+    }
+
+    /// Where a write's context came from, and what it says.
+    fn carried(&self, write: &Write) -> String {
+        let sources: Vec<_> = write
+            .sources
+            .iter()
+            .map(|source| self.source(*source))
+            .collect();
+        let context = write
+            .context
+            .as_ref()
+            .map_or(String::new(), |c| format!(" {}", Shown(c)));
+        match sources.as_slice() {
+            [] => "with no context".to_owned(),
+            [source] => format!("with the context of {source}{context}"),
+            several => format!(
+                "with the joined contexts of {}{context}",
+                several.join(" and ")
+            ),
+        }
+    }
+
+    /// An answer as the source of a context.
+    fn source(&self, id: OpId) -> String {
+        let what = match &self.op(id).action {
+            Action::Read(_) => "read".to_owned(),
+            Action::Write(write) if write.tombstone => "delete".to_owned(),
+            Action::Write(_) => format!("write of {}", self.value(id)),
+        };
+        format!("the {what} at {}", self.completed(id))
+    }
+
+    fn op(&self, id: OpId) -> &Operation {
+        &self.0.operations[id as usize]
+    }
+
+    fn answered(&self, id: OpId) -> Option<&Read> {
+        match &self.op(id).action {
+            Action::Read(read) => Some(read),
+            Action::Write(_) => None,
+        }
+    }
+
+    fn key(&self, id: OpId) -> &str {
+        &self.0.keys[self.op(id).key as usize]
+    }
+
+    /// `c1 at n2`
+    fn who(&self, id: OpId) -> String {
+        let op = self.op(id);
+        format!(
+            "{} at {}",
+            self.0.clients[op.client as usize], self.0.nodes[op.node as usize]
+        )
+    }
+
+    /// `the final read by c1 at n2`; other reads with their time, since a client makes many.
+    fn read(&self, id: OpId) -> String {
+        if self.answered(id).is_some_and(|read| read.last) {
+            format!("the final read by {}", self.who(id))
+        } else {
+            format!("the read by {} at {}", self.who(id), self.completed(id))
+        }
+    }
+
+    fn is_delete(&self, id: OpId) -> bool {
+        matches!(&self.op(id).action, Action::Write(write) if write.tombstone)
+    }
+
+    /// Why a write is in no way in an answer.
+    fn nothing_covers(&self, read: OpId, write: OpId) -> String {
+        let siblings = self.siblings(read);
+        if siblings.is_empty() {
+            return "it returned nothing".to_owned();
+        }
+        let what = if self.is_delete(write) {
+            "that delete".to_owned()
+        } else {
+            self.value(write)
+        };
+        format!("nothing it returned ({siblings}) was written with a context that covers {what}")
+    }
+
+    /// `"a"`, or `c1's delete`
+    fn value(&self, id: OpId) -> String {
+        match &self.op(id).action {
+            Action::Write(write) if write.tombstone => {
+                format!("{}'s delete", self.0.clients[self.op(id).client as usize])
+            }
+            Action::Write(write) => shown_value(&write.value.data),
+            Action::Read(_) => self.read(id),
+        }
+    }
+
+    /// `"a", written by c1 at n2` or `the delete by c1 at n2`
+    fn described_write(&self, id: OpId) -> String {
+        if self.is_delete(id) {
+            return format!("the delete by {}", self.who(id));
+        }
+        format!("{}, written by {}", self.value(id), self.who(id))
+    }
+
+    /// A write and how it is known to have been applied.
+    fn known_write(&self, id: OpId, seen_by: Option<OpId>) -> String {
+        let write = self.described_write(id);
+        let and = if self.is_delete(id) { "," } else { " and" };
+        match seen_by {
+            Some(read) => format!("{write}{and} returned by {}", self.read(read)),
+            None if self.op(id).status == Status::Ok => {
+                format!("{write}{and} acknowledged at {}", self.completed(id))
+            }
+            None => write,
+        }
+    }
+
+    fn sibling(&self, read: OpId, at: usize) -> String {
+        match self.answered(read).and_then(|read| read.siblings.get(at)) {
+            Some(sibling) if sibling.tombstone => "a tombstone".to_owned(),
+            Some(sibling) => shown_value(&sibling.value.data),
+            None => "nothing".to_owned(),
+        }
+    }
+
+    fn siblings(&self, read: OpId) -> String {
+        let siblings = self.answered(read).map_or(0, |read| read.siblings.len());
+        (0..siblings)
+            .map(|at| self.sibling(read, at))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    fn sibling_version(&self, read: OpId, at: usize) -> String {
+        let sibling = self.answered(read).and_then(|read| read.siblings.get(at));
+        shown_version(sibling.and_then(|sibling| sibling.version.as_ref()))
+    }
+
+    /// The version of a write, wherever it was first reported.
+    fn version(&self, write: OpId) -> String {
+        let reads = (0..).zip(&self.0.operations).map(|(id, _)| id);
+        let mut reports = std::iter::once(write).chain(reads);
+        shown_version(reports.find_map(|op| self.reported(op, write)))
+    }
+
+    /// The version of a write that an operation reported.
+    fn version_in(&self, op: OpId, write: OpId) -> String {
+        shown_version(self.reported(op, write))
+    }
+
+    fn reported(&self, op: OpId, write: OpId) -> Option<&Version> {
+        let Action::Write(original) = &self.op(write).action else {
+            return None;
+        };
+        match &self.op(op).action {
+            Action::Write(_) => original.version.as_ref().filter(|_| op == write),
+            Action::Read(read) => {
+                let twin = read.siblings.iter().find(|sibling| {
+                    let value = &sibling.value;
+                    sibling.tombstone == original.tombstone
+                        && value.tag == original.value.tag
+                        && (original.tombstone || value.data == original.value.data)
+                        && self.op(op).key == self.op(write).key
+                });
+                twin?.version.as_ref()
+            }
+        }
+    }
+
+    /// The context that an answer or a write carried.
+    fn context(&self, id: OpId) -> String {
+        let context = match &self.op(id).action {
+            Action::Write(write) => write.context.as_ref(),
+            Action::Read(read) => read.context.as_ref(),
+        };
+        context.map_or("no context".to_owned(), |context| {
+            Shown(context).to_string()
+        })
+    }
+
+    fn completed(&self, id: OpId) -> String {
+        self.op(id)
+            .completed
+            .map_or("an unknown time".to_owned(), time)
+    }
+}
+
+fn counted(siblings: usize) -> String {
+    format!("{siblings} sibling{}", if siblings == 1 { "" } else { "s" })
+}
+
+fn shown_version(version: Option<&Version>) -> String {
+    match version {
+        Some(version @ Version::Clock(_)) => format!("the clock {}", Shown(version)),
+        Some(version @ Version::Dotted { .. }) => format!("the {}", Shown(version)),
+        None => "an unreported clock".to_owned(),
+    }
+}
+
+fn shown_value(value: &Json) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST_VALUE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A time with the unit that suits it, to three places.
+fn time(at: TimeNs) -> String {
+    let (unit, name) = match at {
+        0..1_000 => return format!("{at} ns"),
+        1_000..1_000_000 => (1_000, "µs"),
+        1_000_000..10_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let thousandths = at % unit * 1_000 / unit;
+    let fraction = format!(".{thousandths:03}");
+    format!(
+        "{}{} {name}",
+        at / unit,
+        fraction.trim_end_matches(['0']).trim_end_matches('.')
+    )
+}
+
+/// Writes a version or context in the notation of the field.
+struct Shown<'a, T>(&'a T);
+
+impl Display for Shown<'_, ReportedClock> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (at, (name, counter)) in self.0.entries().iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{name}:{counter}")?;
+        }
+        f.write_str("}")
+    }
+}
+
+impl Display for Shown<'_, Version> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Version::Clock(clock) => Shown(clock).fmt(f),
+            Version::Dotted {
+                actor,
+                counter,
+                past: None,
+            } => write!(f, "dot ({actor}, {counter})"),
+            Version::Dotted {
+                actor,
+                counter,
+                past: Some(past),
+            } => {
+                write!(f, "dot ({actor}, {counter}) over {}", Shown(past))
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Convergence: after healing and settling, final reads agree at all nodes.
+//!
+//! Final reads of a key return the same siblings; where a sibling's clock or dot, or the context,
+//! is reported by both, these are equal too. Each final read is compared with the first. Only final
+//! reads count that were invoked when no write of the key was still under way or to come; an `info`
+//! write was under way at its invocation only, since settling is to outlast it. Where tombstones
+//! are hidden, contexts are not compared with that of an empty answer: a reaped key has none.
+//!
+//! Sound for any store that settles, complete for what is compared. Cost: O(final reads ·
+//! siblings).
+//!
+//! ```text
+//! c1  write "a" ─ ok
+//! c2                  final read at n1 ─ ok ["a"]
+//! c2                  final read at n2 ─ ok []
+//! ```
+
+use super::{Found, Subject};
+use crate::{
+    causality::{KeyView, ReadView},
+    clock_table::{same_clock, same_version},
+    history::Status,
+    verdict::{Difference, Finding},
+};
+
+pub(super) fn convergence(subject: &Subject<'_, '_>, found: &mut Found) {
+    let view = subject.view;
+    let last_write = view.writes.iter().map(|write| match write.op.status {
+        Status::Info => write.op.invoked,
+        _ => write.op.completed.unwrap_or(write.op.invoked),
+    });
+    let settled = last_write.max().unwrap_or(0);
+    let mut reads = view.final_reads().filter(|read| read.op.invoked >= settled);
+    let Some(first) = reads.next() else { return };
+    for read in reads {
+        found.tested();
+        if let Some(difference) = difference(view, first, read) {
+            let reads = [first.id, read.id];
+            found.violated(|| (reads.to_vec(), Finding::Diverged { reads, difference }));
+        }
+    }
+}
+
+fn difference(view: &KeyView<'_>, a: &ReadView<'_>, b: &ReadView<'_>) -> Option<Difference> {
+    if a.returned != b.returned {
+        let only = |one: &ReadView<'_>, other: &ReadView<'_>| {
+            let writes = one.returned.difference(&other.returned);
+            writes.map(|write| view.writes[write].id).collect()
+        };
+        return Some(Difference::Siblings {
+            only: [only(a, b), only(b, a)],
+        });
+    }
+    for (sibling, write) in a.read.siblings.iter().zip(&a.siblings) {
+        let twin = b.siblings.iter().position(|other| other == write)?;
+        let versions = sibling
+            .version
+            .as_ref()
+            .zip(b.read.siblings[twin].version.as_ref());
+        if versions.is_some_and(|(a, b)| !same_version(a, b)) {
+            let write = view.writes[(*write)?].id;
+            return Some(Difference::Version { write });
+        }
+    }
+    let reaped = view.hides_deletes() && a.returned.is_empty();
+    let contexts = a.read.context.as_ref().zip(b.read.context.as_ref());
+    let differ = contexts.is_some_and(|(a, b)| !same_clock(a, b));
+    (differ && !reaped).then_some(Difference::Contexts)
+}

@@ -1,0 +1,111 @@
+//! The invariants, one file a family, and which of them a claim promises.
+//!
+//! Each is a small function over the visible sets of one key ([`KeyView`]) that reports to a
+//! [`Found`]. A file's header is the specification of what it checks.
+
+mod answers;
+mod clocks;
+mod convergence;
+mod dominance;
+mod dots;
+mod linearizability;
+mod preservation;
+
+use crate::{
+    causality::KeyView,
+    claim::Claim,
+    clock_table::ClockTable,
+    history::OpId,
+    verdict::{Finding, Invariant, Violation},
+};
+
+/// One key, ready to be judged.
+pub(crate) struct Subject<'v, 'h> {
+    pub(crate) view: &'v KeyView<'h>,
+    pub(crate) clocks: &'v ClockTable<'h>,
+}
+
+/// Tests one invariant on one key.
+type Check = fn(&Subject<'_, '_>, &mut Found);
+
+/// Every check, in the order of [`Invariant::ALL`].
+const REGISTRY: [(Invariant, Check); Invariant::ALL.len()] = [
+    (Invariant::NoThinAir, answers::no_thin_air),
+    (Invariant::NoDuplicateSibling, answers::no_duplicate_sibling),
+    (Invariant::Dominance, dominance::dominance),
+    (
+        Invariant::SiblingPreservation,
+        preservation::sibling_preservation,
+    ),
+    (Invariant::NoLostUpdate, preservation::no_lost_update),
+    (Invariant::NoResurrection, preservation::no_resurrection),
+    (Invariant::Convergence, convergence::convergence),
+    (Invariant::ClockSoundness, clocks::soundness),
+    (Invariant::ClockPrecision, clocks::precision),
+    (Invariant::ClockAdvance, clocks::advance),
+    (Invariant::ClockIdentity, clocks::identity),
+    (Invariant::AnswerAntichain, clocks::answer_antichain),
+    (Invariant::ContextCovers, dots::context_covers),
+    (Invariant::DotDiscipline, dots::dot_discipline),
+    (Invariant::BoundedSiblings, dominance::bounded_siblings),
+    (Invariant::Linearizability, linearizability::linearizability),
+];
+
+/// Whether a claim promises an invariant.
+pub(crate) const fn promises(claim: Claim, invariant: Invariant) -> bool {
+    match claim {
+        Claim::Eventual => !matches!(invariant, Invariant::Linearizability),
+        Claim::Linearizable => true,
+    }
+}
+
+/// Tests everything that `claim` promises on one key; tells each invariant, how often it had
+/// something to test, and its violation.
+pub(crate) fn check(
+    claim: Claim,
+    subject: &Subject<'_, '_>,
+    mut tell: impl FnMut(Invariant, u64, Option<Violation>),
+) {
+    for (invariant, check) in REGISTRY {
+        if promises(claim, invariant) {
+            let mut found = Found::default();
+            check(subject, &mut found);
+            let key = subject.view.key;
+            let violation = found.first.map(|(evidence, finding)| Violation {
+                invariant,
+                key,
+                evidence,
+                more: found.more,
+                finding,
+            });
+            tell(invariant, found.tested, violation);
+        }
+    }
+}
+
+/// What a check found: the first violation in full, and the number of the others.
+#[derive(Default)]
+pub(crate) struct Found {
+    tested: u64,
+    first: Option<(Vec<OpId>, Finding)>,
+    more: u64,
+}
+
+impl Found {
+    /// Something was tested that could have been wrong.
+    pub(crate) fn tested(&mut self) {
+        self.tested += 1;
+    }
+
+    /// Something is wrong. Evidence may be given in any order, with repetitions.
+    pub(crate) fn violated(&mut self, proof: impl FnOnce() -> (Vec<OpId>, Finding)) {
+        if self.first.is_some() {
+            self.more += 1;
+            return;
+        }
+        let (mut evidence, finding) = proof();
+        evidence.sort_unstable();
+        evidence.dedup();
+        self.first = Some((evidence, finding));
+    }
+}

@@ -1,0 +1,463 @@
+//! Provenance: does a history make sense, and which write does each returned value come from?
+//!
+//! Both are settled in one pass before anything is judged. Values are matched by their tag; where
+//! a history has no tags, by the value itself, which then has to be unique for its key.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::{
+    history::{Action, History, OpId, Operation, Sibling, Status, Tombstones, Value, Write},
+    verdict::ThinAir,
+};
+
+/// A history contradicts itself: no store's answers are to blame, but whatever recorded or edited
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryFault {
+    /// More operations than can be numbered.
+    #[error("the history has {operations} operations, and operation numbers end at {}; split it by key", OpId::MAX - 1)]
+    TooLong {
+        /// How many there are.
+        operations: usize,
+    },
+    /// Operations are not ordered by invocation.
+    #[error("operation {op} was invoked before operation {}; sort the operations by invocation time", .op - 1)]
+    NotSorted {
+        /// The later one.
+        op: OpId,
+    },
+    /// An index has no name.
+    #[error("operation {op} refers to {what} number {index}, and the history names only {names}")]
+    NoSuchName {
+        /// The operation.
+        op: OpId,
+        /// `client`, `node` or `key`.
+        what: &'static str,
+        /// The index.
+        index: u32,
+        /// How many names there are.
+        names: usize,
+    },
+    /// Completed before it was invoked.
+    #[error("operation {op} completed before it was invoked")]
+    CompletedTooEarly {
+        /// The operation.
+        op: OpId,
+    },
+    /// Acknowledged or refused, but never completed.
+    #[error("operation {op} has an outcome but no completion time; give it one, or make it info")]
+    NeverCompleted {
+        /// The operation.
+        op: OpId,
+    },
+    /// Two writes have one tag.
+    #[error(
+        "operations {first} and {op} wrote values with one tag, {tag}; a tag tells writes apart"
+    )]
+    TagUsedTwice {
+        /// The later write.
+        op: OpId,
+        /// The earlier write.
+        first: OpId,
+        /// The tag.
+        tag: u64,
+    },
+    /// Two writes of a key have one value and no tags.
+    #[error(
+        "operations {first} and {op} wrote one value to one key without tags; make the values unique or tag them"
+    )]
+    ValueUsedTwice {
+        /// The later write.
+        op: OpId,
+        /// The earlier write.
+        first: OpId,
+    },
+    /// A context comes from an operation that is not an earlier one.
+    #[error(
+        "the context of operation {op} comes from operation {source_op}, which is not an earlier one"
+    )]
+    SourceNotEarlier {
+        /// The write.
+        op: OpId,
+        /// The source.
+        source_op: OpId,
+    },
+    /// A context comes from another key.
+    #[error(
+        "the context of operation {op} comes from operation {source_op}, which is about another key"
+    )]
+    SourceOfOtherKey {
+        /// The write.
+        op: OpId,
+        /// The source.
+        source_op: OpId,
+    },
+    /// A context comes from an operation that was not answered.
+    #[error(
+        "the context of operation {op} comes from operation {source_op}, which had no ok answer"
+    )]
+    SourceWithoutAnswer {
+        /// The write.
+        op: OpId,
+        /// The source.
+        source_op: OpId,
+    },
+    /// A context comes from an answer that came later.
+    #[error(
+        "the context of operation {op} comes from operation {source_op}, which completed only after {op} was invoked"
+    )]
+    SourceTooLate {
+        /// The write.
+        op: OpId,
+        /// The source.
+        source_op: OpId,
+    },
+}
+
+/// Which write a returned value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This one.
+    Write(OpId),
+    /// None.
+    ThinAir(ThinAir),
+}
+
+/// A history that makes sense, its operations by key, and the origin of every returned value.
+pub(crate) struct Provenance<'h> {
+    pub(crate) history: &'h History,
+    by_key: Vec<OpId>,
+    key_starts: Vec<usize>,
+    origins: Vec<Origin>,
+    origin_starts: Vec<u32>,
+    slots: Vec<u32>,
+    previous: Vec<u32>,
+}
+
+/// No slot, no operation.
+const NONE: u32 = u32::MAX;
+
+impl<'h> Provenance<'h> {
+    pub(crate) fn of(history: &'h History) -> Result<Self, HistoryFault> {
+        validate(history)?;
+        let writes = WriteIndex::of(history)?;
+        let (by_key, key_starts) = group_by_key(history);
+        let mut origins = Vec::with_capacity(history.operations.len());
+        let mut origin_starts = Vec::with_capacity(history.operations.len());
+        for (id, read) in (0..).zip(&history.operations) {
+            origin_starts.push(number(origins.len()));
+            let siblings = answer(read).iter();
+            origins.extend(siblings.map(|sibling| writes.origin(history, id, sibling)));
+        }
+        let mut provenance = Self {
+            history,
+            by_key,
+            key_starts,
+            origins,
+            origin_starts,
+            slots: vec![NONE; history.operations.len()],
+            previous: vec![NONE; history.operations.len()],
+        };
+        provenance.number_operations();
+        Ok(provenance)
+    }
+
+    /// Numbers the operations that can matter, separately for each key: writes that may have been
+    /// applied, and reads that were answered.
+    fn number_operations(&mut self) {
+        let mut last_of_client = vec![NONE; self.history.clients.len()];
+        for key in 0..self.history.keys.len() {
+            let operations = &self.by_key[self.key_starts[key]..self.key_starts[key + 1]];
+            let (mut writes, mut reads) = (0, 0);
+            for &id in operations {
+                let op = &self.history.operations[id as usize];
+                let next = match (&op.action, op.status) {
+                    (_, Status::Fail) | (Action::Read(_), Status::Info) => continue,
+                    (Action::Write(_), _) => &mut writes,
+                    (Action::Read(_), _) => &mut reads,
+                };
+                self.slots[id as usize] = *next;
+                *next += 1;
+                let last = &mut last_of_client[op.client as usize];
+                self.previous[id as usize] = *last;
+                *last = id;
+            }
+            for &id in operations {
+                last_of_client[self.history.operations[id as usize].client as usize] = NONE;
+            }
+        }
+    }
+
+    /// The number of an operation among the writes, or the reads, of its key; `None` when it
+    /// cannot matter.
+    pub(crate) fn slot(&self, op: OpId) -> Option<usize> {
+        let slot = self.slots[op as usize];
+        (slot != NONE).then_some(slot as usize)
+    }
+
+    /// The same client's operation before this one on the same key, among those that can matter.
+    pub(crate) fn previous(&self, op: OpId) -> Option<OpId> {
+        let previous = self.previous[op as usize];
+        (previous != NONE).then_some(previous)
+    }
+
+    /// The operations of a key, in the order of their invocation.
+    pub(crate) fn of_key(&self, key: u32) -> &[OpId] {
+        let key = key as usize;
+        &self.by_key[self.key_starts[key]..self.key_starts[key + 1]]
+    }
+
+    /// The origins of the siblings that a read returned, in the order of its answer.
+    pub(crate) fn origins(&self, read: OpId) -> &[Origin] {
+        let start = self.origin_starts[read as usize] as usize;
+        &self.origins[start..start + answer(&self.history.operations[read as usize]).len()]
+    }
+}
+
+/// Narrows a position; [`validate`] has made sure that it fits.
+pub(crate) fn number(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+/// What a read was answered; nothing unless it is an `ok` read.
+fn answer(op: &Operation) -> &[Sibling] {
+    match (&op.action, op.status) {
+        (Action::Read(read), Status::Ok) => &read.siblings,
+        _ => &[],
+    }
+}
+
+fn validate(history: &History) -> Result<(), HistoryFault> {
+    if history.operations.len() >= OpId::MAX as usize {
+        let operations = history.operations.len();
+        return Err(HistoryFault::TooLong { operations });
+    }
+    let mut previous = 0;
+    for (op, operation) in (0..).zip(&history.operations) {
+        if operation.invoked < previous {
+            return Err(HistoryFault::NotSorted { op });
+        }
+        previous = operation.invoked;
+        for (what, index, names) in [
+            ("client", operation.client, history.clients.len()),
+            ("node", operation.node, history.nodes.len()),
+            ("key", operation.key, history.keys.len()),
+        ] {
+            if index as usize >= names {
+                return Err(HistoryFault::NoSuchName {
+                    op,
+                    what,
+                    index,
+                    names,
+                });
+            }
+        }
+        match (operation.completed, operation.status) {
+            (Some(completed), _) if completed < operation.invoked => {
+                return Err(HistoryFault::CompletedTooEarly { op });
+            }
+            (None, Status::Ok | Status::Fail) => return Err(HistoryFault::NeverCompleted { op }),
+            _ => {}
+        }
+        if let Action::Write(write) = &operation.action {
+            for &source_op in &write.sources {
+                validate_source(history, op, operation, source_op)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn validate_source(
+    history: &History,
+    op: OpId,
+    write: &Operation,
+    source_op: OpId,
+) -> Result<(), HistoryFault> {
+    if source_op >= op {
+        return Err(HistoryFault::SourceNotEarlier { op, source_op });
+    }
+    let source = &history.operations[source_op as usize];
+    if source.key != write.key {
+        return Err(HistoryFault::SourceOfOtherKey { op, source_op });
+    }
+    if source.status != Status::Ok {
+        return Err(HistoryFault::SourceWithoutAnswer { op, source_op });
+    }
+    if source.completed > Some(write.invoked) {
+        return Err(HistoryFault::SourceTooLate { op, source_op });
+    }
+    Ok(())
+}
+
+/// The operations sorted by key, and where each key's begin.
+fn group_by_key(history: &History) -> (Vec<OpId>, Vec<usize>) {
+    let mut starts = vec![0; history.keys.len() + 1];
+    for op in &history.operations {
+        starts[op.key as usize + 1] += 1;
+    }
+    for key in 0..history.keys.len() {
+        starts[key + 1] += starts[key];
+    }
+    let mut next = starts.clone();
+    let mut by_key = vec![0; history.operations.len()];
+    for (id, op) in (0..).zip(&history.operations) {
+        let slot = &mut next[op.key as usize];
+        by_key[*slot] = id;
+        *slot += 1;
+    }
+    (by_key, starts)
+}
+
+/// Finds the write of a value.
+struct WriteIndex {
+    tags: Tags,
+    /// Writes without a tag, by key, kind and value.
+    values: BTreeMap<(u32, bool, String), OpId>,
+}
+
+/// Writes by tag.
+enum Tags {
+    /// Tags are small: the write of each, or `OpId::MAX`.
+    Dense(Vec<OpId>),
+    /// Sorted by tag.
+    Sparse(Vec<(u64, OpId)>),
+}
+
+impl WriteIndex {
+    fn of(history: &History) -> Result<Self, HistoryFault> {
+        let mut largest = 0;
+        let mut values = BTreeMap::new();
+        for (op, key, write) in writes(history) {
+            match write.value.tag {
+                Some(tag) => largest = largest.max(tag),
+                None if write.tombstone && history.header.tombstones == Tombstones::Hidden => {}
+                None => {
+                    let name = (key, write.tombstone, canonical(&write.value.data));
+                    if let Some(first) = values.insert(name, op) {
+                        return Err(HistoryFault::ValueUsedTwice { op, first });
+                    }
+                }
+            }
+        }
+        let tags = Tags::of(history, largest)?;
+        Ok(Self { tags, values })
+    }
+
+    /// The origin of a sibling that the read `reader` returned.
+    fn origin(&self, history: &History, reader: OpId, sibling: &Sibling) -> Origin {
+        let read = &history.operations[reader as usize];
+        let found = if let Some(tag) = sibling.value.tag {
+            self.tags.get(tag)
+        } else {
+            let name = (read.key, sibling.tombstone, canonical(&sibling.value.data));
+            self.values.get(&name).copied()
+        };
+        let Some(id) = found else {
+            return Origin::ThinAir(ThinAir::NeverWritten);
+        };
+        let op = &history.operations[id as usize];
+        let in_own_future = op.client == read.client && id > reader;
+        Origin::ThinAir(if op.key != read.key {
+            ThinAir::OtherKey { write: id }
+        } else if !wrote(op, sibling) {
+            ThinAir::Altered { write: id }
+        } else if op.status == Status::Fail {
+            ThinAir::Failed { write: id }
+        } else if read.completed < Some(op.invoked)
+            || in_own_future && read.completed == Some(op.invoked)
+        {
+            ThinAir::NotYetWritten { write: id }
+        } else {
+            return Origin::Write(id);
+        })
+    }
+}
+
+impl Tags {
+    fn of(history: &History, largest: u64) -> Result<Self, HistoryFault> {
+        let tagged = writes(history).filter_map(|(op, _, write)| Some((write.value.tag?, op)));
+        let limit = history.operations.len() * 4 + 64;
+        if let Some(size) = usize::try_from(largest).ok().filter(|size| *size < limit) {
+            let mut dense = vec![OpId::MAX; size + 1];
+            for (tag, op) in tagged {
+                let slot = usize::try_from(tag).ok().and_then(|tag| dense.get_mut(tag));
+                let Some(slot) = slot else { continue };
+                if *slot != OpId::MAX {
+                    return Err(HistoryFault::TagUsedTwice {
+                        op,
+                        first: *slot,
+                        tag,
+                    });
+                }
+                *slot = op;
+            }
+            return Ok(Self::Dense(dense));
+        }
+        let mut sparse: Vec<_> = tagged.collect();
+        sparse.sort_unstable();
+        for pair in sparse.windows(2) {
+            let ((tag, first), (next, op)) = (pair[0], pair[1]);
+            if tag == next {
+                return Err(HistoryFault::TagUsedTwice { op, first, tag });
+            }
+        }
+        Ok(Self::Sparse(sparse))
+    }
+
+    fn get(&self, tag: u64) -> Option<OpId> {
+        match self {
+            Self::Dense(writes) => {
+                let write = *writes.get(usize::try_from(tag).ok()?)?;
+                (write != OpId::MAX).then_some(write)
+            }
+            Self::Sparse(writes) => {
+                let at = writes.binary_search_by_key(&tag, |(tag, _)| *tag).ok()?;
+                Some(writes[at].1)
+            }
+        }
+    }
+}
+
+fn writes(history: &History) -> impl Iterator<Item = (OpId, u32, &Write)> {
+    (0..)
+        .zip(&history.operations)
+        .filter_map(|(id, op)| match &op.action {
+            Action::Write(write) => Some((id, op.key, write)),
+            Action::Read(_) => None,
+        })
+}
+
+/// True when `op` wrote just what `sibling` shows. A tombstone has no value to compare.
+fn wrote(op: &Operation, sibling: &Sibling) -> bool {
+    let Action::Write(Write {
+        value: Value { data, .. },
+        tombstone,
+        ..
+    }) = &op.action
+    else {
+        return false;
+    };
+    *tombstone == sibling.tombstone && (*tombstone || *data == sibling.value.data)
+}
+
+/// One text for equal values, whatever the order of their fields.
+fn canonical(value: &Json) -> String {
+    match value {
+        Json::Array(items) => {
+            let items: Vec<_> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        Json::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().collect();
+            let fields: Vec<_> = fields
+                .into_iter()
+                .map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value)))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        plain => plain.to_string(),
+    }
+}

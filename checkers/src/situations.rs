@@ -1,0 +1,149 @@
+//! Interesting situations: how often a history got into the corners where stores go wrong.
+//!
+//! A campaign that is Valid without having met concurrent writes says nothing. These counts stand
+//! beside every verdict, so that a reader can see what was exercised. They are counted from
+//! provenance, as the checks are. O(writes × siblings) a key, plus one set operation a write.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    causality::{KeyView, Node},
+    history::{History, Status},
+    write_set::WriteSet,
+};
+
+macro_rules! situations {
+    ($($variant:ident, $name:literal;)*) => {
+        /// A situation worth counting.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Situation {
+            $(#[doc = $name] $variant,)*
+        }
+
+        impl Situation {
+            /// Every situation, in the order of reports.
+            pub const ALL: [Self; [$(Self::$variant),*].len()] = [$(Self::$variant),*];
+
+            /// What it is called in reports.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+situations! {
+    ConcurrentWrites, "writes with a concurrent write of the key";
+    OneCoordinator, "concurrent writes through one coordinator";
+    TwoSiblings, "reads of two siblings";
+    ManySiblings, "reads of three or more siblings";
+    BlindAgain, "blind writes by a client that wrote the key before";
+    StaleContext, "writes with a stale context";
+    Merge, "writes in place of several siblings";
+    JoinedContexts, "writes with the contexts of two answers joined";
+    OwnWrite, "writes with the context of the client's own write";
+    EqualValues, "equal values written by different clients";
+    Deletes, "deletes";
+    Recreated, "writes over a tombstone";
+    UnknownOutcome, "writes with an unknown outcome";
+    UnknownSeen, "writes with an unknown outcome that a read returned";
+}
+
+/// A write is compared with at most this many concurrent ones when a situation needs one of a kind.
+const MOST_COMPARED: usize = 64;
+
+/// How often each situation arose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Situations([u64; Situation::ALL.len()]);
+
+impl Situations {
+    /// How often `situation` arose.
+    pub const fn count(&self, situation: Situation) -> u64 {
+        self.0[situation as usize]
+    }
+
+    /// Every situation with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Situation, u64)> + '_ {
+        Situation::ALL
+            .into_iter()
+            .map(|situation| (situation, self.count(situation)))
+    }
+
+    /// Adds the counts of another history.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, count) in self.0.iter_mut().zip(&other.0) {
+            *sum += count;
+        }
+    }
+
+    fn note(&mut self, situation: Situation, arose: bool) {
+        self.0[situation as usize] += u64::from(arose);
+    }
+
+    /// Counts the situations that the operations show one by one.
+    pub(crate) fn observe_operations(&mut self, history: &History) {
+        for operation in &history.operations {
+            let unknown = operation.status == Status::Info && operation.is_write();
+            self.note(Situation::UnknownOutcome, unknown);
+        }
+    }
+
+    /// Counts the situations of one key.
+    pub(crate) fn observe(&mut self, view: &KeyView<'_>) {
+        for read in view.sound_reads() {
+            let siblings = read.returned.len();
+            self.note(Situation::TwoSiblings, siblings == 2);
+            self.note(Situation::ManySiblings, siblings > 2);
+        }
+        let mut seen = WriteSet::EMPTY;
+        for read in view.sound_reads() {
+            seen.union_with(&read.returned);
+        }
+        let mut writers: BTreeMap<String, u32> = BTreeMap::new();
+        for (slot, write) in view.writes.iter().enumerate() {
+            // An earlier write never covers a later one, so what is not covered is concurrent.
+            let concurrent = || write.covers_must.missing(slot).take(MOST_COMPARED);
+            let at_its_node = concurrent().any(|other| view.writes[other].op.node == write.op.node);
+            self.note(Situation::ConcurrentWrites, concurrent().next().is_some());
+            self.note(Situation::OneCoordinator, at_its_node);
+            let sources = &write.write.sources;
+            if sources.is_empty() {
+                let again = view.previous_write(write.id).is_some();
+                self.note(Situation::BlindAgain, again);
+            } else {
+                let stale = match view.previous(write.id).and_then(|op| view.node(op)) {
+                    Some(Node::Read(_, read)) => !read.visible_must.is_subset(&write.covers_must),
+                    Some(Node::Write(own, _)) => !write.covers_must.contains(own),
+                    None => false,
+                };
+                self.note(Situation::StaleContext, stale);
+            }
+            let merges = sources.iter().any(|source| match view.node(*source) {
+                Some(Node::Read(_, read)) => read.returned.len() > 1,
+                _ => false,
+            });
+            self.note(Situation::Merge, merges);
+            self.note(Situation::JoinedContexts, sources.len() > 1);
+            let own = sources
+                .iter()
+                .any(|source| matches!(view.node(*source), Some(Node::Write(..))));
+            self.note(Situation::OwnWrite, own);
+            self.note(Situation::Deletes, write.write.tombstone);
+            let over_tombstone = !write.write.tombstone
+                && write
+                    .covers_must
+                    .iter()
+                    .any(|covered| view.writes[covered].write.tombstone);
+            self.note(Situation::Recreated, over_tombstone);
+            let unknown = write.op.status == Status::Info;
+            self.note(Situation::UnknownSeen, unknown && seen.contains(slot));
+            if !write.write.tombstone {
+                let value = write.write.value.data.to_string();
+                let first = *writers.entry(value).or_insert(write.op.client);
+                self.note(Situation::EqualValues, first != write.op.client);
+            }
+        }
+    }
+}

@@ -1,0 +1,577 @@
+//! Verdicts: Valid, Violated or Unknown, with the evidence.
+//!
+//! Data first, prose second: a [`Violation`] holds a [`Finding`], and both the sentence and the
+//! JSON are made from it (see `explanation.rs`), so that they can never disagree.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Serialize, Serializer};
+
+use crate::{
+    claim::Claim,
+    history::{OpId, TimeNs},
+};
+
+/// What came of judging a history.
+///
+/// A violation dominates an unknown, and an unknown dominates validity. `Unknown` may be read as
+/// "nothing wrong was seen, but not everything that the claim promises could be tested".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Everything that the claim promises was tested, and holds.
+    Valid,
+    /// At least one invariant is violated; the evidence proves it.
+    Violated,
+    /// No violation, but something was not tested: see [`Verdict::unknown`].
+    Unknown,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Valid, Self::Violated, Self::Unknown];
+
+    /// The name in files and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Violated => "violated",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A named property of sibling stores: one row of the table of invariants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Invariant {
+    /// Every returned value was written to that key before the read completed.
+    NoThinAir,
+    /// No value appears twice in one answer.
+    NoDuplicateSibling,
+    /// No sibling is returned together with a write that supersedes it.
+    Dominance,
+    /// Concurrent writes both survive.
+    SiblingPreservation,
+    /// Every acknowledged write is returned or superseded in every final read.
+    NoLostUpdate,
+    /// What was seen superseded does not come back.
+    NoResurrection,
+    /// Final reads agree at all nodes.
+    Convergence,
+    /// A superseding write has the larger clock.
+    ClockSoundness,
+    /// A larger clock belongs to a superseding write.
+    ClockPrecision,
+    /// A write's clock is above the context it carried.
+    ClockAdvance,
+    /// One clock, one write; one write, one clock.
+    ClockIdentity,
+    /// The clocks of one answer are pairwise concurrent.
+    AnswerAntichain,
+    /// A read's context includes every returned dot and never shrinks.
+    ContextCovers,
+    /// A dot is not in its own past, and one coordinator's dots only grow.
+    DotDiscipline,
+    /// Writers that use what they read never cause more siblings than writers.
+    BoundedSiblings,
+    /// The history of each key is linearizable as a multi-value register.
+    Linearizability,
+}
+
+impl Invariant {
+    /// Every invariant, in the order in which violations are listed.
+    pub const ALL: [Self; 16] = [
+        Self::NoThinAir,
+        Self::NoDuplicateSibling,
+        Self::Dominance,
+        Self::SiblingPreservation,
+        Self::NoLostUpdate,
+        Self::NoResurrection,
+        Self::Convergence,
+        Self::ClockSoundness,
+        Self::ClockPrecision,
+        Self::ClockAdvance,
+        Self::ClockIdentity,
+        Self::AnswerAntichain,
+        Self::ContextCovers,
+        Self::DotDiscipline,
+        Self::BoundedSiblings,
+        Self::Linearizability,
+    ];
+
+    /// The name in the words of the field.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoThinAir => "no thin air",
+            Self::NoDuplicateSibling => "no duplicate sibling",
+            Self::Dominance => "dominance",
+            Self::SiblingPreservation => "sibling preservation",
+            Self::NoLostUpdate => "no lost update",
+            Self::NoResurrection => "no resurrection",
+            Self::Convergence => "convergence",
+            Self::ClockSoundness => "clock soundness",
+            Self::ClockPrecision => "clock precision",
+            Self::ClockAdvance => "clock advance",
+            Self::ClockIdentity => "clock identity",
+            Self::AnswerAntichain => "answer is an antichain of clocks",
+            Self::ContextCovers => "context covers",
+            Self::DotDiscipline => "dot discipline",
+            Self::BoundedSiblings => "bounded siblings",
+            Self::Linearizability => "linearizability",
+        }
+    }
+
+    /// What it demands, in one line.
+    pub const fn statement(self) -> &'static str {
+        match self {
+            Self::NoThinAir => {
+                "every returned value was written to that key by a write that was invoked before the read completed and did not fail"
+            }
+            Self::NoDuplicateSibling => "no value appears twice in one answer",
+            Self::Dominance => {
+                "no sibling is returned together with a write whose context covers it"
+            }
+            Self::SiblingPreservation => {
+                "of two concurrent writes neither replaces the other: final reads return both, or what supersedes them"
+            }
+            Self::NoLostUpdate => {
+                "every acknowledged write is returned by every final read, or superseded by a write that is"
+            }
+            Self::NoResurrection => {
+                "a write that a read showed to be superseded is not returned by a later final read"
+            }
+            Self::Convergence => {
+                "final reads of a key return the same siblings, clocks and contexts at all nodes"
+            }
+            Self::ClockSoundness => {
+                "a write's clock is above the clocks of what its context covers"
+            }
+            Self::ClockPrecision => {
+                "a write's clock is above another's only if its causal past holds that write"
+            }
+            Self::ClockAdvance => {
+                "an acknowledged clock is strictly above the context of its write"
+            }
+            Self::ClockIdentity => {
+                "different writes of a key have different clocks, and a value keeps the clock it was acknowledged with"
+            }
+            Self::AnswerAntichain => "the clocks in one answer are pairwise concurrent",
+            Self::ContextCovers => {
+                "a read's context includes every returned dot, and a final read's also every context read before"
+            }
+            Self::DotDiscipline => {
+                "a dot is not in its own past, and the dots of one coordinator for a key only grow"
+            }
+            Self::BoundedSiblings => {
+                "clients that write with the context just read never see more siblings than chains of such writes"
+            }
+            Self::Linearizability => {
+                "one order of all operations of the key, consistent with real time, explains every answer"
+            }
+        }
+    }
+}
+
+/// A name was none of those that exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {kind} {name:?}; it should be one of: {known}")]
+pub struct UnknownName {
+    kind: &'static str,
+    name: String,
+    known: String,
+}
+
+macro_rules! named {
+    ($type:ty, $kind:literal) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = UnknownName;
+
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
+                let found = Self::ALL.into_iter().find(|known| known.name() == name);
+                found.ok_or_else(|| UnknownName {
+                    kind: $kind,
+                    name: name.to_owned(),
+                    known: Self::ALL.map(Self::name).join(", "),
+                })
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+    };
+}
+
+named!(Outcome, "outcome");
+named!(Invariant, "invariant");
+
+/// The verdict on one history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The claim that was tested.
+    pub claim: Claim,
+    /// At most one for each key and invariant, by key and then in the order of [`Invariant::ALL`].
+    pub violations: Vec<Violation>,
+    /// What could not be tested, and why. Kept beside violations too.
+    pub unknown: Vec<Unknown>,
+    /// How often each invariant had something to test.
+    pub exercised: Exercised,
+    /// How often the history got into interesting situations.
+    pub situations: crate::situations::Situations,
+}
+
+/// How often each invariant had something to test: a count of zero means that the invariant held
+/// vacuously.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exercised([u64; Invariant::ALL.len()]);
+
+impl Exercised {
+    /// How often `invariant` had something to test.
+    pub const fn count(&self, invariant: Invariant) -> u64 {
+        self.0[invariant as usize]
+    }
+
+    /// Adds `tested` to the count of `invariant`.
+    pub const fn add(&mut self, invariant: Invariant, tested: u64) {
+        self.0[invariant as usize] += tested;
+    }
+
+    /// Every invariant with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Invariant, u64)> + '_ {
+        Invariant::ALL
+            .into_iter()
+            .map(|invariant| (invariant, self.count(invariant)))
+    }
+}
+
+/// A violated invariant and its proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which invariant.
+    pub invariant: Invariant,
+    /// Index into [`crate::history::History::keys`].
+    pub key: u32,
+    /// The operations that prove it, in the order of their invocation.
+    pub evidence: Vec<OpId>,
+    /// How many more violations of this invariant this key shows.
+    pub more: u64,
+    /// What is wrong.
+    pub finding: Finding,
+}
+
+/// What is wrong, as data: operations by number, siblings by their position in an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// A read returned what no write can explain.
+    ThinAir {
+        /// The read.
+        read: OpId,
+        /// The sibling.
+        sibling: usize,
+        /// Why no write explains it.
+        origin: ThinAir,
+    },
+    /// A read returned one write twice.
+    Duplicate {
+        /// The read.
+        read: OpId,
+        /// The two siblings.
+        siblings: [usize; 2],
+    },
+    /// A read returned a write together with one that supersedes it.
+    Dominated {
+        /// The read.
+        read: OpId,
+        /// The superseded write.
+        superseded: OpId,
+        /// The write that supersedes it.
+        by: OpId,
+    },
+    /// A read returned more siblings than its writers can have caused.
+    TooManySiblings {
+        /// The read.
+        read: OpId,
+        /// How many siblings there may be: the chains of writes that each cover the one before.
+        chains: usize,
+    },
+    /// A final read lacks a write that is concurrent with one that it returned.
+    SiblingDropped {
+        /// The final read.
+        read: OpId,
+        /// The write it should have returned.
+        write: OpId,
+        /// The earlier read that returned the write, where no acknowledgement proves it.
+        seen_by: Option<OpId>,
+        /// The concurrent write that the read returned instead.
+        beside: OpId,
+    },
+    /// A final read lacks a write, and nothing it returned supersedes that write.
+    UpdateLost {
+        /// The final read.
+        read: OpId,
+        /// The write it should have returned.
+        write: OpId,
+        /// The earlier read that returned the write, where no acknowledgement proves it.
+        seen_by: Option<OpId>,
+        /// Of a delete whose tombstone the read might hide: the returned sibling that shows that it
+        /// did not.
+        ignored: Option<OpId>,
+    },
+    /// A final read returned what an earlier read showed to be superseded.
+    Resurrected {
+        /// The final read.
+        read: OpId,
+        /// The write that came back.
+        write: OpId,
+        /// The write that supersedes it.
+        by: OpId,
+        /// The earlier read, which returned `by`.
+        seen_by: OpId,
+    },
+    /// Two final reads disagree.
+    Diverged {
+        /// The reads.
+        reads: [OpId; 2],
+        /// In what they disagree.
+        difference: Difference,
+    },
+    /// A write's clock is not above the clock of a write that its context covers.
+    ClockNotAbove {
+        /// The covered write.
+        lower: OpId,
+        /// The answer through which the writer knew it: the write itself or a read.
+        through: OpId,
+        /// The write whose clock should be larger.
+        upper: OpId,
+    },
+    /// A write's clock is above that of a write it cannot know.
+    FalseDominance {
+        /// The write with the smaller clock.
+        lower: OpId,
+        /// The write with the larger clock.
+        upper: OpId,
+    },
+    /// A write's clock is not above the context that it carried.
+    NotAdvanced {
+        /// The write.
+        write: OpId,
+    },
+    /// Two writes have one clock.
+    SharedVersion {
+        /// The writes.
+        writes: [OpId; 2],
+    },
+    /// A value was returned with another clock than before.
+    VersionChanged {
+        /// The write of the value.
+        write: OpId,
+        /// Where its clock was first reported: its acknowledgement or a read.
+        known_from: OpId,
+        /// The read that reported another.
+        read: OpId,
+    },
+    /// Two clocks in one answer are not concurrent.
+    OrderedAnswer {
+        /// The read.
+        read: OpId,
+        /// The sibling with the smaller or equal clock, and the other.
+        siblings: [usize; 2],
+    },
+    /// A read's context omits a dot that it returned.
+    ContextOmitsDot {
+        /// The read.
+        read: OpId,
+        /// The sibling.
+        sibling: usize,
+    },
+    /// A final read's context omits some of an earlier read's.
+    ContextShrank {
+        /// The earlier read.
+        earlier: OpId,
+        /// The final read.
+        read: OpId,
+    },
+    /// A dot lies in its own past.
+    DotInOwnPast {
+        /// The write.
+        write: OpId,
+    },
+    /// A coordinator's later dot does not have the larger counter.
+    CounterNotGrown {
+        /// The write that was acknowledged first.
+        earlier: OpId,
+        /// The write that was invoked after that.
+        later: OpId,
+    },
+    /// Two reads each lack a write that the other returned.
+    ReadsCross {
+        /// The reads.
+        reads: [OpId; 2],
+        /// What each of them returned and the other lacks.
+        writes: [OpId; 2],
+    },
+    /// A read lacks a write that was acknowledged before it began.
+    WriteMissed {
+        /// The read.
+        read: OpId,
+        /// The write.
+        write: OpId,
+    },
+    /// A read lacks a write that an earlier read returned.
+    ReadWentBack {
+        /// The earlier read.
+        earlier: OpId,
+        /// The later read.
+        read: OpId,
+        /// The write that only the earlier read returned.
+        write: OpId,
+    },
+    /// A read saw a write but not one that was acknowledged before that was invoked.
+    WritesReordered {
+        /// The read.
+        read: OpId,
+        /// The write that it lacks.
+        missed: OpId,
+        /// The later write that it saw.
+        saw: OpId,
+    },
+}
+
+/// Why a returned value comes out of thin air.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThinAir {
+    /// Nothing wrote it.
+    NeverWritten,
+    /// It was written to another key.
+    OtherKey {
+        /// The write.
+        write: OpId,
+    },
+    /// Its tag belongs to a write of another value.
+    Altered {
+        /// The write.
+        write: OpId,
+    },
+    /// Its write certainly did not take effect.
+    Failed {
+        /// The write.
+        write: OpId,
+    },
+    /// Its write was invoked only after the read completed, or from what the read returned.
+    NotYetWritten {
+        /// The write.
+        write: OpId,
+    },
+}
+
+impl ThinAir {
+    /// The write that carries the value's name without explaining it.
+    pub const fn write(self) -> Option<OpId> {
+        match self {
+            Self::NeverWritten => None,
+            Self::OtherKey { write }
+            | Self::Altered { write }
+            | Self::Failed { write }
+            | Self::NotYetWritten { write } => Some(write),
+        }
+    }
+}
+
+/// In what two final reads disagree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Difference {
+    /// The siblings.
+    Siblings {
+        /// What only one of them returned, for each of the two reads.
+        only: [Vec<OpId>; 2],
+    },
+    /// The clock of one sibling.
+    Version {
+        /// The sibling's write.
+        write: OpId,
+    },
+    /// The contexts.
+    Contexts,
+}
+
+/// Something that could not be tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The key that it concerns; `None` for the whole history.
+    pub key: Option<u32>,
+    /// Why it could not be tested.
+    pub reason: Reason,
+}
+
+/// Why something could not be tested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No violation, but no key has two writes and an answered read after them either.
+    NothingTested,
+    /// A write was acknowledged, and no final read of its key followed.
+    NoFinalRead {
+        /// The first such write of the key.
+        write: OpId,
+    },
+    /// Tombstones are hidden and the key has deletes: what its reads saw is known only as an
+    /// interval, which linearizability does not yield to.
+    HiddenTombstones,
+}
+
+/// One operation of the evidence, with real names, ready to be listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Its number in the history.
+    pub op: OpId,
+    /// Who asked.
+    pub client: String,
+    /// Whom.
+    pub node: String,
+    /// When it was asked.
+    pub invoked_ns: TimeNs,
+    /// When it was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_ns: Option<TimeNs>,
+    /// What was asked and answered: `c2 at n1: write "b" with no context → ok {n1:2}`.
+    pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_back() {
+        for invariant in Invariant::ALL {
+            assert_eq!(invariant.name().parse(), Ok(invariant));
+            assert!(!invariant.statement().is_empty());
+        }
+        for (at, invariant) in Invariant::ALL.into_iter().enumerate() {
+            assert_eq!(
+                invariant as usize, at,
+                "ALL lists the invariants as declared"
+            );
+        }
+        for outcome in Outcome::ALL {
+            assert_eq!(outcome.name().parse(), Ok(outcome));
+        }
+        let unknown = "speed".parse::<Invariant>().unwrap_err().to_string();
+        assert!(
+            unknown.contains("speed") && unknown.contains("dot discipline"),
+            "{unknown}"
+        );
+    }
+}

@@ -1,0 +1,240 @@
+//! The checkers and the brute force agree on small random histories, correct and corrupted.
+//!
+//! `SIBCHECK_HISTORIES` sets how many of each kind are tried.
+
+use std::collections::BTreeSet;
+
+use crate::support::{
+    model::{Dice, Shape, correct, corrupt},
+    verdict,
+};
+use sibcheck_checkers::{
+    Claim, History, Invariant, Outcome, Violation, brute_force,
+    format::{read_history, write_history},
+    history::{Action, OpId, Operation},
+    judge,
+    verdict::Finding,
+};
+
+fn histories() -> u64 {
+    std::env::var("SIBCHECK_HISTORIES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(4_000)
+}
+
+fn shape(dice: &mut Dice, claim: Claim) -> Shape {
+    let linearizable = claim == Claim::Linearizable;
+    Shape {
+        clients: 1 + dice.roll(3),
+        nodes: if linearizable { 1 } else { 1 + dice.roll(3) },
+        keys: 1 + dice.roll(2),
+        operations: 2 + dice.roll(if linearizable { 5 } else { 12 }),
+        concurrent: !dice.once_in(4),
+        finals: !linearizable && !dice.once_in(5) || dice.once_in(4),
+        dotted: dice.once_in(2),
+        hidden: dice.once_in(4),
+        deletes: dice.once_in(2),
+        unknowns: dice.once_in(2),
+        tagged: dice.once_in(2),
+    }
+}
+
+fn lines(history: &History) -> String {
+    let mut bytes = Vec::new();
+    write_history(history, &mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn correct_histories_are_never_violated() {
+    for claim in Claim::ALL {
+        let mut valid = 0;
+        for seed in 0..histories() {
+            let mut dice = Dice(seed);
+            let shape = shape(&mut dice, claim);
+            let history = correct(&mut dice, shape);
+            let verdict = verdict(&history, claim);
+            let sentences: Vec<_> = verdict
+                .violations
+                .iter()
+                .map(|v| v.sentence(&history))
+                .collect();
+            assert!(
+                verdict.violations.is_empty(),
+                "seed {seed}, {shape:?}\n{sentences:#?}\n{}",
+                lines(&history)
+            );
+            valid += u64::from(verdict.outcome == Outcome::Valid);
+        }
+        assert!(
+            valid * 10 > histories(),
+            "{claim}: only {valid} histories told anything"
+        );
+    }
+}
+
+#[test]
+fn checkers_agree_with_the_definitions() {
+    for claim in Claim::ALL {
+        let mut fired = [0_u64; Invariant::ALL.len()];
+        let (mut judged, mut not_linearizable) = (0, 0);
+        for seed in 0..histories() {
+            let mut dice = Dice(seed ^ 0xc0ff_ee00_0000);
+            let shape = shape(&mut dice, claim);
+            let mut history = correct(&mut dice, shape);
+            for _ in 0..=dice.roll(3) {
+                corrupt(&mut dice, &mut history);
+            }
+            let Ok(verdict) = judge(&history, claim) else {
+                continue;
+            };
+            let Ok(expected) = brute_force::violations(&history, claim) else {
+                continue;
+            };
+            judged += 1;
+            let found = verdict
+                .violations
+                .iter()
+                .map(|v| (v.key, v.invariant))
+                .collect();
+            assert_eq!(
+                expected,
+                found,
+                "seed {seed}, {claim}, {shape:?}\n{}",
+                lines(&history)
+            );
+            for (_, invariant) in expected {
+                fired[invariant as usize] += 1;
+            }
+            if claim == Claim::Linearizable {
+                let decisive = |violation: &Violation| {
+                    matches!(
+                        violation.invariant,
+                        Invariant::NoThinAir
+                            | Invariant::NoDuplicateSibling
+                            | Invariant::Dominance
+                            | Invariant::Linearizability
+                    )
+                };
+                let linearizable = !verdict.violations.iter().any(decisive);
+                assert_eq!(
+                    brute_force::linearizable(&history),
+                    Ok(linearizable),
+                    "seed {seed}, {shape:?}\n{}",
+                    lines(&history)
+                );
+                not_linearizable += u64::from(!linearizable);
+            }
+            for violation in &verdict.violations {
+                assert_minimal(&history, violation, &format!("seed {seed}"));
+                assert!(violation.evidence.is_sorted() && !violation.evidence.is_empty());
+                assert!(!violation.sentence(&history).is_empty());
+                assert_eq!(violation.steps(&history).len(), violation.evidence.len());
+            }
+            assert_eq!(read_back(&history), lines(&history), "seed {seed}");
+        }
+        println!("{claim}: {judged} judged, {not_linearizable} not linearizable");
+        for (invariant, count) in Invariant::ALL.into_iter().zip(fired) {
+            println!("  {invariant}: {count}");
+        }
+        assert!(
+            judged * 2 > histories(),
+            "{claim}: only {judged} histories made sense"
+        );
+    }
+}
+
+/// The evidence, with the writes of what its reads returned, proves the violation by itself;
+/// without any one of its operations it does not. Left out: the chains that bound siblings reach
+/// through other operations; and a write that was only seen is a lost update by contexts that are
+/// not in the evidence, else a dropped sibling.
+fn assert_minimal(history: &History, violation: &Violation, place: &str) {
+    let seen_only = matches!(
+        violation.finding,
+        Finding::UpdateLost {
+            seen_by: Some(_),
+            ..
+        }
+    );
+    if violation.invariant == Invariant::BoundedSiblings || seen_only {
+        return;
+    }
+    let evidence: BTreeSet<OpId> = violation.evidence.iter().copied().collect();
+    let context = || format!("{place}: {violation:?}\n{}", lines(history));
+    let whole = with_returned(history, &evidence);
+    assert!(
+        still_violated(history, &whole, violation),
+        "the evidence is not enough; {}",
+        context()
+    );
+    if violation.invariant == Invariant::NoThinAir {
+        return; // Without the write that explains too little, nothing explains the value.
+    }
+    for left_out in &evidence {
+        let mut rest = evidence.clone();
+        rest.remove(left_out);
+        assert!(
+            !still_violated(history, &rest, violation),
+            "{left_out} is not needed; {}",
+            context()
+        );
+    }
+}
+
+fn still_violated(history: &History, kept: &BTreeSet<OpId>, violation: &Violation) -> bool {
+    judge(&only(history, kept), Claim::Linearizable).is_ok_and(|verdict| {
+        let same = |other: &Violation| {
+            let kinds =
+                [other, violation].map(|violation| std::mem::discriminant(&violation.finding));
+            other.invariant == violation.invariant
+                && other.key == violation.key
+                && kinds[0] == kinds[1]
+        };
+        verdict.violations.iter().any(same)
+    })
+}
+
+/// Adds the writes of what reads among `kept` returned.
+fn with_returned(history: &History, kept: &BTreeSet<OpId>) -> BTreeSet<OpId> {
+    let mut all = kept.clone();
+    for read in kept {
+        let Action::Read(read) = &history.operations[*read as usize].action else {
+            continue;
+        };
+        for sibling in &read.siblings {
+            let wrote = |op: &Operation| matches!(&op.action, Action::Write(write) if write.value == sibling.value);
+            all.extend(
+                (0..)
+                    .zip(&history.operations)
+                    .filter(|(_, op)| wrote(op))
+                    .map(|(id, _)| id),
+            );
+        }
+    }
+    all
+}
+
+/// The operations of `kept` alone.
+fn only(history: &History, kept: &BTreeSet<OpId>) -> History {
+    let renumbered = |op: &OpId| {
+        (0..)
+            .zip(kept)
+            .find(|(_, kept)| *kept == op)
+            .map(|(new, _)| new)
+    };
+    let mut part = history.clone();
+    part.operations.clear();
+    for id in kept {
+        let mut op = history.operations[*id as usize].clone();
+        if let Action::Write(write) = &mut op.action {
+            write.sources = write.sources.iter().filter_map(renumbered).collect();
+        }
+        part.operations.push(op);
+    }
+    part
+}
+
+fn read_back(history: &History) -> String {
+    lines(&read_history(lines(history).as_bytes()).unwrap())
+}

@@ -1,0 +1,259 @@
+//! The history format: what is written reads back, and what is wrong is told with its place.
+
+use proptest::prelude::*;
+use sibcheck_checkers::{
+    Claim, HistoryFault, Invariant, Outcome,
+    format::{FormatError, read_history, write_history},
+    history::{Expectation, History},
+    judge,
+};
+
+use crate::support::history;
+
+fn bytes(history: &History) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_history(history, &mut bytes).unwrap();
+    bytes
+}
+
+fn example() -> History {
+    let mut history = history(
+        "c1@n1 tag=1 write a -> {n1:1}\n\
+         c2@n2 [1..2] key=y tag=2 delete with {} -> n2.1/{n1:1}\n\
+         c1@n1 [20..30] tag=3 write b after 0 with {n1:1} info\n\
+         c1@n1 [40..50] final a~1={n1:1} †~2=n2.1 b~3 context {n1:1,n2:1}\n\
+         c2@n1 [60..70] read fail",
+    );
+    history.header.claim = Some(Claim::Eventual);
+    history.header.expect = Some(Expectation {
+        outcome: Outcome::Violated,
+        invariants: vec![Invariant::NoLostUpdate],
+        why: "an \"example\"".to_owned(),
+    });
+    history
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    let history = example();
+    assert_eq!(read_history(bytes(&history).as_slice()).unwrap(), history);
+    let text = String::from_utf8(bytes(&history)).unwrap();
+    let expected = r#"{"sibcheck_history":1,"origin":"a test","claim":"eventual","tombstones":"shown","operations":5,"expect":{"verdict":"violated","invariants":["no lost update"],"why":"an \"example\""}}
+{"op":0,"client":"c1","node":"n1","key":"x","invoked_ns":0,"completed_ns":5000000,"status":"ok","write":{"value":"a","tag":1,"clock":{"n1":1}}}
+{"op":1,"client":"c2","node":"n2","key":"y","invoked_ns":1000000,"completed_ns":2000000,"status":"ok","delete":{"tag":2,"context":{},"dot":["n2",1],"past":{"n1":1}}}
+{"op":2,"client":"c1","node":"n1","key":"x","invoked_ns":20000000,"status":"info","write":{"value":"b","tag":3,"sources":[0],"context":{"n1":1}}}
+{"op":3,"client":"c1","node":"n1","key":"x","invoked_ns":40000000,"completed_ns":50000000,"status":"ok","read":{"siblings":[{"value":"a","tag":1,"clock":{"n1":1}},{"tombstone":true,"tag":2,"dot":["n2",1]},{"value":"b","tag":3}],"context":{"n1":1,"n2":1},"final":true}}
+{"op":4,"client":"c2","node":"n1","key":"x","invoked_ns":60000000,"completed_ns":70000000,"status":"fail","read":{"siblings":[]}}
+"#;
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn faults_of_a_file_are_told_with_their_place() {
+    let text = String::from_utf8(bytes(&example())).unwrap();
+    let header = text.lines().next().unwrap();
+    let with = |operation: &str| {
+        let header = header.replace("\"operations\":5", "\"operations\":1");
+        format!("{header}\n{operation}\n")
+    };
+    let operation = |rest: &str| {
+        with(&format!(
+            r#"{{"op":0,"client":"c1","node":"n1","key":"x","invoked_ns":0,"completed_ns":5,{rest}}}"#
+        ))
+    };
+    for (file, told) in [
+        (String::new(), "an empty file"),
+        ("noise\n".to_owned(), "line 1: expected a header"),
+        (r#"{"op":0}"#.to_owned() + "\n", "found an operation"),
+        (
+            text.replace("\"sibcheck_history\":1", "\"sibcheck_history\":2"),
+            "reads version 1 of the history format, and the file has version 2",
+        ),
+        (
+            text[..text.len() - 20].to_owned(),
+            "line 6: the file ends in the middle",
+        ),
+        (
+            header[..40].to_owned(),
+            "line 1: the file ends in the middle",
+        ),
+        (
+            text.lines()
+                .take(3)
+                .map(|line| line.to_owned() + "\n")
+                .collect(),
+            "announces 5 operations and the file holds 2",
+        ),
+        (
+            operation(r#""status":"ok","write":{"value":1,"speed":9}"#),
+            "unknown field `speed`",
+        ),
+        (
+            operation(r#""status":"maybe","write":{"value":1}"#),
+            "unknown variant `maybe`, expected one of",
+        ),
+        (
+            operation(r#""status":"ok","write":{}"#),
+            "missing field `value`",
+        ),
+        (
+            operation(r#""status":"ok""#),
+            "exactly one of \"write\", \"delete\" and \"read\"",
+        ),
+        (
+            operation(r#""status":"ok","read":{"siblings":[{}]}"#),
+            "\"value\" or \"tombstone\":true",
+        ),
+        (
+            operation(r#""status":"ok","write":{"value":1,"dot":["n1",0]}"#),
+            "a counter of 1 or more",
+        ),
+        (
+            operation(r#""status":"ok","write":{"value":1,"past":{}}"#),
+            "a \"dot\" beside \"past\"",
+        ),
+        (
+            operation(r#""status":"ok","write":{"value":1,"clock":{},"dot":["n1",1]}"#),
+            "found both",
+        ),
+        (
+            operation(r#""status":"ok","write":{"value":1,"clock":{"a":1,"a":2}}"#),
+            "one entry for \"a\"",
+        ),
+        (
+            operation(r#""status":"ok","write":{"value":1}"#).replace("\"op\":0", "\"op\":7"),
+            "expected operation 0, found operation 7",
+        ),
+    ] {
+        let error = read_history(file.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(told), "{error:?} does not tell {told:?}");
+    }
+    let error =
+        read_history(operation(r#""status":"ok","write":{"value":1,"speed":9}"#).as_bytes());
+    assert!(
+        matches!(
+            error,
+            Err(FormatError::Malformed {
+                line: 2,
+                column: 103..,
+                ..
+            })
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_null_value_is_a_value_and_zeros_are_no_entries() {
+    let text = r#"{"sibcheck_history":1,"origin":"","tombstones":"shown","operations":1}
+
+{"op":0,"client":"c1","node":"n1","key":"x","invoked_ns":0,"completed_ns":5,"status":"ok","read":{"siblings":[{"value":null,"clock":{"b":1,"a":0}}]}}"#;
+    let history = read_history(text.as_bytes()).unwrap();
+    let written = String::from_utf8(bytes(&history)).unwrap();
+    assert!(
+        written.contains(r#"{"value":null,"clock":{"b":1}}"#),
+        "{written}"
+    );
+}
+
+#[test]
+fn histories_that_contradict_themselves_are_refused() {
+    let fault = |text: &str| judge(&history(text), Claim::Eventual).unwrap_err();
+    assert_eq!(
+        fault("c1@n1 [5..6] read\nc1@n1 [4..6] read"),
+        HistoryFault::NotSorted { op: 1 }
+    );
+    assert_eq!(
+        fault("c1@n1 [5..4] read"),
+        HistoryFault::CompletedTooEarly { op: 0 }
+    );
+    assert_eq!(
+        fault("c1@n1 [5..] read"),
+        HistoryFault::NeverCompleted { op: 0 }
+    );
+    assert_eq!(
+        fault("c1@n1 tag=1 write a\nc1@n1 tag=1 write b"),
+        HistoryFault::TagUsedTwice {
+            op: 1,
+            first: 0,
+            tag: 1
+        }
+    );
+    assert_eq!(
+        fault("c1@n1 tag=900000 write a\nc1@n1 tag=900000 write b"),
+        HistoryFault::TagUsedTwice {
+            op: 1,
+            first: 0,
+            tag: 900_000
+        }
+    );
+    assert_eq!(
+        fault("c1@n1 write a\nc1@n1 write a"),
+        HistoryFault::ValueUsedTwice { op: 1, first: 0 }
+    );
+    assert_eq!(
+        fault("c1@n1 write a after 0"),
+        HistoryFault::SourceNotEarlier {
+            op: 0,
+            source_op: 0
+        }
+    );
+    assert_eq!(
+        fault("c1@n1 key=y read\nc1@n1 write a after 0"),
+        HistoryFault::SourceOfOtherKey {
+            op: 1,
+            source_op: 0
+        }
+    );
+    assert_eq!(
+        fault("c1@n1 read fail\nc1@n1 write a after 0"),
+        HistoryFault::SourceWithoutAnswer {
+            op: 1,
+            source_op: 0
+        }
+    );
+    assert_eq!(
+        fault("c1@n1 [0..9] read\nc1@n1 [5..9] write a after 0"),
+        HistoryFault::SourceTooLate {
+            op: 1,
+            source_op: 0
+        }
+    );
+    let mut nameless = history("c1@n1 read");
+    nameless.operations[0].node = 3;
+    let expected = HistoryFault::NoSuchName {
+        op: 0,
+        what: "node",
+        index: 3,
+        names: 1,
+    };
+    assert_eq!(judge(&nameless, Claim::Eventual), Err(expected));
+    assert!(write_history(&nameless, Vec::new()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(noise in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read_history(noise.as_slice());
+    }
+
+    #[test]
+    fn no_damage_makes_the_reader_or_the_judge_panic(
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        end in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = bytes(&example());
+        for (at, byte) in cuts {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let _ = read_history(&bytes[..end.index(bytes.len())]);
+        if let Ok(history) = read_history(bytes.as_slice()) {
+            for claim in Claim::ALL {
+                if let Ok(verdict) = judge(&history, claim) {
+                    let _ = verdict.to_json(&history).to_string();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Tests of the checkers from outside, in one program.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests state what must be"
+)]
+
+mod agreement;
+mod files;
+mod goldens;
+mod positive_controls;
+mod support;

@@ -1,0 +1,443 @@
+//! Every invariant has a smallest history on which it fires, and a near miss on which it does not.
+
+use std::collections::BTreeSet;
+
+use sibcheck_checkers::{Claim, Invariant, Outcome};
+
+use crate::support::{history, verdict, violated};
+use Invariant::{
+    AnswerAntichain, BoundedSiblings, ClockAdvance, ClockIdentity, ClockPrecision, ClockSoundness,
+    ContextCovers, Convergence, Dominance, DotDiscipline, Linearizability, NoDuplicateSibling,
+    NoLostUpdate, NoResurrection, NoThinAir, SiblingPreservation,
+};
+
+/// A history and exactly what it violates.
+struct Control {
+    name: &'static str,
+    claim: Claim,
+    history: &'static str,
+    violates: &'static [Invariant],
+}
+
+const fn eventual(
+    name: &'static str,
+    history: &'static str,
+    violates: &'static [Invariant],
+) -> Control {
+    Control {
+        name,
+        claim: Claim::Eventual,
+        history,
+        violates,
+    }
+}
+
+const fn linearizable(
+    name: &'static str,
+    history: &'static str,
+    violates: &'static [Invariant],
+) -> Control {
+    Control {
+        name,
+        claim: Claim::Linearizable,
+        history,
+        violates,
+    }
+}
+
+const CONTROLS: &[Control] = &[
+    eventual(
+        "a value from nowhere",
+        "c1@n1 write a\nc2@n1 read q",
+        &[NoThinAir],
+    ),
+    eventual(
+        "a value of another key",
+        "c1@n1 key=y write a\nc2@n1 read a",
+        &[NoThinAir],
+    ),
+    eventual(
+        "a tagged value of another key",
+        "c1@n1 key=y tag=1 write a\nc2@n1 read a~1",
+        &[NoThinAir],
+    ),
+    eventual(
+        "an altered value",
+        "c1@n1 tag=1 write a\nc2@n1 read b~1",
+        &[NoThinAir],
+    ),
+    eventual(
+        "a refused write",
+        "c1@n1 write a fail\nc2@n1 read a",
+        &[NoThinAir],
+    ),
+    eventual(
+        "a value from the future",
+        "c2@n1 read a\nc1@n1 write a",
+        &[NoThinAir],
+    ),
+    eventual(
+        "a value whose context is that very read's",
+        "c2@n1 [0..5] read a\nc1@n1 [5..6] write a after 0",
+        &[NoThinAir],
+    ),
+    eventual(
+        "a write that overlaps its read",
+        "c2@n1 [0..20] read a\nc1@n1 [10..30] write a",
+        &[],
+    ),
+    eventual(
+        "an unknown write that shows",
+        "c1@n1 write a info\nc2@n1 read a",
+        &[],
+    ),
+    eventual(
+        "a sibling twice",
+        "c1@n1 write a\nc2@n1 read a a",
+        &[NoDuplicateSibling],
+    ),
+    eventual(
+        "equal values of two writers",
+        "c1@n1 tag=1 write a\nc2@n1 tag=2 write a\nc2@n1 final a~1 a~2",
+        &[],
+    ),
+    eventual(
+        "equal values merged",
+        "c1@n1 tag=1 write a\nc2@n1 tag=2 write a\nc2@n1 final a~2",
+        &[SiblingPreservation, NoLostUpdate],
+    ),
+    eventual(
+        "a superseded sibling beside its successor",
+        "c1@n1 write a\nc1@n1 read a\nc2@n1 write b after 1\nc3@n1 read a b",
+        &[Dominance],
+    ),
+    eventual(
+        "concurrent siblings",
+        "c1@n1 write a\nc2@n1 write b\nc3@n1 final a b",
+        &[],
+    ),
+    eventual(
+        "superseded through two writes",
+        "c1@n1 write a\nc2@n1 write b after 0\nc3@n1 write c after 1\nc4@n1 read c a",
+        &[Dominance],
+    ),
+    eventual(
+        "sibling explosion: one client, one chain",
+        "c1@n1 write a\nc1@n1 write b after 0\nc2@n1 read a b",
+        &[Dominance, BoundedSiblings],
+    ),
+    eventual(
+        "two chains, two siblings",
+        "c1@n1 write a\nc1@n1 write b after 0\nc2@n1 write c\nc2@n1 final b c",
+        &[],
+    ),
+    eventual(
+        "last writer wins",
+        "c1@n1 write a\nc2@n2 write b\nc3@n1 final b",
+        &[SiblingPreservation, NoLostUpdate],
+    ),
+    eventual(
+        "an unacknowledged write that was seen, overwritten by a concurrent one",
+        "c1@n1 write a info\nc2@n1 read a\nc3@n2 write b\nc3@n2 final b",
+        &[SiblingPreservation],
+    ),
+    eventual(
+        "an unacknowledged write that was never seen",
+        "c1@n1 write a info\nc3@n2 write b\nc3@n2 final b",
+        &[],
+    ),
+    eventual(
+        "an unacknowledged write that was seen and vanished",
+        "c1@n1 write a info\nc2@n1 read a\nc3@n2 final",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "a stale final read",
+        "c1@n1 write a\nc1@n1 write b after 0\nc2@n1 final a",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "everything gone",
+        "c1@n1 write a\nc2@n1 final",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "client-id clocks may replace a client's own blind write",
+        "c1@n1 write a\nc1@n1 write b\nc2@n1 final b",
+        &[],
+    ),
+    eventual(
+        "a delete that was ignored",
+        "hidden\nc1@n1 write a\nc2@n1 delete after 0\nc3@n1 final a",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "a hidden tombstone",
+        "hidden\nc1@n1 write a\nc2@n1 delete after 0\nc3@n1 final",
+        &[],
+    ),
+    eventual(
+        "a hidden tombstone that never saw the write",
+        "hidden\nc1@n1 write a\nc2@n1 delete\nc3@n1 final",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "a shown tombstone",
+        "c1@n1 write a\nc2@n1 tag=7 delete after 0\nc3@n1 final †~7",
+        &[],
+    ),
+    eventual(
+        "a doomstone: the delete covers a re-created value",
+        "hidden\nc1@n1 write a\nc2@n1 delete after 0\nc1@n1 write b\nc3@n1 final",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "an unacknowledged write supersedes, and what it superseded returns",
+        "c1@n1 write a\nc2@n1 write b after 0 info\nc3@n1 read b\nc3@n2 final a",
+        &[NoLostUpdate, NoResurrection],
+    ),
+    eventual(
+        "the older value before the newer",
+        "c1@n1 write a\nc2@n1 write b after 0\nc3@n2 read a\nc3@n1 final b",
+        &[],
+    ),
+    eventual(
+        "nodes that disagree about a write with an unknown outcome",
+        "c1@n1 write a info\nc2@n1 [10..20] final a\nc3@n2 [11..21] final",
+        &[Convergence],
+    ),
+    eventual(
+        "nodes that disagree about a context",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 [20..30] final a=n1.1 context {n1:1}\n\
+         c3@n2 [21..31] final a=n1.1 context {n1:1,n2:1}",
+        &[Convergence],
+    ),
+    eventual(
+        "nodes that agree",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 final a=n1.1 context {n1:1}\nc3@n2 final a=n1.1 context {n1:1}",
+        &[],
+    ),
+    eventual(
+        "a successor with a concurrent clock",
+        "c1@n1 write a -> {n1:1}\nc2@n2 read a={n1:1}\nc2@n2 write b after 1 -> {n2:1}",
+        &[ClockSoundness],
+    ),
+    eventual(
+        "a successor's dot with a past that lacks its predecessor",
+        "c1@n1 write a -> n1.1/{}\nc2@n2 write b after 0 -> n2.1/{}",
+        &[ClockSoundness],
+    ),
+    eventual(
+        "a successor with a larger clock",
+        "c1@n1 write a -> {n1:1}\nc2@n2 read a={n1:1}\nc2@n2 write b after 1 with {n1:1} -> {n1:1,n2:1}",
+        &[],
+    ),
+    eventual(
+        "a blind write that dominates",
+        "c1@n1 write a -> {n1:1}\nc2@n1 write b -> {n1:2}",
+        &[ClockPrecision],
+    ),
+    eventual(
+        "a dot whose past holds what its writer never saw",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 write b -> n1.2/{n1:1}",
+        &[ClockPrecision],
+    ),
+    eventual(
+        "a client's own blind write may be dominated",
+        "c1@n1 write a -> {c1:1}\nc1@n1 write b -> {c1:2}",
+        &[],
+    ),
+    eventual(
+        "dots of concurrent writes",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 write b -> n1.2/{}",
+        &[],
+    ),
+    eventual(
+        "a clock that stands still",
+        "c1@n1 write a with {n1:1} -> {n1:1}",
+        &[ClockAdvance],
+    ),
+    eventual(
+        "a dot within the context",
+        "c1@n1 write a with {n1:3} -> n1.2/{n1:3}",
+        &[ClockAdvance, DotDiscipline],
+    ),
+    eventual(
+        "a past that forgets the context",
+        "c1@n1 write a with {n1:1,n2:1} -> n1.2/{n1:1}",
+        &[ClockAdvance],
+    ),
+    eventual(
+        "a clock that advances",
+        "c1@n1 write a with {n1:1} -> {n1:1,n2:1}",
+        &[],
+    ),
+    eventual(
+        "one clock for two writes",
+        "c1@n1 write a -> {n1:1}\nc2@n1 write b -> {n1:1}",
+        &[ClockIdentity],
+    ),
+    eventual(
+        "one dot for two writes under way together",
+        "c1@n1 [0..9] write a -> n1.1/{}\nc2@n1 [1..8] write b -> n1.1/{}",
+        &[ClockIdentity],
+    ),
+    eventual(
+        "a value that changes its clock",
+        "c1@n1 write a -> {n1:1}\nc2@n1 read a={n1:2}",
+        &[ClockIdentity],
+    ),
+    eventual(
+        "a value that keeps its clock",
+        "c1@n1 write a -> {n1:1}\nc2@n1 read a={n1:1}",
+        &[],
+    ),
+    eventual(
+        "an answer with ordered clocks",
+        "c1@n1 write a\nc2@n1 write b\nc3@n1 read a={n1:1} b={n1:2}",
+        &[ClockPrecision, AnswerAntichain],
+    ),
+    eventual(
+        "an answer with ordered clocks of a client's own",
+        "c1@n1 write a -> {c1:1}\nc1@n1 write b -> {c1:2}\nc3@n1 read a={c1:1} b={c1:2}",
+        &[AnswerAntichain],
+    ),
+    eventual(
+        "an answer with concurrent clocks",
+        "c1@n1 write a\nc2@n1 write b\nc3@n1 read a={n1:1} b={n2:1}",
+        &[],
+    ),
+    eventual(
+        "a context that omits a returned dot",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 read a=n1.1 context {}",
+        &[ContextCovers],
+    ),
+    eventual(
+        "a context that shrinks",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 read a=n1.1 context {n1:1,n2:1}\nc2@n1 final a=n1.1 context {n1:1}",
+        &[ContextCovers],
+    ),
+    eventual(
+        "a context that covers",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 read a=n1.1 context {n1:1}\nc2@n1 final a=n1.1 context {n1:1}",
+        &[],
+    ),
+    eventual(
+        "a dot in its own past",
+        "c1@n1 write a -> n1.1/{n1:1}",
+        &[DotDiscipline],
+    ),
+    eventual(
+        "a counter that restarts",
+        "c1@n1 write a -> n1.2/{}\nc2@n1 write b -> n1.1/{}",
+        &[DotDiscipline],
+    ),
+    eventual(
+        "counters of writes under way together",
+        "c1@n1 [0..9] write a -> n1.2/{}\nc2@n1 [1..8] write b -> n1.1/{}",
+        &[],
+    ),
+    linearizable(
+        "an acknowledged write that a later read misses",
+        "c1@n1 write a\nc2@n1 read",
+        &[Linearizability],
+    ),
+    linearizable(
+        "a write that overlaps the read that misses it",
+        "c1@n1 [0..9] write a\nc2@n1 [1..8] read",
+        &[],
+    ),
+    linearizable(
+        "reads that each miss what the other saw",
+        "c1@n1 [0..99] write a\nc2@n1 [1..99] write b\nc3@n1 [2..98] read a\nc4@n1 [3..98] read b",
+        &[Linearizability],
+    ),
+    linearizable(
+        "reads that nest",
+        "c1@n1 [0..99] write a\nc2@n1 [1..99] write b\nc3@n1 [2..98] read a\nc4@n1 [3..98] read a b",
+        &[],
+    ),
+    linearizable(
+        "a read that goes back",
+        "c1@n1 [0..99] write a\nc2@n1 [1..8] read a\nc3@n1 [10..20] read",
+        &[Linearizability],
+    ),
+    linearizable(
+        "a write seen without the one acknowledged before it",
+        "c1@n1 [0..1] write a\nc2@n1 [2..9] write b\nc3@n1 [3..5] read b",
+        &[Linearizability],
+    ),
+];
+
+#[test]
+fn each_control_violates_exactly_what_it_should() {
+    for control in CONTROLS {
+        let history = history(control.history);
+        let verdict = verdict(&history, control.claim);
+        let expected: BTreeSet<_> = control.violates.iter().copied().collect();
+        let told: Vec<_> = verdict
+            .violations
+            .iter()
+            .map(|v| v.sentence(&history))
+            .collect();
+        assert_eq!(violated(&verdict), expected, "{}: {told:#?}", control.name);
+    }
+}
+
+#[test]
+fn every_invariant_has_a_control_and_a_near_miss() {
+    for invariant in Invariant::ALL {
+        assert!(
+            CONTROLS
+                .iter()
+                .any(|control| control.violates.contains(&invariant)),
+            "{invariant}"
+        );
+        let near_miss = CONTROLS
+            .iter()
+            .filter(|control| control.violates.is_empty())
+            .any(|control| {
+                verdict(&history(control.history), control.claim)
+                    .exercised
+                    .count(invariant)
+                    > 0
+            });
+        assert!(
+            near_miss,
+            "{invariant} is tested by no history that keeps it"
+        );
+    }
+}
+
+#[test]
+fn nothing_tested_is_never_valid() {
+    for (claim, text) in [
+        (Claim::Eventual, ""),
+        (Claim::Eventual, "c1@n1 write a\nc2@n1 final a"),
+        (
+            Claim::Eventual,
+            "c1@n1 write a\nc2@n1 write b\nc3@n1 read a b",
+        ),
+        (
+            Claim::Eventual,
+            "c1@n1 write a\nc2@n1 write b\nc3@n1 final fail",
+        ),
+        (Claim::Linearizable, "c1@n1 write a\nc2@n1 read a"),
+        (
+            Claim::Linearizable,
+            "hidden\nc1@n1 write a\nc2@n1 delete after 0\nc3@n1 read",
+        ),
+    ] {
+        let history = history(text);
+        let verdict = verdict(&history, claim);
+        assert_eq!(verdict.outcome, Outcome::Unknown, "{text}");
+        assert!(
+            verdict
+                .unknown
+                .iter()
+                .all(|unknown| !unknown.sentence(&history).is_empty())
+        );
+    }
+    let tested = history("c1@n1 write a\nc2@n1 write b\nc3@n1 final a b");
+    assert_eq!(verdict(&tested, Claim::Eventual).outcome, Outcome::Valid);
+}

@@ -1,0 +1,24 @@
+//! Histories for tests: a notation of one line an operation, and random ones from a model store.
+
+pub(crate) mod model;
+pub(crate) mod notation;
+
+pub(crate) use notation::history;
+
+use std::collections::BTreeSet;
+
+use sibcheck_checkers::{Claim, History, Invariant, Verdict, judge};
+
+/// The verdict on a history that makes sense.
+pub(crate) fn verdict(history: &History, claim: Claim) -> Verdict {
+    judge(history, claim).expect("the history makes sense")
+}
+
+/// The invariants that a verdict names as violated.
+pub(crate) fn violated(verdict: &Verdict) -> BTreeSet<Invariant> {
+    verdict
+        .violations
+        .iter()
+        .map(|violation| violation.invariant)
+        .collect()
+}

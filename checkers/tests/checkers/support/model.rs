@@ -1,0 +1,558 @@
+//! A model of a correct replicated sibling store, and what can go wrong in a recording of it.
+//!
+//! Each node holds the set of writes that it has seen. A merge copies the whole set of another
+//! node, so sets are causally closed and one coordinator's dots are a prefix. With one node the
+//! store is linearizable; with several it converges once everything has been merged.
+#![allow(
+    clippy::expect_used,
+    clippy::struct_excessive_bools,
+    reason = "a model for tests, which states its assumptions"
+)]
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::Value as Json;
+use sibcheck_checkers::history::{
+    Action, Header, History, OpId, Operation, Read, ReportedClock, Sibling, Status, Tombstones,
+    Value, Version, Write,
+};
+
+/// A small deterministic generator (`SplitMix64`).
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((bits ^ (bits >> 31)) % sides as u64).expect("small")
+    }
+
+    pub(crate) fn once_in(&mut self, sides: usize) -> bool {
+        self.roll(sides) == 0
+    }
+
+    fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        (!items.is_empty()).then(|| &items[self.roll(items.len())])
+    }
+}
+
+/// What to simulate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) clients: usize,
+    pub(crate) nodes: usize,
+    pub(crate) keys: usize,
+    pub(crate) operations: usize,
+    /// Operations never overlap in time with others when this is false.
+    pub(crate) concurrent: bool,
+    /// Whether final reads at every node end the history.
+    pub(crate) finals: bool,
+    /// Vector clocks with an entry a client, or dotted version vectors with an entry a node.
+    pub(crate) dotted: bool,
+    pub(crate) hidden: bool,
+    pub(crate) deletes: bool,
+    pub(crate) unknowns: bool,
+    pub(crate) tagged: bool,
+}
+
+/// Everything known of one write.
+#[derive(Clone, Default)]
+struct Known {
+    covers: BTreeSet<OpId>,
+    clock: ReportedClock,
+    past: ReportedClock,
+    dot: Option<(usize, u64)>,
+}
+
+struct Model<'d> {
+    dice: &'d mut Dice,
+    shape: Shape,
+    now: u64,
+    operations: Vec<Operation>,
+    known: Vec<Known>,
+    /// Writes seen, by node and key.
+    held: Vec<Vec<BTreeSet<OpId>>>,
+    counters: Vec<Vec<u64>>,
+    /// What each answered operation revealed.
+    past: Vec<BTreeSet<OpId>>,
+    contexts: Vec<Option<ReportedClock>>,
+    /// A client's operation under way, and whether it took effect.
+    pending: Vec<Option<(OpId, bool)>>,
+    /// Unacknowledged writes that may still take effect.
+    stray: Vec<OpId>,
+}
+
+/// A history of a correct store.
+pub(crate) fn correct(dice: &mut Dice, shape: Shape) -> History {
+    let mut model = Model {
+        dice,
+        shape,
+        now: 0,
+        operations: Vec::new(),
+        known: Vec::new(),
+        held: vec![vec![BTreeSet::new(); shape.keys]; shape.nodes],
+        counters: vec![vec![0; shape.keys]; shape.nodes],
+        past: Vec::new(),
+        contexts: Vec::new(),
+        pending: vec![None; shape.clients],
+        stray: Vec::new(),
+    };
+    model.run();
+    let name =
+        |prefix: &str, count: usize| (1..=count).map(|n| format!("{prefix}{n}").into()).collect();
+    History {
+        header: Header {
+            origin: "a model store".to_owned(),
+            tombstones: if shape.hidden {
+                Tombstones::Hidden
+            } else {
+                Tombstones::Shown
+            },
+            ..Header::default()
+        },
+        clients: name("c", shape.clients + shape.nodes),
+        nodes: name("n", shape.nodes),
+        keys: name("k", shape.keys),
+        operations: model.operations,
+    }
+}
+
+impl Model<'_> {
+    fn run(&mut self) {
+        while self.operations.len() < self.shape.operations {
+            let client = self.dice.roll(self.shape.clients);
+            self.advance(client);
+            if !self.shape.concurrent {
+                while self.pending[client].is_some() {
+                    self.advance(client);
+                }
+            }
+            self.background();
+        }
+        for client in 0..self.shape.clients {
+            while self.pending[client].is_some() {
+                self.advance(client);
+            }
+        }
+        while let Some(stray) = self.stray.pop() {
+            if self.dice.once_in(2) {
+                self.take_effect(stray);
+            }
+        }
+        if self.shape.finals {
+            for _ in 0..2 {
+                for node in 1..self.shape.nodes {
+                    self.merge(0, node);
+                    self.merge(node, 0);
+                }
+            }
+            for node in 0..self.shape.nodes {
+                for key in 0..self.shape.keys {
+                    self.invoke(self.shape.clients + node, node, key, true);
+                    let read = number(self.operations.len() - 1);
+                    self.take_effect(read);
+                    self.complete(read, Status::Ok);
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.now += 10;
+        self.now
+    }
+
+    fn background(&mut self) {
+        if self.shape.nodes > 1 && self.dice.once_in(3) {
+            let (to, from) = (
+                self.dice.roll(self.shape.nodes),
+                self.dice.roll(self.shape.nodes),
+            );
+            self.merge(to, from);
+        }
+        if !self.stray.is_empty() && self.dice.once_in(4) {
+            let at = self.dice.roll(self.stray.len());
+            let stray = self.stray.remove(at);
+            if self.dice.once_in(2) {
+                self.take_effect(stray);
+            }
+        }
+    }
+
+    fn merge(&mut self, to: usize, from: usize) {
+        for key in 0..self.shape.keys {
+            let seen = self.held[from][key].clone();
+            self.held[to][key].extend(seen);
+        }
+    }
+
+    /// The next step of a client: invocation, effect, completion.
+    fn advance(&mut self, client: usize) {
+        match self.pending[client] {
+            None => {
+                if self.operations.len() < self.shape.operations {
+                    let (node, key) = (
+                        self.dice.roll(self.shape.nodes),
+                        self.dice.roll(self.shape.keys),
+                    );
+                    self.invoke(client, node, key, false);
+                    self.pending[client] = Some((number(self.operations.len() - 1), false));
+                }
+            }
+            Some((op, false)) => {
+                let is_write = matches!(self.operations[op as usize].action, Action::Write(_));
+                if self.shape.unknowns && is_write && self.dice.once_in(6) {
+                    self.complete(op, Status::Info);
+                    self.stray.push(op);
+                    self.pending[client] = None;
+                } else if self.shape.unknowns && self.dice.once_in(10) {
+                    self.complete(op, Status::Fail);
+                    self.pending[client] = None;
+                } else {
+                    self.take_effect(op);
+                    self.pending[client] = Some((op, true));
+                }
+            }
+            Some((op, true)) => {
+                let is_write = matches!(self.operations[op as usize].action, Action::Write(_));
+                let lost = self.shape.unknowns && is_write && self.dice.once_in(10);
+                self.complete(op, if lost { Status::Info } else { Status::Ok });
+                self.pending[client] = None;
+            }
+        }
+    }
+
+    fn invoke(&mut self, client: usize, node: usize, key: usize, last: bool) {
+        let id = number(self.operations.len());
+        let mut known = Known::default();
+        let action = if last || self.dice.once_in(2) {
+            Action::Read(Read {
+                last,
+                ..Read::default()
+            })
+        } else {
+            let sources = self.sources(client, key);
+            let mut context = ReportedClock::default();
+            for source in &sources {
+                known.covers.extend(&self.past[*source as usize]);
+                context = join(
+                    &context,
+                    self.contexts[*source as usize].as_ref().expect("a context"),
+                );
+            }
+            known.past = context.clone();
+            let tombstone = self.shape.deletes && self.dice.once_in(4);
+            let data = if tombstone {
+                Json::Null
+            } else {
+                Json::from(id)
+            };
+            let tag = (self.shape.tagged || tombstone).then_some(u64::from(id));
+            let value = Value { tag, data };
+            Action::Write(Write {
+                value,
+                tombstone,
+                sources,
+                context: Some(context),
+                version: None,
+            })
+        };
+        let operation = Operation {
+            client: number(client),
+            node: number(node),
+            key: number(key),
+            invoked: self.tick(),
+            completed: None,
+            status: Status::Info,
+            action,
+        };
+        self.operations.push(operation);
+        self.known.push(known);
+        self.past.push(BTreeSet::new());
+        self.contexts.push(None);
+    }
+
+    /// Some answers of this key that have a context: none, the client's last, or several.
+    fn sources(&mut self, client: usize, key: usize) -> Vec<OpId> {
+        let answered = |id: &OpId| {
+            let op = &self.operations[*id as usize];
+            op.key as usize == key
+                && op.status == Status::Ok
+                && self.contexts[*id as usize].is_some()
+        };
+        let all: Vec<_> = (0..number(self.operations.len()))
+            .filter(answered)
+            .collect();
+        let own = |id: &OpId| self.operations[*id as usize].client as usize == client;
+        let own: Vec<_> = all.iter().copied().filter(own).collect();
+        let mut sources = match self.dice.roll(8) {
+            0 | 1 => Vec::new(),
+            2 => self.dice.pick(&all).copied().into_iter().collect(),
+            3 => vec![self.dice.pick(&own).copied(), self.dice.pick(&own).copied()]
+                .into_iter()
+                .flatten()
+                .collect(),
+            _ => own.last().copied().into_iter().collect(),
+        };
+        // A client id in the clock: its counter must not be used twice, so a context holds its own writes.
+        sources.sort_unstable();
+        sources.dedup();
+        sources
+    }
+
+    fn take_effect(&mut self, id: OpId) {
+        self.tick();
+        let op = self.operations[id as usize].clone();
+        let (node, key) = (op.node as usize, op.key as usize);
+        if matches!(op.action, Action::Write(_)) {
+            self.counters[node][key] += 1;
+            let counter = self.counters[node][key];
+            if self.shape.dotted {
+                self.known[id as usize].dot = Some((node, counter));
+            } else if self.is_overtaken(id, &op) {
+                return;
+            } else {
+                // A vector clock with the client's entry covers the client's earlier writes.
+                let client = format!("c{}", op.client + 1);
+                let earlier: Vec<_> = (0..id).filter(|w| self.is_earlier(*w, &op)).collect();
+                let mut clock = self.known[id as usize].past.clone();
+                for write in earlier {
+                    let covers = self.known[write as usize].covers.clone();
+                    let known = &mut self.known[id as usize];
+                    known.covers.extend(covers);
+                    known.covers.insert(write);
+                    clock = join(&clock, &self.known[write as usize].clock);
+                }
+                let next = clock.get(&client) + 1;
+                self.known[id as usize].clock = join(&clock, &entry(&client, next));
+            }
+            // The context says that its writes are superseded, even where they never arrived.
+            self.held[node][key].extend(&self.known[id as usize].covers);
+            self.held[node][key].insert(id);
+            return;
+        }
+        self.answer(id, node, key);
+    }
+
+    /// Whether a later write by the same client has taken effect: then this one is stale.
+    fn is_overtaken(&self, id: OpId, op: &Operation) -> bool {
+        (id + 1..number(self.operations.len())).any(|write| self.is_earlier(write, op))
+    }
+
+    /// A write by the same client to the same key that took effect anywhere.
+    fn is_earlier(&self, write: OpId, of: &Operation) -> bool {
+        let op = &self.operations[write as usize];
+        op.client == of.client
+            && op.key == of.key
+            && self
+                .held
+                .iter()
+                .any(|node| node[op.key as usize].contains(&write))
+    }
+
+    fn answer(&mut self, id: OpId, node: usize, key: usize) {
+        let held = self.held[node][key].clone();
+        let superseded = |w: &OpId| {
+            held.iter()
+                .any(|above| self.known[*above as usize].covers.contains(w))
+        };
+        let current: Vec<_> = held.iter().copied().filter(|w| !superseded(w)).collect();
+        let mut context = ReportedClock::default();
+        for write in &held {
+            let known = &self.known[*write as usize];
+            context = match known.dot {
+                Some((node, counter)) => join(&context, &entry(&format!("n{}", node + 1), counter)),
+                None => join(&context, &known.clock),
+            };
+        }
+        let siblings = current
+            .iter()
+            .filter_map(|write| self.sibling(*write))
+            .collect();
+        if let Action::Read(read) = &mut self.operations[id as usize].action {
+            read.siblings = siblings;
+            read.context = self.shape.dotted.then(|| context.clone());
+        }
+        self.past[id as usize] = held;
+        self.contexts[id as usize] = Some(context);
+    }
+
+    fn sibling(&self, write: OpId) -> Option<Sibling> {
+        let Action::Write(original) = &self.operations[write as usize].action else {
+            return None;
+        };
+        let shown = !(original.tombstone && self.shape.hidden);
+        let mut version = self.version(write);
+        if let Version::Dotted { past, .. } = &mut version {
+            *past = None;
+        }
+        shown.then(|| Sibling {
+            value: original.value.clone(),
+            tombstone: original.tombstone,
+            version: Some(version),
+        })
+    }
+
+    fn version(&self, write: OpId) -> Version {
+        let known = &self.known[write as usize];
+        match known.dot {
+            Some((node, counter)) => Version::Dotted {
+                actor: format!("n{}", node + 1).into(),
+                counter,
+                past: Some(known.past.clone()),
+            },
+            None => Version::Clock(known.clock.clone()),
+        }
+    }
+
+    fn complete(&mut self, id: OpId, status: Status) {
+        let now = self.tick();
+        let version = self.version(id);
+        let known = self.known[id as usize].clone();
+        let op = &mut self.operations[id as usize];
+        op.status = status;
+        op.completed = (status != Status::Info).then_some(now);
+        if status != Status::Ok {
+            if let Action::Read(read) = &mut op.action {
+                *read = Read {
+                    last: read.last,
+                    ..Read::default()
+                };
+            }
+            self.contexts[id as usize] = None;
+            return;
+        }
+        if let Action::Write(write) = &mut op.action {
+            write.version = Some(version);
+            // The client knows of its write and what its context covers, however much the store added.
+            let mut past: BTreeSet<OpId> = write
+                .sources
+                .iter()
+                .flat_map(|source| self.past[*source as usize].clone())
+                .collect();
+            past.insert(id);
+            self.past[id as usize] = past;
+            self.contexts[id as usize] = match known.dot {
+                None => Some(known.clock),
+                Some((node, counter)) => {
+                    let name = format!("n{}", node + 1);
+                    let contiguous = known.past.get(&name) + 1 == counter;
+                    contiguous.then(|| join(&known.past, &entry(&name, counter)))
+                }
+            };
+        }
+    }
+}
+
+fn number(position: usize) -> u32 {
+    u32::try_from(position).expect("small")
+}
+
+fn entry(name: &str, counter: u64) -> ReportedClock {
+    ReportedClock::from_sorted(Arc::from([(name.into(), counter)]))
+}
+
+fn join(a: &ReportedClock, b: &ReportedClock) -> ReportedClock {
+    ReportedClock::from_entries(a.entries().iter().chain(b.entries()).cloned())
+}
+
+/// Changes something in a recording.
+pub(crate) fn corrupt(dice: &mut Dice, history: &mut History) {
+    if history.operations.is_empty() {
+        return;
+    }
+    let at = dice.roll(history.operations.len());
+    let donor = dice.roll(history.operations.len());
+    let donor = history.operations[donor].action.clone();
+    let key = number(dice.roll(history.keys.len()));
+    let op = &mut history.operations[at];
+    match dice.roll(8) {
+        0 => op.key = key,
+        1 => move_completion(dice, op),
+        _ => match &mut op.action {
+            Action::Read(read) if op.status == Status::Ok => corrupt_read(dice, read, donor),
+            Action::Read(_) => {}
+            Action::Write(_) => corrupt_write(dice, op, donor),
+        },
+    }
+}
+
+/// Moments of the model are multiples of ten, so the new one is no other operation's.
+fn move_completion(dice: &mut Dice, op: &mut Operation) {
+    if let Some(completed) = &mut op.completed {
+        let moved = dice.roll(30) as u64 * 10 + 5;
+        *completed = if dice.once_in(2) {
+            *completed + moved
+        } else {
+            op.invoked + moved.min((*completed - op.invoked).saturating_sub(5))
+        };
+    }
+}
+
+fn corrupt_read(dice: &mut Dice, read: &mut Read, donor: Action) {
+    let place = (!read.siblings.is_empty()).then(|| dice.roll(read.siblings.len()));
+    match (dice.roll(6), place, donor) {
+        (0, Some(place), _) => drop(read.siblings.remove(place)),
+        (1, _, Action::Write(write)) => {
+            let Write {
+                value,
+                tombstone,
+                version,
+                ..
+            } = write;
+            read.siblings.push(Sibling {
+                value,
+                tombstone,
+                version,
+            });
+        }
+        (1, _, Action::Read(donor)) => read.siblings.extend(donor.siblings),
+        (2, Some(place), Action::Write(write)) => {
+            let Write {
+                value,
+                tombstone,
+                version,
+                ..
+            } = write;
+            read.siblings[place] = Sibling {
+                value,
+                tombstone,
+                version,
+            };
+        }
+        (3, _, Action::Read(donor)) => {
+            (read.siblings, read.context) = (donor.siblings, donor.context);
+        }
+        (4, _, _) => read.last = !read.last,
+        (5, Some(place), Action::Write(write)) => read.siblings[place].version = write.version,
+        _ => {}
+    }
+}
+
+fn corrupt_write(dice: &mut Dice, op: &mut Operation, donor: Action) {
+    let Action::Write(write) = &mut op.action else {
+        return;
+    };
+    match (dice.roll(6), donor) {
+        (0, _) => (op.status, op.completed, write.version) = (Status::Info, None, None),
+        (1, _) if op.completed.is_some() => op.status = Status::Fail,
+        (2, _) => write.sources.clear(),
+        (3, Action::Write(donor)) => write.version = donor.version,
+        (4, Action::Write(donor)) => write.context = donor.context,
+        (4, Action::Read(donor)) => write.context = donor.context.or(write.context.take()),
+        (5, _) => match &mut write.version {
+            Some(Version::Dotted { counter, .. }) => *counter += 1,
+            Some(Version::Clock(clock)) => {
+                let lowered = dice.roll(clock.entries().len().max(1));
+                let entries = clock.entries().iter().cloned().enumerate();
+                *clock = ReportedClock::from_entries(
+                    entries.map(|(at, (name, n))| (name, n - u64::from(at == lowered))),
+                );
+            }
+            None => {}
+        },
+        _ => {}
+    }
+}
