@@ -1,0 +1,342 @@
+//! Campaigns: many runs of one store with plans drawn from consecutive seeds.
+//!
+//! Run `k` of a campaign has the seed `seed + k`, so any single run is repeated by a campaign of
+//! one run. Memory does not grow with the number of runs: each is judged, counted and forgotten,
+//! and only the first violation is kept. The result does not depend on the number of threads.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use sibcheck_checkers::{
+    Invariant, Outcome, Situations, Verdict, judge,
+    verdict::{Exercised, Reason},
+};
+
+use crate::{
+    plans::{Plan, SeededChoices, Shape, Shrunk, generate, shrink},
+    runner::{self, Run},
+    simulation::{FaultKind, FaultName, Nanos, Traffic},
+};
+
+/// Many runs of one store.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// The bounds of the plans.
+    pub shape: Shape,
+    /// The seed of the first run.
+    pub seed: u64,
+    /// How many runs.
+    pub runs: u64,
+    /// How many threads.
+    pub threads: usize,
+}
+
+/// What a campaign found.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Runs by outcome.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Client operations that the plans asked for.
+    pub operations: u64,
+    /// Reads made after each run had settled.
+    pub final_reads: u64,
+    /// What the network did.
+    pub traffic: Traffic,
+    /// The virtual time of all runs up to their healing.
+    pub virtual_time: Nanos,
+    /// Faults by kind.
+    pub faults: BTreeMap<FaultName, FaultCount>,
+    /// Situations that arose.
+    pub situations: Situations,
+    /// Writes that were under way during a partition.
+    pub writes_during_partition: u64,
+    /// How often each invariant had something to test.
+    pub exercised: Exercised,
+    /// Why runs were inconclusive.
+    pub unknown: BTreeMap<String, u64>,
+}
+
+/// How many faults of a kind there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultCount {
+    /// In the plans.
+    pub planned: u64,
+    /// During which at least one operation was under way.
+    pub overlapped: u64,
+}
+
+/// A run that violated its claim.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The run's own seed.
+    pub seed: u64,
+    /// Its plan.
+    pub plan: Plan,
+}
+
+/// A judged run.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The run.
+    pub run: Run,
+    /// The verdict on its history.
+    pub verdict: Verdict,
+}
+
+/// Runs a plan on the in-process store that it names, and judges the history.
+///
+/// # Panics
+///
+/// When the runner recorded a history that contradicts itself: a bug of this program.
+pub fn run_and_judge(plan: &Plan) -> Judged {
+    let run = runner::run(plan);
+    match judge(&run.history, plan.claim) {
+        Ok(verdict) => Judged { run, verdict },
+        #[expect(
+            clippy::panic,
+            reason = "no input can cause it; only a bug of the runner"
+        )]
+        Err(fault) => panic!("the runner recorded a history that makes no sense: {fault}"),
+    }
+}
+
+/// How many runs a thread does before the results are put together.
+const BATCH: u64 = 64;
+
+impl Campaign {
+    /// The plan of the run with this seed.
+    pub fn plan(&self, seed: u64) -> Plan {
+        let origin = format!("sibcheck check, seed {seed}");
+        generate(&self.shape, &mut SeededChoices::new(seed), origin)
+    }
+
+    /// Runs until a run violates its claim, all runs are done, or `stop` is set. `progress` is
+    /// told now and then how many runs are done.
+    pub fn run(
+        &self,
+        stop: &AtomicBool,
+        mut progress: impl FnMut(u64),
+    ) -> (Tally, Option<Failure>) {
+        let mut tally = Tally::default();
+        let mut done = 0;
+        while done < self.runs && !stop.load(Ordering::Relaxed) {
+            let batches: Vec<(u64, u64)> = (0..self.threads.max(1) as u64)
+                .map(|thread| done + thread * BATCH)
+                .take_while(|first| *first < self.runs)
+                .map(|first| (first, BATCH.min(self.runs - first)))
+                .collect();
+            let results: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = batches
+                    .iter()
+                    .map(|&(first, count)| scope.spawn(move || self.batch(first, count)))
+                    .collect();
+                threads
+                    .into_iter()
+                    .map(|thread| match thread.join() {
+                        Ok(result) => result,
+                        Err(panic) => std::panic::resume_unwind(panic),
+                    })
+                    .collect()
+            });
+            // In the order of the runs, and none after the first failure: whatever the number of
+            // threads, the result is that of one thread.
+            for ((_, count), (part, failure)) in batches.iter().zip(results) {
+                tally.add(&part);
+                if failure.is_some() {
+                    return (tally, failure);
+                }
+                done += count;
+            }
+            progress(done);
+        }
+        (tally, None)
+    }
+
+    fn batch(&self, first: u64, count: u64) -> (Tally, Option<Failure>) {
+        let mut tally = Tally::default();
+        for run in first..first + count {
+            let seed = self.seed.wrapping_add(run);
+            let plan = self.plan(seed);
+            let judged = run_and_judge(&plan);
+            tally.count(&plan, &judged);
+            if judged.verdict.outcome == Outcome::Violated {
+                return (tally, Some(Failure { seed, plan }));
+            }
+        }
+        (tally, None)
+    }
+}
+
+/// Shrinks a failing plan to a small one that violates the same invariant, or any if `None`.
+pub fn shrink_failure(
+    plan: Plan,
+    invariant: Option<Invariant>,
+    go_on: impl FnMut(u64) -> bool,
+) -> Shrunk {
+    let still_fails = |plan: &Plan| {
+        let verdict = run_and_judge(plan).verdict;
+        verdict
+            .violations
+            .iter()
+            .any(|violation| invariant.is_none_or(|invariant| violation.invariant == invariant))
+    };
+    shrink(plan, still_fails, go_on)
+}
+
+impl Tally {
+    /// How many runs ended with this outcome.
+    pub fn runs(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(&outcome).copied().unwrap_or(0)
+    }
+
+    /// The verdict on the whole campaign: one violation is enough; runs in which nothing of
+    /// interest happened prove nothing, so a campaign of only such runs is unknown.
+    pub fn outcome(&self) -> Outcome {
+        if self.runs(Outcome::Violated) > 0 {
+            Outcome::Violated
+        } else if self.runs(Outcome::Valid) > 0 {
+            Outcome::Valid
+        } else {
+            Outcome::Unknown
+        }
+    }
+
+    fn count(&mut self, plan: &Plan, judged: &Judged) {
+        let Judged { run, verdict } = judged;
+        *self.outcomes.entry(verdict.outcome).or_default() += 1;
+        self.operations += run.planned as u64;
+        self.final_reads += (run.history.operations.len() - run.planned) as u64;
+        self.traffic.add(&run.traffic);
+        self.virtual_time = self.virtual_time + run.healed;
+        self.situations.add(&verdict.situations);
+        for (invariant, count) in verdict.exercised.iter() {
+            self.exercised.add(invariant, count);
+        }
+        if verdict.outcome == Outcome::Unknown {
+            for unknown in &verdict.unknown {
+                *self.unknown.entry(reason(&unknown.reason)).or_default() += 1;
+            }
+        }
+        self.count_faults(plan, run);
+    }
+
+    fn count_faults(&mut self, plan: &Plan, run: &Run) {
+        let planned = &run.history.operations[..run.planned];
+        for fault in &plan.faults {
+            let count = self.faults.entry(fault.what.name()).or_default();
+            count.planned += 1;
+            let (begin, end) = (fault.begin_ns.0, fault.end_ns.0.min(run.healed.0));
+            let overlaps = |invoked: u64, completed: Option<u64>| {
+                invoked <= end
+                    && completed.is_none_or(|completed| completed >= begin)
+                    && begin < end
+            };
+            let mut under_way = planned
+                .iter()
+                .filter(|operation| overlaps(operation.invoked, operation.completed));
+            if matches!(fault.what, FaultKind::Partition { .. }) {
+                let writes = under_way
+                    .clone()
+                    .filter(|operation| operation.is_write())
+                    .count();
+                self.writes_during_partition += writes as u64;
+            }
+            count.overlapped += u64::from(under_way.next().is_some());
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (outcome, runs) in &other.outcomes {
+            *self.outcomes.entry(*outcome).or_default() += runs;
+        }
+        self.operations += other.operations;
+        self.final_reads += other.final_reads;
+        self.traffic.add(&other.traffic);
+        self.virtual_time = self.virtual_time + other.virtual_time;
+        for (name, count) in &other.faults {
+            let sum = self.faults.entry(*name).or_default();
+            sum.planned += count.planned;
+            sum.overlapped += count.overlapped;
+        }
+        self.situations.add(&other.situations);
+        self.writes_during_partition += other.writes_during_partition;
+        for (invariant, count) in other.exercised.iter() {
+            self.exercised.add(invariant, count);
+        }
+        for (reason, runs) in &other.unknown {
+            *self.unknown.entry(reason.clone()).or_default() += runs;
+        }
+    }
+}
+
+/// Why a run was inconclusive, without what differs from run to run.
+fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::NothingTested => "no read was answered after two writes of a key".to_owned(),
+        Reason::NoFinalRead { .. } => "an acknowledged write had no final read".to_owned(),
+        Reason::HiddenTombstones => "reads hide tombstones".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nodes::StoreName;
+
+    fn campaign(store: StoreName, threads: usize) -> Campaign {
+        Campaign {
+            shape: Shape::new(store),
+            seed: 11,
+            runs: 150,
+            threads,
+        }
+    }
+
+    fn outcome(campaign: &Campaign) -> (String, Option<u64>) {
+        let (tally, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+        (format!("{tally:?}"), failure.map(|failure| failure.seed))
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        for store in ["dotted", "faulty:last-writer-wins"] {
+            let store: StoreName = store.parse().unwrap();
+            assert_eq!(outcome(&campaign(store, 1)), outcome(&campaign(store, 3)));
+        }
+    }
+
+    #[test]
+    fn a_failing_run_is_repeated_by_its_seed_alone() {
+        let many = campaign("faulty:last-writer-wins".parse().unwrap(), 1);
+        let (_, failure) = many.run(&AtomicBool::new(false), |_| {});
+        let failure = failure.unwrap();
+        let one = Campaign {
+            seed: failure.seed,
+            runs: 1,
+            ..many
+        };
+        let (tally, again) = one.run(&AtomicBool::new(false), |_| {});
+        assert_eq!(tally.outcome(), Outcome::Violated);
+        assert_eq!(again.map(|failure| failure.plan), Some(failure.plan));
+    }
+
+    #[test]
+    fn a_campaign_in_which_nothing_happens_is_unknown() {
+        let mut campaign = campaign(StoreName::Dotted, 1);
+        campaign.shape.operations = 1;
+        campaign.shape.clients = 1;
+        let (tally, _) = campaign.run(&AtomicBool::new(false), |_| {});
+        assert_eq!(tally.outcome(), Outcome::Unknown);
+        assert!(!tally.unknown.is_empty());
+    }
+
+    #[test]
+    fn shrinking_keeps_the_invariant_and_makes_it_small() {
+        let campaign = campaign("faulty:never-supersede".parse().unwrap(), 1);
+        let (_, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+        let shrunk = shrink_failure(failure.unwrap().plan, Some(Invariant::Dominance), |_| true);
+        assert!(shrunk.plan.operations() <= 4, "{:?}", shrunk.plan.clients);
+    }
+}

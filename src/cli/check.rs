@@ -1,0 +1,364 @@
+//! `sibcheck check`: generate, run, judge, report.
+
+use std::{
+    fmt::Write,
+    hash::{BuildHasher, RandomState},
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use clap::Args;
+use sibcheck_checkers::Claim;
+
+use crate::{
+    campaign::{Campaign, run_and_judge, shrink_failure},
+    nodes::StoreName,
+    plans::Shape,
+    reports::{Checked, Proof, Report, human, json},
+    simulation::FaultName,
+};
+
+use super::{
+    Exit, Failure, Format,
+    output::{self, Progress, Stopwatch},
+    results::{self, Found},
+};
+
+/// Run concurrent clients against a store under faults and judge what they saw
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sibcheck check                                     both reference stores, a fresh seed
+  sibcheck check --seed 7 --runs 10000               more runs, repeatable
+  sibcheck check --store dotted --nodes 5 --faults partition,crash
+  sibcheck check --store versioned --nodes 1         one node: claim linearizable
+  sibcheck check --store faulty:last-writer-wins     a planted bug (all are in the README)")]
+pub(super) struct Arguments {
+    /// The store, may be given several times: versioned, dotted, or faulty:NAME [default: both
+    /// correct ones]
+    #[arg(long, value_name = "NAME")]
+    store: Vec<StoreName>,
+
+    /// The seed of the first run; run k has the seed SEED + k [default: a fresh one]
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// How many runs of each store
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
+
+    /// Client operations in each run
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    ops: u32,
+
+    /// Nodes of the cluster [default: 3, or 1 for linearizable]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    nodes: Option<u32>,
+
+    /// Concurrent clients
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    clients: u32,
+
+    /// Keys that they share
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    keys: u32,
+
+    /// Kinds of fault that may occur, separated by commas: reorder, loss, client-loss, duplicate,
+    /// partition, crash, pause, all or none [default: all]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    faults: Vec<String>,
+
+    /// What the store promises: eventual or linearizable [default: eventual, or linearizable for
+    /// one node]
+    #[arg(long)]
+    claim: Option<Claim>,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+
+    /// Where plan, history and verdict of a violation are saved
+    #[arg(long, value_name = "DIR", default_value = "sibcheck-results")]
+    results: PathBuf,
+
+    /// Threads; the result does not depend on it [default: one for each processor]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    jobs: Option<u16>,
+}
+
+/// How long a found violation is shrunk at most.
+const SHRINKING: Duration = Duration::from_secs(10);
+
+pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (nodes, claim) = nodes_and_claim(arguments)?;
+    let faults = faults(&arguments.faults, nodes)?;
+    let seed = arguments.seed.unwrap_or_else(fresh_seed);
+    let stop = stop_on_interrupt()?;
+    let stores = match arguments.store.as_slice() {
+        [] => &StoreName::CORRECT,
+        named => named,
+    };
+    let mut report = Report {
+        seed,
+        command: command(arguments, &arguments.store, seed, arguments.runs),
+        threads: arguments.jobs.map_or_else(processors, usize::from),
+        checked: Vec::new(),
+        interrupted: false,
+    };
+    for &store in stores {
+        let shape = Shape {
+            store,
+            claim,
+            nodes,
+            clients: arguments.clients,
+            keys: arguments.keys,
+            operations: arguments.ops,
+            faults: faults.clone(),
+        };
+        let campaign = Campaign {
+            shape,
+            seed,
+            runs: arguments.runs,
+            threads: report.threads,
+        };
+        report.checked.push(check_store(campaign, arguments, &stop));
+        report.interrupted = stop.load(Ordering::Relaxed);
+        if report.interrupted {
+            break;
+        }
+    }
+    output::print(&match arguments.format {
+        Format::Human => human::check(&report, output::width()),
+        Format::Json => json::check(&report),
+    })?;
+    Ok(report.exit())
+}
+
+fn check_store(campaign: Campaign, arguments: &Arguments, stop: &AtomicBool) -> Checked {
+    let store = campaign.shape.store;
+    let mut progress = Progress::new(&store.to_string(), campaign.runs);
+    let watch = Stopwatch::start();
+    let (tally, failure) = campaign.run(stop, |done| progress.tell(done));
+    let elapsed = watch.elapsed();
+    progress.end();
+    let proof = failure.map(|failure| {
+        let judged = run_and_judge(&failure.plan);
+        let invariant = judged
+            .verdict
+            .violations
+            .iter()
+            .map(|violation| violation.invariant)
+            .min();
+        let watch = Stopwatch::start();
+        let shrunk = shrink_failure(failure.plan.clone(), invariant, |_| {
+            watch.elapsed() < SHRINKING && !stop.load(Ordering::Relaxed)
+        });
+        let judged = run_and_judge(&shrunk.plan);
+        let name = format!("{store}-seed-{}", failure.seed);
+        let found = Found {
+            original: &failure.plan,
+            plan: &shrunk.plan,
+            run: &judged.run,
+            verdict: &judged.verdict,
+        };
+        let saved = results::save(&arguments.results, &name, &found).map_err(|error| {
+            format!(
+                "failed to save it in {}: {error}",
+                arguments.results.display()
+            )
+        });
+        Proof {
+            seed: failure.seed,
+            command: command(arguments, &[store], failure.seed, 1),
+            original: failure.plan.operations(),
+            shrunk,
+            judged,
+            saved,
+        }
+    });
+    Checked {
+        campaign,
+        tally,
+        elapsed,
+        proof,
+    }
+}
+
+/// The number of nodes and the claim, which depend on each other.
+fn nodes_and_claim(arguments: &Arguments) -> Result<(u32, Claim), Failure> {
+    let linearizable = Claim::Linearizable;
+    match (arguments.nodes, arguments.claim) {
+        (Some(nodes), Some(Claim::Linearizable)) if nodes > 1 => Err(Failure::usage(format!(
+            "--claim {linearizable} and --nodes {nodes} contradict each other: the reference stores \
+             promise {linearizable} on one node only; drop one of the two flags"
+        ))),
+        (None | Some(1), Some(Claim::Linearizable)) | (Some(1), None) => Ok((1, linearizable)),
+        (nodes, claim) => Ok((nodes.unwrap_or(3), claim.unwrap_or(Claim::Eventual))),
+    }
+}
+
+/// The kinds of fault that were asked for, or all that make sense.
+fn faults(asked: &[String], nodes: u32) -> Result<Vec<FaultName>, Failure> {
+    let possible = |fault: &FaultName| nodes > 1 || !fault.needs_peers();
+    let mut faults = Vec::new();
+    for name in asked {
+        match name.as_str() {
+            "all" | "none" if asked.len() > 1 => {
+                return Err(Failure::usage(format!(
+                    "--faults {name} cannot be combined with other kinds of fault"
+                )));
+            }
+            "none" => return Ok(faults),
+            "all" => {}
+            name => {
+                let known = FaultName::ALL
+                    .into_iter()
+                    .find(|fault| fault.name() == name);
+                let Some(fault) = known else {
+                    let names = FaultName::ALL.map(FaultName::name).join(", ");
+                    return Err(Failure::usage(format!(
+                        "there is no fault {name:?}; the kinds are {names}, all and none"
+                    )));
+                };
+                if !possible(&fault) {
+                    return Err(Failure::usage(format!(
+                        "--faults {name} needs at least two nodes, and there is one; add --nodes 3 or drop it"
+                    )));
+                }
+                if !faults.contains(&fault) {
+                    faults.push(fault);
+                }
+            }
+        }
+    }
+    if faults.is_empty() {
+        faults = FaultName::ALL.into_iter().filter(possible).collect();
+    }
+    // The order on the command line must not change the plans.
+    faults.sort_unstable();
+    Ok(faults)
+}
+
+/// A command that repeats what was asked for.
+fn command(arguments: &Arguments, stores: &[StoreName], seed: u64, runs: u64) -> String {
+    let mut command = "sibcheck check".to_owned();
+    let mut flag = |name: &str, value: &dyn std::fmt::Display| {
+        // Writing to a string cannot fail.
+        let _ = write!(command, " --{name} {value}");
+    };
+    for store in stores {
+        flag("store", store);
+    }
+    flag("seed", &seed);
+    flag("runs", &runs);
+    flag("ops", &arguments.ops);
+    if let Some(nodes) = arguments.nodes {
+        flag("nodes", &nodes);
+    }
+    flag("clients", &arguments.clients);
+    flag("keys", &arguments.keys);
+    if !arguments.faults.is_empty() {
+        flag("faults", &arguments.faults.join(","));
+    }
+    if let Some(claim) = arguments.claim {
+        flag("claim", &claim);
+    }
+    command
+}
+
+/// A seed that nobody chose, short enough to be typed.
+fn fresh_seed() -> u64 {
+    RandomState::new().hash_one(()) % 1_000_000_000
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// A flag that Ctrl-C sets: what was found so far is then reported. A second Ctrl-C ends at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| Failure::machine(format!("failed to listen for Ctrl-C: {error}")))?;
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(line: &str) -> Arguments {
+        let words = ["check"].into_iter().chain(line.split_whitespace());
+        Line::try_parse_from(words).unwrap().arguments
+    }
+
+    #[test]
+    fn one_node_means_linearizable_and_the_reverse() {
+        let decided = |line: &str| nodes_and_claim(&parse(line)).ok();
+        assert_eq!(decided(""), Some((3, Claim::Eventual)));
+        assert_eq!(decided("--nodes 1"), Some((1, Claim::Linearizable)));
+        assert_eq!(
+            decided("--claim linearizable"),
+            Some((1, Claim::Linearizable))
+        );
+        assert_eq!(
+            decided("--nodes 1 --claim eventual"),
+            Some((1, Claim::Eventual))
+        );
+        assert_eq!(decided("--nodes 2 --claim linearizable"), None);
+    }
+
+    #[test]
+    fn faults_are_named_once_in_a_fixed_order() {
+        let decided = |line: &str, nodes| faults(&parse(line).faults, nodes);
+        let two = [FaultName::Partition, FaultName::Crash];
+        for line in ["--faults crash,partition", "--faults partition,crash,crash"] {
+            assert_eq!(decided(line, 3).unwrap(), two);
+        }
+        assert_eq!(decided("--faults none", 3).unwrap(), []);
+        assert_eq!(decided("", 3).unwrap().len(), FaultName::ALL.len());
+        assert!(
+            decided("", 1)
+                .unwrap()
+                .iter()
+                .all(|fault| !fault.needs_peers())
+        );
+        for (line, nodes, word) in [
+            ("--faults none,loss", 3, "combined"),
+            ("--faults fire", 3, "\"fire\""),
+            ("--faults partition", 1, "--nodes"),
+        ] {
+            let message = decided(line, nodes).unwrap_err().message;
+            assert!(message.contains(word), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_command_repeats_what_was_asked() {
+        let line = "--store dotted --ops 50 --nodes 5 --faults loss,crash";
+        let arguments = parse(line);
+        let command = command(&arguments, &arguments.store, 9, 3);
+        let again = parse(command.strip_prefix("sibcheck check").unwrap());
+        assert_eq!((again.seed, again.runs, again.ops), (Some(9), 3, 50));
+        assert_eq!((again.store, again.nodes), (arguments.store, Some(5)));
+        assert_eq!(again.faults, arguments.faults);
+    }
+}

@@ -1,0 +1,80 @@
+//! The command line: one file for each subcommand.
+
+mod check;
+mod exit;
+mod node;
+mod output;
+mod replay;
+mod results;
+mod verify;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use exit::{Exit, Failure};
+
+/// Tells whether a replicated store that keeps siblings really keeps what was written to it.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  sibcheck check                                   check the reference stores
+  sibcheck check --store faulty:last-writer-wins   see a planted bug being caught
+  sibcheck node --store dotted                     serve a store on stdin/stdout
+  sibcheck verify history.jsonl                    judge a recorded history
+  sibcheck replay corpora/                         judge all saved cases
+
+Exit codes: 0 all hold, 1 a violation, 2 wrong usage or a malformed file, 3 inconclusive,
+4 the node under test failed, 5 this program or the machine failed.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    #[arg(help = "When to use colours; NO_COLOR is respected")]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Node(node::Arguments),
+    Verify(verify::Arguments),
+    Replay(replay::Arguments),
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Color {
+    /// On a terminal
+    Auto,
+    Always,
+    Never,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Text for people
+    Human,
+    /// One JSON object with a version of its schema
+    Json,
+}
+
+/// Parses the command line of this process, does what it says, and tells how to exit.
+pub fn main() -> Exit {
+    let arguments = Arguments::parse();
+    match arguments.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let done = match arguments.command {
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Node(arguments) => node::node(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
+    };
+    done.unwrap_or_else(|failure| {
+        anstream::eprintln!("{}: {}", output::bold_red("error"), failure.message);
+        failure.exit
+    })
+}

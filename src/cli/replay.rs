@@ -1,0 +1,79 @@
+//! `sibcheck replay`: judge saved cases.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{
+    corpus::{CorpusError, Judged, Saved, find},
+    reports::{human, json},
+};
+
+use super::{Exit, Failure, Format, output};
+
+/// Judge saved plans, histories, conformance cases and fuzz inputs
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A case that names the verdict it expects must get it; any other must be valid.
+
+Examples:
+  sibcheck replay corpora/
+  sibcheck replay sibcheck-results/dotted-seed-7/plan.json")]
+pub(super) struct Arguments {
+    /// Files, or folders to be searched for them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut cases = Vec::new();
+    for path in &arguments.paths {
+        cases.extend(find(path).map_err(|error| told(&error))?);
+    }
+    let mut judged: Vec<(Saved, Judged)> = Vec::new();
+    let mut unreadable = Vec::new();
+    for case in cases {
+        // One bad file must not hide the verdicts of the others.
+        match case.judge() {
+            Ok(verdict) => judged.push((case, verdict)),
+            Err(error) => unreadable.push(told(&error)),
+        }
+    }
+    output::print(&match arguments.format {
+        Format::Human => human::replay(&judged),
+        Format::Json => json::replay(&judged),
+    })?;
+    let verdicts = judged.iter().map(|(_, judged)| {
+        if judged.as_expected {
+            Exit::Holds
+        } else if judged.expected.is_none() {
+            judged.outcome.into()
+        } else {
+            Exit::Violation
+        }
+    });
+    let mut exit = verdicts.fold(Exit::Holds, Exit::and);
+    if judged.is_empty() && unreadable.is_empty() {
+        return Err(Failure {
+            exit: Exit::Inconclusive,
+            message: "there is no case to be judged in what was given".to_owned(),
+        });
+    }
+    for failure in unreadable {
+        anstream::eprintln!("{}: {}", output::bold_red("error"), failure.message);
+        exit = exit.and(failure.exit);
+    }
+    Ok(exit)
+}
+
+fn told(error: &CorpusError) -> Failure {
+    let message = error.to_string();
+    match error {
+        CorpusError::Io { .. } => Failure::machine(message),
+        CorpusError::Malformed { .. } => Failure::usage(message),
+    }
+}

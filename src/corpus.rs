@@ -1,0 +1,289 @@
+//! The corpus: saved plans, histories, conformance cases and fuzz inputs, each with its verdict.
+//!
+//! A file's kind is told by its place and name: inputs of a fuzz target lie in a folder with the
+//! target's name inside one named `fuzz`, plans end in `.json`, histories in `.jsonl`, conformance
+//! cases in `.txt`. Files named `README.md` and hidden ones are for people.
+
+use std::{
+    fmt, fs, io,
+    panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::Value as Json;
+use sibcheck_checkers::{Claim, History, Invariant, Outcome, Verdict, format::read_history, judge};
+
+use crate::{
+    campaign::run_and_judge,
+    fuzzing::TARGETS,
+    nodes::{Server, serve},
+    plans::read_plan,
+    protocol::Case,
+};
+
+/// What a file of the corpus holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A plan to be run.
+    Plan,
+    /// A recorded history to be judged.
+    History,
+    /// Scripted input and output of a node.
+    Conformance,
+    /// Input of the fuzz target at this index of [`TARGETS`].
+    Fuzz(usize),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Plan => "plan",
+            Self::History => "history",
+            Self::Conformance => "conformance",
+            Self::Fuzz(target) => TARGETS.get(*target).map_or("fuzz", |(name, _)| name),
+        })
+    }
+}
+
+/// A file of the corpus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// Why a file cannot be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum CorpusError {
+    /// It cannot be read.
+    #[error("failed to read {}: {error}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It is not what its place and name say.
+    #[error("{}: {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the place inside the file.
+        what: String,
+    },
+}
+
+/// What came of judging a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The verdict that the file expects; `None` when it names none, and then validity is expected.
+    pub expected: Option<String>,
+    /// The verdict that it got.
+    pub found: String,
+    /// The outcome, whatever was expected.
+    pub outcome: Outcome,
+    /// True when the verdict is the expected one.
+    pub as_expected: bool,
+}
+
+/// The files of the corpus at `path`, which is one file or a folder, in the order of their names.
+///
+/// # Errors
+///
+/// When something cannot be read, or a file's kind cannot be told.
+pub fn find(path: &Path) -> Result<Vec<Saved>, CorpusError> {
+    let io_error = |error| CorpusError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    if !fs::metadata(path).map_err(io_error)?.is_dir() {
+        let kind = kind(path).ok_or_else(|| CorpusError::Malformed {
+            path: path.to_owned(),
+            what: "its name does not tell what it is: plans end in .json, histories in .jsonl, \
+                   conformance cases in .txt, and inputs of a fuzz target lie in fuzz/TARGET/"
+                .to_owned(),
+        })?;
+        return Ok(vec![Saved {
+            path: path.to_owned(),
+            kind,
+        }]);
+    }
+    let mut inside = Vec::new();
+    for entry in fs::read_dir(path).map_err(io_error)? {
+        let entry = entry.map_err(io_error)?.path();
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        if name != "README.md" && !name.starts_with('.') {
+            inside.push(entry);
+        }
+    }
+    inside.sort();
+    let mut found = Vec::new();
+    for entry in inside {
+        found.extend(find(&entry)?);
+    }
+    Ok(found)
+}
+
+fn kind(path: &Path) -> Option<Kind> {
+    let folder = path.parent()?;
+    if folder.parent().and_then(Path::file_name) == Some("fuzz".as_ref()) {
+        let target = TARGETS
+            .iter()
+            .position(|(name, _)| folder.file_name() == Some(name.as_ref()));
+        return target.map(Kind::Fuzz);
+    }
+    match path.extension()?.to_str()? {
+        "json" => Some(Kind::Plan),
+        "jsonl" => Some(Kind::History),
+        "txt" => Some(Kind::Conformance),
+        _ => None,
+    }
+}
+
+impl Saved {
+    /// Judges the file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is not what its place and name say.
+    pub fn judge(&self) -> Result<Judged, CorpusError> {
+        let bytes = fs::read(&self.path).map_err(|error| CorpusError::Io {
+            path: self.path.clone(),
+            error,
+        })?;
+        match self.kind {
+            Kind::Plan => self.judge_plan(self.text(&bytes)?),
+            Kind::History => self.judge_history(&bytes),
+            Kind::Conformance => self.judge_case(self.text(&bytes)?),
+            Kind::Fuzz(target) => Ok(judge_input(target, &bytes)),
+        }
+    }
+
+    fn malformed(&self, what: &dyn fmt::Display) -> CorpusError {
+        CorpusError::Malformed {
+            path: self.path.clone(),
+            what: what.to_string(),
+        }
+    }
+
+    fn text<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, CorpusError> {
+        std::str::from_utf8(bytes).map_err(|error| self.malformed(&error))
+    }
+
+    fn judge_plan(&self, text: &str) -> Result<Judged, CorpusError> {
+        let plan = read_plan(text).map_err(|error| self.malformed(&error))?;
+        let verdict = run_and_judge(&plan).verdict;
+        Ok(match &plan.expect {
+            Some(expect) => {
+                let invariants: Vec<_> = expect.invariants.iter().map(|name| name.0).collect();
+                compare(Some((expect.verdict, &invariants)), &verdict)
+            }
+            None => compare(None, &verdict),
+        })
+    }
+
+    fn judge_history(&self, bytes: &[u8]) -> Result<Judged, CorpusError> {
+        let history = read_history(bytes).map_err(|error| self.malformed(&error))?;
+        let verdict =
+            judge(&history, claim_of(&history)).map_err(|error| self.malformed(&error))?;
+        let expect = history.header.expect.as_ref();
+        Ok(compare(
+            expect.map(|expect| (expect.outcome, expect.invariants.as_slice())),
+            &verdict,
+        ))
+    }
+
+    /// Runs a conformance case against the store that it names, through the lines of a served node.
+    fn judge_case(&self, text: &str) -> Result<Judged, CorpusError> {
+        let case = Case::parse(text).map_err(|error| self.malformed(&error))?;
+        let mut input = case.input.join("\n");
+        input.push('\n');
+        let (mut output, mut log) = (Vec::new(), Vec::new());
+        let server = Server::new(case.store, Duration::from_secs(1));
+        serve(server, input.as_bytes(), &mut output, &mut log)
+            .map_err(|error| self.malformed(&error))?;
+        let lines: Vec<Json> = output
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect();
+        let (found, outcome) = match case.compare(&lines) {
+            Ok(_) => ("conforms".to_owned(), Outcome::Valid),
+            Err(mismatch) => (mismatch.to_string(), Outcome::Violated),
+        };
+        Ok(Judged {
+            expected: Some("conforms".to_owned()),
+            found,
+            outcome,
+            as_expected: outcome == Outcome::Valid,
+        })
+    }
+}
+
+/// The claim under which a history is judged: the one that it names, else `eventual`.
+pub fn claim_of(history: &History) -> Claim {
+    history.header.claim.unwrap_or(Claim::Eventual)
+}
+
+fn compare(expected: Option<(Outcome, &[Invariant])>, verdict: &Verdict) -> Judged {
+    let violated: Vec<_> = verdict
+        .violations
+        .iter()
+        .map(|violation| violation.invariant)
+        .collect();
+    let (outcome, invariants) = expected.unwrap_or((Outcome::Valid, &[]));
+    Judged {
+        expected: expected.map(|(outcome, invariants)| describe(outcome, invariants)),
+        found: describe(verdict.outcome, &violated),
+        outcome: verdict.outcome,
+        as_expected: verdict.outcome == outcome
+            && invariants.iter().all(|name| violated.contains(name)),
+    }
+}
+
+/// `violated: dominance, no lost update`.
+fn describe(outcome: Outcome, invariants: &[Invariant]) -> String {
+    let mut names: Vec<Invariant> = invariants.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    let names: Vec<_> = names.into_iter().map(Invariant::name).collect();
+    if names.is_empty() {
+        outcome.name().to_owned()
+    } else {
+        format!("{}: {}", outcome.name(), names.join(", "))
+    }
+}
+
+/// Runs a fuzz target; a panic is its way of saying that a law is broken.
+fn judge_input(target: usize, bytes: &[u8]) -> Judged {
+    let run = TARGETS[target].1;
+    let held = panic::catch_unwind(AssertUnwindSafe(|| run(bytes))).is_ok();
+    Judged {
+        expected: Some("passes".to_owned()),
+        found: if held { "passes" } else { "panics" }.to_owned(),
+        outcome: if held {
+            Outcome::Valid
+        } else {
+            Outcome::Violated
+        },
+        as_expected: held,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn place_and_name_tell_the_kind() {
+        let kind = |path: &str| kind(Path::new(path));
+        assert_eq!(kind("corpora/plans/a.json"), Some(Kind::Plan));
+        assert_eq!(kind("a.jsonl"), Some(Kind::History));
+        assert_eq!(kind("x/conformance/vc.txt"), Some(Kind::Conformance));
+        assert_eq!(kind("corpora/fuzz/clock_merge/seed"), Some(Kind::Fuzz(0)));
+        assert_eq!(kind("corpora/fuzz/unknown/seed"), None);
+        assert_eq!(kind("notes.md"), None);
+    }
+}

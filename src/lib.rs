@@ -1,0 +1,20 @@
+//! sibcheck: tells whether a replicated store really keeps what was written to it.
+//!
+//! It runs concurrent clients against stores that keep concurrent writes as *siblings*, tracked by
+//! vector clocks or dotted version vectors, under simulated faults, and judges the recorded
+//! histories. One straight line: a [`plans::Plan`] is run by [`runner::run`] in the
+//! [`simulation`] on [`nodes`], which gives a history; `sibcheck_checkers::judge` gives a verdict;
+//! [`reports`] renders it. `ARCHITECTURE.md` has the map.
+
+pub mod campaign;
+pub mod cli;
+pub mod clocks;
+pub mod corpus;
+pub mod fuzzing;
+pub mod nodes;
+pub mod plans;
+pub mod protocol;
+pub mod reports;
+pub mod runner;
+pub mod simulation;
+pub mod stores;

@@ -1,0 +1,285 @@
+//! Nodes in this process: a reference store behind the node interface, called directly.
+
+use sibcheck_checkers::history::{
+    Read, ReportedClock, Sibling as RecordedSibling, Value, Version as RecordedVersion,
+};
+
+use crate::{
+    clocks::{Actor, VectorClock},
+    plans::Plan,
+    simulation::{Address, Disk},
+    stores::{
+        ActorScheme, DottedRules, DottedStore, Effect, Effects, Key, Replica, ReplicaConfig,
+        ReplicaMessage, ReplicaRules, SiblingStore, Siblings, Stamp, Version, VersionedRules,
+        VersionedStore, faulty::Flaw,
+    },
+};
+
+use super::{Ask, Nodes, Output, Reply, Request};
+
+/// A value, or a tombstone, and the tag by which the harness tells it from an equal one.
+///
+/// Equality is the value's alone: the tag is the harness's own, and no store can see it.
+#[derive(Clone, Copy, Debug, Eq)]
+pub struct TaggedValue {
+    /// Unique in the run.
+    pub tag: u64,
+    /// The value; `None` for a tombstone.
+    pub data: Option<u64>,
+}
+
+impl PartialEq for TaggedValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data
+    }
+}
+
+impl From<TaggedValue> for Value {
+    fn from(value: TaggedValue) -> Self {
+        Self {
+            tag: Some(value.tag),
+            data: value.data.into(),
+        }
+    }
+}
+
+/// What travels between clients and in-process nodes.
+#[derive(Clone, Debug)]
+pub enum Packet<S> {
+    /// From a client.
+    Request(Request),
+    /// To a client.
+    Answer {
+        /// The request that it answers.
+        to: u32,
+        /// The answer.
+        answer: Answer<S>,
+    },
+    /// From node to node.
+    Replica(ReplicaMessage<TaggedValue, S>),
+}
+
+/// A store's answer.
+#[derive(Clone, Debug)]
+pub enum Answer<S> {
+    /// The write got this version.
+    Written(S),
+    /// The siblings of the key.
+    Siblings(Siblings<TaggedValue, S>),
+    /// The write was refused.
+    Refused,
+}
+
+/// A cluster of replicas of one kind of store, each with its disk.
+pub struct InProcess<T: SiblingStore<TaggedValue>> {
+    nodes: Vec<Node<T>>,
+    make: Box<dyn Fn(u32) -> Replica<T>>,
+    effects: Effects<TaggedValue, T>,
+}
+
+/// What a node keeps on its disk: the siblings of every key.
+type NodeDisk<T> = Disk<Key, Siblings<TaggedValue, <T as SiblingStore<TaggedValue>>::Stamp>>;
+
+struct Node<T: SiblingStore<TaggedValue>> {
+    replica: Replica<T>,
+    disk: NodeDisk<T>,
+}
+
+/// The only timer of a replica.
+const ANTI_ENTROPY: u32 = 0;
+
+impl<T: SiblingStore<TaggedValue>> InProcess<T> {
+    fn new(nodes: u32, make: impl Fn(u32) -> Replica<T> + 'static) -> Self {
+        Self {
+            nodes: (0..nodes)
+                .map(|node| Node {
+                    replica: make(node),
+                    disk: Disk::default(),
+                })
+                .collect(),
+            make: Box::new(make),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Carries out what the replica of `node` wants, in order.
+    fn carry_out(&mut self, node: u32, out: &mut Vec<Output<Packet<T::Stamp>>>) {
+        let disk = &mut self.nodes[node as usize].disk;
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Persist(key, siblings) => disk.write(key, siblings),
+                Effect::Sync => disk.sync(),
+                Effect::Send(peer, message) => {
+                    out.push(Output::Send(Address::Node(peer), Packet::Replica(message)));
+                }
+                Effect::SetTimer(after) => out.push(Output::SetTimer(after, ANTI_ENTROPY)),
+            }
+        }
+    }
+}
+
+/// The name of the node at a position: `n1` for 0.
+pub(crate) fn node_name(position: u32) -> Actor {
+    compact_str::format_compact!("n{}", position + 1)
+}
+
+/// Makes the configuration of each replica of a plan.
+fn configure(plan: &Plan) -> impl Fn(u32) -> ReplicaConfig + use<> {
+    let (nodes, anti_entropy) = (plan.nodes, plan.anti_entropy_ns);
+    let rules = plan
+        .store
+        .flaw()
+        .map_or_else(ReplicaRules::default, Flaw::replica);
+    move |node| ReplicaConfig {
+        peers: (0..nodes).filter(|&peer| peer != node).collect(),
+        anti_entropy,
+        rules,
+    }
+}
+
+impl InProcess<VersionedStore<TaggedValue>> {
+    /// The replicas of a plan whose store is based on vector clocks.
+    pub fn versioned(plan: &Plan) -> Self {
+        let rules = plan
+            .store
+            .flaw()
+            .map_or_else(VersionedRules::default, Flaw::versioned);
+        let configuration = configure(plan);
+        let alone = plan.nodes == 1;
+        Self::new(plan.nodes, move |node| {
+            let scheme = if alone {
+                ActorScheme::Client
+            } else {
+                ActorScheme::ClientAtNode(node_name(node))
+            };
+            Replica::new(VersionedStore::new(scheme, rules), configuration(node))
+        })
+    }
+}
+
+impl InProcess<DottedStore<TaggedValue>> {
+    /// The replicas of a plan whose store is based on dotted version vectors.
+    pub fn dotted(plan: &Plan) -> Self {
+        let rules = plan
+            .store
+            .flaw()
+            .map_or_else(DottedRules::default, Flaw::dotted);
+        let configuration = configure(plan);
+        Self::new(plan.nodes, move |node| {
+            Replica::new(
+                DottedStore::new(node_name(node), rules),
+                configuration(node),
+            )
+        })
+    }
+}
+
+impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
+    type Message = Packet<T::Stamp>;
+
+    fn start(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>) {
+        let Node { replica, disk } = &mut self.nodes[node as usize];
+        replica.start(disk.recover(), &mut self.effects);
+        self.carry_out(node, out);
+    }
+
+    fn request(&mut self, request: Request) -> Self::Message {
+        Packet::Request(request)
+    }
+
+    fn reply(&mut self, message: Self::Message) -> Option<(u32, Reply)> {
+        let Packet::Answer { to, answer } = message else {
+            return None;
+        };
+        let reply = match answer {
+            Answer::Refused => Reply::Refused,
+            Answer::Written(stamp) => Reply::Written {
+                context: T::write_context(&stamp),
+                version: Some(recorded(&stamp.version(), true)),
+            },
+            Answer::Siblings(siblings) => Reply::Siblings {
+                read: Read {
+                    siblings: siblings.iter().map(recorded_sibling).collect(),
+                    context: T::read_context(&siblings).map(|context| reported(&context)),
+                    last: false,
+                },
+                parents: T::context(&siblings),
+            },
+        };
+        Some((to, reply))
+    }
+
+    fn deliver(
+        &mut self,
+        node: u32,
+        from: Address,
+        message: Self::Message,
+        out: &mut Vec<Output<Self::Message>>,
+    ) {
+        let replica = &mut self.nodes[node as usize].replica;
+        match (message, from) {
+            (Packet::Request(request), _) => {
+                let answer = match request.ask {
+                    Ask::Read => Answer::Siblings(replica.store().get(&request.key)),
+                    Ask::Write { value, parents } => replica
+                        .write(
+                            &request.client,
+                            &request.key,
+                            &parents,
+                            value,
+                            &mut self.effects,
+                        )
+                        .map_or(Answer::Refused, Answer::Written),
+                };
+                self.carry_out(node, out);
+                let to = request.id;
+                out.push(Output::Send(from, Packet::Answer { to, answer }));
+            }
+            (Packet::Replica(message), Address::Node(peer)) => {
+                replica.receive(peer, &message, &mut self.effects);
+                self.carry_out(node, out);
+            }
+            // Nobody else sends these.
+            (Packet::Replica(_) | Packet::Answer { .. }, _) => {}
+        }
+    }
+
+    fn timer(&mut self, node: u32, _: u32, out: &mut Vec<Output<Self::Message>>) {
+        self.nodes[node as usize]
+            .replica
+            .anti_entropy(&mut self.effects);
+        self.carry_out(node, out);
+    }
+
+    fn crash(&mut self, node: u32) {
+        let fresh = (self.make)(node);
+        let node = &mut self.nodes[node as usize];
+        node.disk.crash();
+        node.replica = fresh;
+    }
+}
+
+fn recorded_sibling<S: Stamp>(sibling: &crate::stores::Sibling<TaggedValue, S>) -> RecordedSibling {
+    RecordedSibling {
+        value: sibling.value.into(),
+        tombstone: sibling.value.data.is_none(),
+        version: Some(recorded(&sibling.stamp.version(), false)),
+    }
+}
+
+/// A clock as a history holds it; both share their entries.
+pub(crate) fn reported(clock: &VectorClock) -> ReportedClock {
+    ReportedClock::from_sorted(clock.entries().clone())
+}
+
+/// A version as a history holds it. Reads of dotted stores leave the past of a dot out.
+fn recorded(version: &Version, with_past: bool) -> RecordedVersion {
+    match version {
+        Version::Clock(clock) => RecordedVersion::Clock(reported(clock)),
+        Version::Dotted(dotted) => RecordedVersion::Dotted {
+            actor: dotted.dot().actor().clone(),
+            counter: dotted.dot().counter(),
+            past: with_past.then(|| reported(dotted.past())),
+        },
+    }
+}

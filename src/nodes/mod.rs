@@ -1,0 +1,111 @@
+//! Who answers messages: a store in this process, or this program serving one on stdin/stdout.
+//!
+//! The runner drives any kind of node through [`Nodes`]. It never looks into a message: requests
+//! are encoded and answers decoded by the nodes' side, and what nodes tell each other stays opaque.
+
+mod in_process;
+mod serve;
+mod store_name;
+
+pub use in_process::{Answer, InProcess, Packet, TaggedValue};
+pub(crate) use in_process::{node_name, reported};
+pub use serve::{ServeError, Server, serve};
+pub use store_name::{StoreName, UnknownStore};
+
+use sibcheck_checkers::history::{Name, Read, Version};
+
+use crate::{
+    clocks::VectorClock,
+    simulation::{Address, Nanos},
+    stores::Key,
+};
+
+/// What a client asks of a node.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Unique in the run; the answer repeats it.
+    pub id: u32,
+    /// The client's name.
+    pub client: Name,
+    /// The key.
+    pub key: Key,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// The operations of a sibling store.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// All siblings of the key.
+    Read,
+    /// Write a value in place of what the context covers.
+    Write {
+        /// The value, or a tombstone.
+        value: TaggedValue,
+        /// The vectors that the context is made of; none for a blind write.
+        parents: Vec<VectorClock>,
+    },
+}
+
+/// What a node answered.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A write was applied.
+    Written {
+        /// The version it got.
+        version: Option<Version>,
+        /// What the client may pass back as a context; none when no context can be formed.
+        context: Option<VectorClock>,
+    },
+    /// The siblings of a key.
+    Siblings {
+        /// As they are recorded.
+        read: Read,
+        /// What the client may pass back: the vectors that its context is made of.
+        parents: Vec<VectorClock>,
+    },
+    /// The node refused, and certainly did nothing.
+    Refused,
+    /// The node reported an error after which the operation may still take effect.
+    Uncertain,
+}
+
+/// What a node wants done.
+#[derive(Clone, Debug)]
+pub enum Output<M> {
+    /// Send a message.
+    Send(Address, M),
+    /// Call [`Nodes::timer`] with this number after this span.
+    SetTimer(Nanos, u32),
+}
+
+/// The nodes of one run, addressed by position from 0.
+pub trait Nodes {
+    /// What travels over the network.
+    type Message: Clone;
+
+    /// Starts a node, for the first time or again after [`Nodes::crash`].
+    fn start(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>);
+
+    /// Encodes a client's request.
+    fn request(&mut self, request: Request) -> Self::Message;
+
+    /// Decodes a message that arrived at a client: the id of the request it answers, and the
+    /// answer. `None` when it answers nothing.
+    fn reply(&mut self, message: Self::Message) -> Option<(u32, Reply)>;
+
+    /// A message arrives at a node.
+    fn deliver(
+        &mut self,
+        node: u32,
+        from: Address,
+        message: Self::Message,
+        out: &mut Vec<Output<Self::Message>>,
+    );
+
+    /// A timer of a node goes off.
+    fn timer(&mut self, node: u32, timer: u32, out: &mut Vec<Output<Self::Message>>);
+
+    /// A node dies with all that it had not synced.
+    fn crash(&mut self, node: u32);
+}

@@ -1,0 +1,336 @@
+//! The one generator of plans.
+//!
+//! Swarm testing (Groce et al. 2012): each plan draws its own mix of operations, its own kinds of
+//! fault and its own hot keys, because uniform mixes hide the bugs that need many of one thing.
+
+use sibcheck_checkers::Claim;
+
+use crate::{
+    nodes::StoreName,
+    simulation::{
+        Fault, FaultKind, FaultName, Latency, Link, Nanos, NetworkPlan, PartitionShape, Purpose,
+    },
+};
+
+use super::{Act, Choices, ContextChoice, PLAN_VERSION, Plan, Step};
+
+/// The bounds within which plans are drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The store to be run.
+    pub store: StoreName,
+    /// The claim to be checked.
+    pub claim: Claim,
+    /// How many nodes; at least one.
+    pub nodes: u32,
+    /// How many clients; at least one.
+    pub clients: u32,
+    /// How many keys; at least one.
+    pub keys: u32,
+    /// How many client operations in all.
+    pub operations: u32,
+    /// The kinds of fault that may occur.
+    pub faults: Vec<FaultName>,
+}
+
+impl Shape {
+    /// The usual bounds for a store: three nodes and every kind of fault under `eventual`.
+    pub fn new(store: StoreName) -> Self {
+        Self {
+            store,
+            claim: Claim::Eventual,
+            nodes: 3,
+            clients: 5,
+            keys: 3,
+            operations: 100,
+            faults: FaultName::ALL.to_vec(),
+        }
+    }
+}
+
+/// How likely each kind of operation is in one plan.
+struct Mix {
+    read: u64,
+    resolve: u64,
+    delete: u64,
+    write: u64,
+    /// In the order of [`CONTEXTS`].
+    contexts: [u64; 5],
+    /// In how many of a hundred writes the value is one that other clients write too.
+    equal_values_percent: u64,
+    /// In how many of a hundred operations a client goes to another node than its own.
+    roaming_percent: u64,
+    /// In how many of a hundred operations the hot key is used.
+    hot_key_percent: u64,
+    /// The longest pause between two operations of a client.
+    think_ns: u64,
+}
+
+const CONTEXTS: [ContextChoice; 5] = [
+    ContextChoice::Blind,
+    ContextChoice::LastRead,
+    ContextChoice::LastWrite,
+    ContextChoice::Stale(0),
+    ContextChoice::TwoReads,
+];
+
+impl Mix {
+    fn draw(choices: &mut impl Choices) -> Self {
+        let mut weight = |low, high| choices.between(Purpose::Shape, low, high);
+        Self {
+            read: weight(2, 8),
+            write: weight(2, 8),
+            resolve: weight(0, 4),
+            delete: weight(0, 2),
+            contexts: [
+                weight(1, 4),
+                weight(1, 6),
+                weight(0, 3),
+                weight(0, 3),
+                weight(0, 2),
+            ],
+            equal_values_percent: weight(0, 30),
+            roaming_percent: [0, 0, 20, 60][usize::try_from(weight(0, 3)).unwrap_or(0)],
+            hot_key_percent: weight(20, 80),
+            think_ns: [2_000_000, 200_000, 10_000_000][usize::try_from(weight(0, 2)).unwrap_or(0)],
+        }
+    }
+}
+
+/// Draws a plan.
+pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Plan {
+    let (nodes, keys) = (shape.nodes.max(1), shape.keys.max(1));
+    let mix = Mix::draw(choices);
+    let network = network(nodes, choices);
+    let clients = clients(shape, nodes, keys, &mix, choices);
+    let longest = network.longest();
+    let anti_entropy_ns = Nanos::from_millis(50);
+    let faults = faults(shape, nodes, expected_length(&clients, &network), choices);
+    Plan {
+        sibcheck_plan: PLAN_VERSION,
+        origin,
+        store: shape.store,
+        claim: shape.claim,
+        nodes,
+        keys,
+        timeout_ns: Nanos::from_millis(40) + longest.times(2),
+        anti_entropy_ns,
+        // Every pair of nodes has exchanged its state both ways by then.
+        settle_ns: anti_entropy_ns.times(u64::from(nodes)) + longest.times(4),
+        network,
+        clients,
+        faults,
+        expect: None,
+    }
+}
+
+impl NetworkPlan {
+    /// The longest time that a message can take.
+    pub fn longest(&self) -> Nanos {
+        self.links
+            .iter()
+            .map(|link| link.latency.longest())
+            .chain([self.client_latency.longest(), self.node_latency.longest()])
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+fn network(nodes: u32, choices: &mut impl Choices) -> NetworkPlan {
+    let seed = choices.below(Purpose::Shape, u64::MAX);
+    let client_latency = latency(200, choices);
+    let node_latency = latency(1_000, choices);
+    // Now and then one direction of one link is slow: replicas then see writes in other orders.
+    let links = if nodes > 1 && choices.percent(Purpose::Shape, 20) {
+        let from = choices.below(Purpose::Shape, u64::from(nodes));
+        let to =
+            (from + choices.between(Purpose::Shape, 1, u64::from(nodes) - 1)) % u64::from(nodes);
+        vec![Link {
+            from: narrow(from),
+            to: narrow(to),
+            latency: Latency::Constant {
+                ns: Nanos::from_millis(choices.between(Purpose::Shape, 5, 20)),
+            },
+        }]
+    } else {
+        Vec::new()
+    };
+    NetworkPlan {
+        seed,
+        client_latency,
+        node_latency,
+        links,
+    }
+}
+
+fn latency(typical_micros: u64, choices: &mut impl Choices) -> Latency {
+    let typical = Nanos::from_micros(choices.between(Purpose::Shape, 1, 2 * typical_micros));
+    match choices.below(Purpose::Shape, 3) {
+        0 => Latency::Constant { ns: typical },
+        1 => Latency::Uniform {
+            min_ns: Nanos(typical.0 / 4),
+            max_ns: typical.times(2),
+        },
+        _ => Latency::Exponential { mean_ns: typical },
+    }
+}
+
+fn clients(
+    shape: &Shape,
+    nodes: u32,
+    keys: u32,
+    mix: &Mix,
+    choices: &mut impl Choices,
+) -> Vec<Vec<Step>> {
+    let clients = shape.clients.max(1);
+    let hot_key = choices.below(Purpose::Shape, u64::from(keys));
+    (0..clients)
+        .map(|client| {
+            let home = (u64::from(client) + choices.below(Purpose::Shape, 2)) % u64::from(nodes);
+            let mut left =
+                shape.operations / clients + u32::from(client < shape.operations % clients);
+            let mut steps = Vec::with_capacity(left as usize);
+            while left > 0 {
+                let act = act(client, left, mix, choices);
+                left -= if matches!(act, Act::Resolve { .. }) {
+                    2
+                } else {
+                    1
+                };
+                steps.push(Step {
+                    think_ns: Nanos(choices.below(Purpose::Operations, mix.think_ns)),
+                    node: narrow(
+                        if choices.percent(Purpose::Operations, mix.roaming_percent) {
+                            choices.below(Purpose::Operations, u64::from(nodes))
+                        } else {
+                            home
+                        },
+                    ),
+                    key: narrow(
+                        if choices.percent(Purpose::Operations, mix.hot_key_percent) {
+                            hot_key
+                        } else {
+                            choices.below(Purpose::Operations, u64::from(keys))
+                        },
+                    ),
+                    act,
+                });
+            }
+            steps
+        })
+        .collect()
+}
+
+fn act(client: u32, left: u32, mix: &Mix, choices: &mut impl Choices) -> Act {
+    let resolve = if left >= 2 { mix.resolve } else { 0 };
+    let weights = [mix.read, mix.write, resolve, mix.delete];
+    match choices.weighted(Purpose::Operations, &weights) {
+        0 => Act::Read,
+        1 => Act::Write {
+            value: value(client, mix, choices),
+            context: context(mix, choices),
+        },
+        2 => Act::Resolve {
+            value: value(client, mix, choices),
+        },
+        _ => Act::Delete {
+            context: context(mix, choices),
+        },
+    }
+}
+
+/// Values below ten are shared by all clients; the others tell who wrote them.
+fn value(client: u32, mix: &Mix, choices: &mut impl Choices) -> u64 {
+    if choices.percent(Purpose::Operations, mix.equal_values_percent) {
+        choices.below(Purpose::Operations, 3)
+    } else {
+        u64::from(client + 1) * 1_000 + choices.below(Purpose::Operations, 1_000)
+    }
+}
+
+fn context(mix: &Mix, choices: &mut impl Choices) -> ContextChoice {
+    match CONTEXTS[choices.weighted(Purpose::Operations, &mix.contexts)] {
+        ContextChoice::Stale(_) => {
+            ContextChoice::Stale(narrow(choices.between(Purpose::Operations, 1, 4)))
+        }
+        other => other,
+    }
+}
+
+/// Roughly how long the operations will take: what faults are placed within.
+fn expected_length(clients: &[Vec<Step>], network: &NetworkPlan) -> Nanos {
+    let round_trip = match network.client_latency {
+        Latency::Constant { ns } => ns.times(2),
+        Latency::Uniform { min_ns, max_ns } => min_ns + max_ns,
+        Latency::Exponential { mean_ns } => mean_ns.times(2),
+    };
+    let length = |steps: &Vec<Step>| {
+        steps
+            .iter()
+            .fold(Nanos::ZERO, |sum, step| sum + step.think_ns + round_trip)
+    };
+    clients.iter().map(length).max().unwrap_or_default()
+}
+
+fn faults(shape: &Shape, nodes: u32, length: Nanos, choices: &mut impl Choices) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for &name in &shape.faults {
+        if name.needs_peers() && nodes < 2 {
+            continue;
+        }
+        // The swarm: about half of the kinds in each plan, some of them several times.
+        for _ in 0..[0, 0, 1, 1, 2][usize::try_from(choices.below(Purpose::Faults, 5)).unwrap_or(0)]
+        {
+            let begin = choices.below(Purpose::Faults, length.0);
+            let span = choices.between(Purpose::Faults, length.0 / 20, length.0 / 2);
+            faults.push(Fault {
+                what: fault(name, nodes, choices),
+                begin_ns: Nanos(begin),
+                end_ns: Nanos(begin.saturating_add(span)),
+            });
+        }
+    }
+    faults
+}
+
+fn fault(name: FaultName, nodes: u32, choices: &mut impl Choices) -> FaultKind {
+    let mut probability_ppm =
+        |low, high| narrow(choices.between(Purpose::Faults, low, high) * 10_000);
+    match name {
+        FaultName::Reorder => FaultKind::Reorder,
+        FaultName::Loss => FaultKind::Loss {
+            probability_ppm: probability_ppm(1, 50),
+        },
+        FaultName::ClientLoss => FaultKind::ClientLoss {
+            probability_ppm: probability_ppm(1, 10),
+        },
+        FaultName::Duplicate => FaultKind::Duplication {
+            probability_ppm: probability_ppm(5, 60),
+        },
+        FaultName::Partition => {
+            let shape = *choices
+                .pick(Purpose::Faults, &PartitionShape::ALL)
+                .unwrap_or(&PartitionShape::Halves);
+            let mut order: Vec<u32> = (0..nodes).collect();
+            for last in (1..order.len()).rev() {
+                let other = choices.below(Purpose::Faults, last as u64 + 1);
+                order.swap(last, usize::try_from(other).unwrap_or(last));
+            }
+            FaultKind::Partition {
+                shape,
+                cut: shape.cut(&order),
+            }
+        }
+        FaultName::Crash => FaultKind::Crash {
+            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+        },
+        FaultName::Pause => FaultKind::Pause {
+            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+        },
+    }
+}
+
+/// Narrows a number that was drawn below a 32-bit bound.
+fn narrow(drawn: u64) -> u32 {
+    u32::try_from(drawn).unwrap_or(u32::MAX)
+}

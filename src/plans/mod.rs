@@ -1,0 +1,176 @@
+//! Plans: what a test does, as values.
+//!
+//! A [`Plan`] holds every client operation with its timing, the latencies or the generator that
+//! draws them, the faults with begin and end, and the claim to check. The seed that it was
+//! generated from is recorded beside it and decides nothing: a saved plan outlives the generator.
+
+mod choices;
+mod file;
+mod generate;
+mod shrink;
+mod strategy;
+
+pub use choices::{ByteChoices, Choices, SeededChoices};
+pub use file::{PlanError, read_plan, write_plan};
+pub use generate::{Shape, generate};
+pub use shrink::{Shrinker, Shrunk, shrink};
+pub use strategy::{PlanStrategy, plans};
+
+use serde::{Deserialize, Serialize};
+use sibcheck_checkers::{Claim, Invariant, Outcome};
+
+use crate::{
+    nodes::StoreName,
+    simulation::{Fault, Nanos, NetworkPlan},
+};
+
+/// The version of the plan format that this build writes, and the only one there is so far.
+pub const PLAN_VERSION: u32 = 1;
+
+/// What one run does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The format's version.
+    pub sibcheck_plan: u32,
+    /// Where the plan came from: for people, it decides nothing.
+    pub origin: String,
+    /// The store that the plan was made for.
+    #[serde(with = "as_text")]
+    pub store: StoreName,
+    /// The claim to check.
+    #[serde(with = "as_text")]
+    pub claim: Claim,
+    /// How many nodes there are.
+    pub nodes: u32,
+    /// How many keys there are.
+    pub keys: u32,
+    /// Latencies and the seed of the network's randomness.
+    pub network: NetworkPlan,
+    /// How long a client waits for an answer.
+    pub timeout_ns: Nanos,
+    /// The time between two rounds of anti-entropy at a node.
+    pub anti_entropy_ns: Nanos,
+    /// How long the healed cluster is left alone before the final reads.
+    pub settle_ns: Nanos,
+    /// What each client does, one operation after the other.
+    pub clients: Vec<Vec<Step>>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// The verdict that a saved regression expects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expected>,
+}
+
+/// The verdict that a saved plan is expected to lead to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The outcome.
+    #[serde(with = "as_text")]
+    pub verdict: Outcome,
+    /// Invariants that must be among the violated ones, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invariants: Vec<InvariantName>,
+    /// The cause, in a sentence or two.
+    pub why: String,
+}
+
+/// An invariant, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InvariantName(#[serde(with = "as_text")] pub Invariant);
+
+impl Plan {
+    /// How many client operations the plan asks for; resolving counts as a read and a write.
+    pub fn operations(&self) -> usize {
+        self.clients
+            .iter()
+            .flatten()
+            .map(|step| match step.act {
+                Act::Resolve { .. } => 2,
+                _ => 1,
+            })
+            .sum()
+    }
+}
+
+/// One operation of a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// How long the client waits before it.
+    pub think_ns: Nanos,
+    /// The node that it is sent to, by position from 0.
+    pub node: u32,
+    /// The key, by position from 0.
+    pub key: u32,
+    /// What is done.
+    pub act: Act,
+}
+
+/// What a client does in one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Act {
+    /// Read all siblings.
+    Read,
+    /// Write a value.
+    Write {
+        /// The value. Equal values from different writers are wanted.
+        value: u64,
+        /// The context to pass.
+        context: ContextChoice,
+    },
+    /// Delete the key.
+    Delete {
+        /// The context to pass.
+        context: ContextChoice,
+    },
+    /// Read all siblings and at once write one value in their place.
+    Resolve {
+        /// The value.
+        value: u64,
+    },
+}
+
+/// Which context a client passes with a write. Where it has nothing of the kind yet (or, with
+/// dotted version vectors, none that claims no more than it saw) the write is blind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContextChoice {
+    /// None.
+    Blind,
+    /// That of its last read of the key.
+    LastRead,
+    /// That of its last acknowledged write of the key.
+    LastWrite,
+    /// That of an answer for this key which is this many answers older than its last one.
+    Stale(u32),
+    /// Those of its last two reads of the key, merged.
+    TwoReads,
+}
+
+/// Serialises a name through `Display` and `FromStr`.
+mod as_text {
+    use std::{fmt::Display, str::FromStr};
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}

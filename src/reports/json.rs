@@ -1,0 +1,122 @@
+//! Reports for programs: one JSON object with a `schema_version`.
+
+use serde_json::{Map, Value as Json, json};
+use sibcheck_checkers::{History, Outcome, Verdict};
+
+use crate::corpus::{Judged, Saved};
+
+use super::{Checked, Proof, Report, SCHEMA_VERSION, human::situations};
+
+/// What `sibcheck check` found.
+pub fn check(report: &Report) -> String {
+    let checked: Vec<Json> = report.checked.iter().map(store).collect();
+    line(&json!({
+        "schema_version": SCHEMA_VERSION,
+        "command": report.command,
+        "seed": report.seed,
+        "threads": report.threads,
+        "interrupted": report.interrupted,
+        "exit_code": report.exit().code(),
+        "stores": checked,
+    }))
+}
+
+/// The verdict on one recorded history.
+pub fn verify(history: &History, verdict: &Verdict) -> String {
+    let mut object = json!({"schema_version": SCHEMA_VERSION});
+    object["operations"] = history.operations.len().into();
+    object["verdict"] = verdict.to_json(history);
+    line(&object)
+}
+
+/// Judged cases.
+pub fn replay(cases: &[(Saved, Judged)]) -> String {
+    let cases: Vec<Json> = cases
+        .iter()
+        .map(|(case, judged)| {
+            json!({
+                "path": case.path.display().to_string(),
+                "kind": case.kind.to_string(),
+                "expected": judged.expected,
+                "found": judged.found,
+                "outcome": judged.outcome.name(),
+                "as_expected": judged.as_expected,
+            })
+        })
+        .collect();
+    line(&json!({"schema_version": SCHEMA_VERSION, "cases": cases}))
+}
+
+fn line(json: &Json) -> String {
+    format!("{json:#}\n")
+}
+
+fn store(checked: &Checked) -> Json {
+    let (shape, tally) = (&checked.campaign.shape, &checked.tally);
+    let outcomes: Map<String, Json> = Outcome::ALL
+        .into_iter()
+        .map(|outcome| (outcome.name().to_owned(), tally.runs(outcome).into()))
+        .collect();
+    let faults: Map<String, Json> = tally
+        .faults
+        .iter()
+        .map(|(name, count)| {
+            let counts = json!({"planned": count.planned, "overlapped": count.overlapped});
+            (name.name().to_owned(), counts)
+        })
+        .collect();
+    let situations: Map<String, Json> = situations(tally)
+        .map(|(name, times)| (name.to_owned(), times.into()))
+        .collect();
+    let exercised: Map<String, Json> = tally
+        .exercised
+        .iter()
+        .map(|(invariant, times)| (invariant.name().to_owned(), times.into()))
+        .collect();
+    let traffic = &tally.traffic;
+    json!({
+        "store": shape.store.to_string(),
+        "claim": shape.claim.name(),
+        "outcome": tally.outcome().name(),
+        "nodes": shape.nodes,
+        "clients": shape.clients,
+        "keys": shape.keys,
+        "runs_asked": checked.campaign.runs,
+        "runs": outcomes,
+        "inconclusive": tally.unknown,
+        "operations": tally.operations,
+        "final_reads": tally.final_reads,
+        "elapsed_s": checked.elapsed.as_secs_f64(),
+        "operations_per_s": checked.speed(),
+        "messages": {
+            "sent": traffic.sent,
+            "delivered": traffic.delivered,
+            "lost": traffic.lost,
+            "cut": traffic.cut,
+            "at_dead_node": traffic.at_dead_node,
+            "duplicated": traffic.duplicated,
+            "reordered": traffic.reordered,
+        },
+        "faults": faults,
+        "situations": situations,
+        "exercised": exercised,
+        "violation": checked.proof.as_ref().map(proof),
+    })
+}
+
+fn proof(proof: &Proof) -> Json {
+    let (saved_in, not_saved) = match &proof.saved {
+        Ok(folder) => (Some(folder.display().to_string()), None),
+        Err(why) => (None, Some(why)),
+    };
+    json!({
+        "seed": proof.seed,
+        "command": proof.command,
+        "operations": proof.original,
+        "shrunk_operations": proof.shrunk.plan.operations(),
+        "shrink_tries": proof.shrunk.tries,
+        "saved_in": saved_in,
+        "not_saved": not_saved,
+        "verdict": proof.judged.verdict.to_json(&proof.judged.run.history),
+    })
+}

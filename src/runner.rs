@@ -1,0 +1,557 @@
+//! One run: a plan and its nodes in, a history out.
+//!
+//! The runner is the clients. Each is sequential: it sends a request, waits for the answer or its
+//! timeout, and goes on. A client whose write timed out does not know whether it happened; from
+//! then on it acts under a fresh name with nothing remembered, because a store whose clock entries
+//! are client ids may take a late write for the successor of a newer one of the same client.
+//!
+//! After the last operation every fault heals, the cluster settles, and every key is read once at
+//! every node: the final reads.
+
+use std::collections::BTreeMap;
+
+use compact_str::format_compact;
+use sibcheck_checkers::history::{
+    Action, Header, History, OpId, Operation, Read, Status, Tombstones, Write,
+};
+
+use crate::{
+    clocks::VectorClock,
+    nodes::{Ask, InProcess, Nodes, Output, Reply, Request, TaggedValue, node_name, reported},
+    plans::{Act, ContextChoice, Plan, Step},
+    simulation::{Address, Event, Nanos, Simulation, Traffic},
+    stores::{Key, faulty::Basis},
+};
+
+/// What one run gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// What the clients asked and were told, final reads included.
+    pub history: History,
+    /// How many of the operations were asked for by the plan; the rest are final reads.
+    pub planned: usize,
+    /// What the network did.
+    pub traffic: Traffic,
+    /// How many answers came when nobody waited for them any more.
+    pub late_answers: u64,
+    /// When the last planned operation ended and all faults healed.
+    pub healed: Nanos,
+}
+
+/// Runs a plan on the in-process store that it names.
+pub fn run(plan: &Plan) -> Run {
+    match plan.store.basis() {
+        Basis::Versioned => drive(plan, &mut InProcess::versioned(plan)),
+        Basis::Dotted => drive(plan, &mut InProcess::dotted(plan)),
+    }
+}
+
+/// Runs a plan on these nodes.
+pub fn drive<N: Nodes>(plan: &Plan, nodes: &mut N) -> Run {
+    let mut runner = Runner::new(plan, nodes);
+    runner.start();
+    while let Some(event) = runner.simulation.next_event() {
+        runner.handle(event);
+        if runner.stage == Stage::Done {
+            break;
+        }
+    }
+    runner.finish()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Clients work through the plan.
+    Working,
+    /// All faults have healed.
+    Settling,
+    /// Every key is read at every node.
+    FinalReads,
+    Done,
+}
+
+/// One sequential client.
+struct Client {
+    /// Its present identity: an index into the history's client names.
+    identity: u32,
+    /// What it still has to do.
+    work: Work,
+    /// The operation whose answer it waits for.
+    waiting: Option<OpId>,
+    /// The value that it will write in place of what it is reading.
+    resolving: Option<u64>,
+    /// What it remembers, by key.
+    memory: BTreeMap<u32, Memory>,
+}
+
+enum Work {
+    /// The index of the next step, and whose steps they are in the plan.
+    Plan { client: usize, next: usize },
+    /// The next key to read at this node, last of all.
+    FinalReads { node: u32, next: u32 },
+}
+
+/// The answers that a client got for one key under its present identity, oldest first.
+#[derive(Default)]
+struct Memory {
+    reads: Vec<OpId>,
+    writes: Vec<OpId>,
+    answers: Vec<OpId>,
+}
+
+/// The alarms that the runner sets for itself, packed into a number.
+#[derive(Clone, Copy)]
+enum Alarm {
+    /// A client has thought long enough.
+    Act(u32),
+    /// A client has waited long enough for the answer to this operation.
+    Timeout(OpId),
+    /// The cluster has settled.
+    Settled,
+}
+
+impl Alarm {
+    const fn pack(self) -> u64 {
+        match self {
+            Self::Act(client) => client as u64,
+            Self::Timeout(op) => 1 << 32 | op as u64,
+            Self::Settled => 2 << 32,
+        }
+    }
+
+    const fn unpack(token: u64) -> Self {
+        // The low half of the number.
+        #[expect(clippy::cast_possible_truncation)]
+        let index = token as u32;
+        match token >> 32 {
+            0 => Self::Act(index),
+            1 => Self::Timeout(index),
+            _ => Self::Settled,
+        }
+    }
+}
+
+struct Runner<'a, N: Nodes> {
+    plan: &'a Plan,
+    nodes: &'a mut N,
+    simulation: Simulation<N::Message>,
+    stage: Stage,
+    clients: Vec<Client>,
+    /// The client that bears an identity.
+    bearers: Vec<u32>,
+    /// How many clients have work left in this stage.
+    busy: usize,
+    history: History,
+    keys: Vec<Key>,
+    /// The client that waits for an operation's answer, by operation.
+    invokers: Vec<u32>,
+    /// What the answer to an operation lets its client pass back, by operation.
+    contexts: Vec<Vec<VectorClock>>,
+    out: Vec<Output<N::Message>>,
+    late_answers: u64,
+    planned: usize,
+    healed: Nanos,
+}
+
+impl<'a, N: Nodes> Runner<'a, N> {
+    fn new(plan: &'a Plan, nodes: &'a mut N) -> Self {
+        let keys: Vec<Key> = (1..=plan.keys)
+            .map(|key| format_compact!("k{key}"))
+            .collect();
+        let capacity = plan.operations() + (plan.keys * plan.nodes) as usize;
+        Self {
+            plan,
+            nodes,
+            simulation: Simulation::new(plan.nodes, &plan.network, &plan.faults),
+            stage: Stage::Working,
+            clients: Vec::new(),
+            bearers: Vec::new(),
+            busy: 0,
+            history: History {
+                header: Header {
+                    origin: plan.origin.clone(),
+                    claim: Some(plan.claim),
+                    tombstones: Tombstones::Shown,
+                    expect: None,
+                },
+                clients: Vec::new(),
+                nodes: (0..plan.nodes).map(node_name).collect(),
+                keys: keys.clone(),
+                operations: Vec::with_capacity(capacity),
+            },
+            keys,
+            invokers: Vec::with_capacity(capacity),
+            contexts: Vec::with_capacity(capacity),
+            out: Vec::new(),
+            late_answers: 0,
+            planned: 0,
+            healed: Nanos::ZERO,
+        }
+    }
+
+    fn start(&mut self) {
+        for node in 0..self.plan.nodes {
+            self.nodes.start(node, &mut self.out);
+            self.flush(node);
+        }
+        for client in 0..self.plan.clients.len() {
+            self.add_client(Work::Plan { client, next: 0 });
+        }
+        self.begin_stage();
+    }
+
+    fn finish(self) -> Run {
+        Run {
+            history: self.history,
+            planned: self.planned,
+            traffic: self.simulation.traffic(),
+            late_answers: self.late_answers,
+            healed: self.healed,
+        }
+    }
+
+    fn add_client(&mut self, work: Work) {
+        let client = Client {
+            identity: self.fresh_identity(self.clients.len()),
+            work,
+            waiting: None,
+            resolving: None,
+            memory: BTreeMap::new(),
+        };
+        self.clients.push(client);
+    }
+
+    fn fresh_identity(&mut self, bearer: usize) -> u32 {
+        let identity = index(self.history.clients.len());
+        self.history
+            .clients
+            .push(format_compact!("c{}", identity + 1));
+        self.bearers.push(index(bearer));
+        identity
+    }
+
+    /// Gives every client its first operation of a stage, or ends the stage if there is none.
+    fn begin_stage(&mut self) {
+        self.busy = self.clients.len();
+        for client in 0..self.clients.len() {
+            self.go_on(client);
+        }
+        if self.clients.is_empty() {
+            self.end_stage();
+        }
+    }
+
+    /// Schedules a client's next operation, or notes that it has none.
+    fn go_on(&mut self, client: usize) {
+        let now = self.simulation.now();
+        let at = match &self.clients[client].work {
+            Work::Plan {
+                client: steps,
+                next,
+            } => self.plan.clients[*steps]
+                .get(*next)
+                .map(|step| now + step.think_ns),
+            Work::FinalReads { next, .. } => (*next < self.plan.keys).then_some(now),
+        };
+        if let Some(at) = at {
+            self.simulation
+                .set_alarm(at, Alarm::Act(index(client)).pack());
+            return;
+        }
+        self.busy -= 1;
+        if self.busy == 0 {
+            self.end_stage();
+        }
+    }
+
+    fn end_stage(&mut self) {
+        match self.stage {
+            Stage::Working => {
+                self.planned = self.history.operations.len();
+                self.simulation.heal();
+                self.healed = self.simulation.now();
+                self.stage = Stage::Settling;
+                let settled = self.healed + self.plan.settle_ns;
+                self.simulation.set_alarm(settled, Alarm::Settled.pack());
+            }
+            Stage::FinalReads => self.stage = Stage::Done,
+            Stage::Settling | Stage::Done => {}
+        }
+    }
+
+    fn handle(&mut self, event: Event<N::Message>) {
+        match event {
+            Event::Deliver {
+                from,
+                to: Address::Node(node),
+                message,
+            } => {
+                self.nodes.deliver(node, from, message, &mut self.out);
+                self.flush(node);
+            }
+            Event::Deliver {
+                to: Address::Client(identity),
+                message,
+                ..
+            } => self.answer(identity, message),
+            Event::Timer { node, timer } => {
+                self.nodes.timer(node, timer, &mut self.out);
+                self.flush(node);
+            }
+            Event::Crash(node) => self.nodes.crash(node),
+            Event::Restart(node) => {
+                self.nodes.start(node, &mut self.out);
+                self.flush(node);
+            }
+            Event::Alarm(token) => match Alarm::unpack(token) {
+                Alarm::Act(client) => self.act(client as usize),
+                Alarm::Timeout(op) => self.time_out(op),
+                Alarm::Settled => {
+                    self.stage = Stage::FinalReads;
+                    self.clients.clear();
+                    for node in 0..self.plan.nodes {
+                        self.add_client(Work::FinalReads { node, next: 0 });
+                    }
+                    self.begin_stage();
+                }
+            },
+        }
+    }
+
+    fn flush(&mut self, node: u32) {
+        for output in self.out.drain(..) {
+            match output {
+                Output::Send(to, message) => {
+                    self.simulation.send(Address::Node(node), to, message);
+                }
+                Output::SetTimer(after, timer) => self.simulation.set_timer(node, after, timer),
+            }
+        }
+    }
+
+    /// A client begins its next operation.
+    fn act(&mut self, client: usize) {
+        match &mut self.clients[client].work {
+            Work::Plan {
+                client: steps,
+                next,
+            } => {
+                let step = &self.plan.clients[*steps][*next];
+                *next += 1;
+                match step.act {
+                    Act::Read => self.read(client, step.node, step.key),
+                    Act::Resolve { value } => {
+                        self.clients[client].resolving = Some(value);
+                        self.read(client, step.node, step.key);
+                    }
+                    Act::Write { value, context } => {
+                        self.write(client, step, Some(value), context);
+                    }
+                    Act::Delete { context } => self.write(client, step, None, context),
+                }
+            }
+            Work::FinalReads { node, next } => {
+                let (node, key) = (*node, *next);
+                *next += 1;
+                self.read(client, node, key);
+            }
+        }
+    }
+
+    fn read(&mut self, client: usize, node: u32, key: u32) {
+        let last = self.stage == Stage::FinalReads;
+        let read = Read {
+            last,
+            ..Read::default()
+        };
+        self.invoke(client, node, key, Action::Read(read), Ask::Read);
+    }
+
+    fn write(&mut self, client: usize, step: &Step, data: Option<u64>, context: ContextChoice) {
+        let sources = self.sources(client, step.key, context);
+        self.write_from(client, step.node, step.key, data, sources);
+    }
+
+    fn write_from(
+        &mut self,
+        client: usize,
+        node: u32,
+        key: u32,
+        data: Option<u64>,
+        sources: Vec<OpId>,
+    ) {
+        let value = TaggedValue {
+            tag: self.history.operations.len() as u64,
+            data,
+        };
+        let parents: Vec<VectorClock> = sources
+            .iter()
+            .flat_map(|&op| self.contexts[op as usize].iter().cloned())
+            .collect();
+        let context = parents
+            .iter()
+            .fold(VectorClock::new(), |joined, parent| joined.merge(parent));
+        let write = Write {
+            value: value.into(),
+            tombstone: data.is_none(),
+            sources,
+            context: Some(reported(&context)),
+            version: None,
+        };
+        self.invoke(
+            client,
+            node,
+            key,
+            Action::Write(write),
+            Ask::Write { value, parents },
+        );
+    }
+
+    /// The operations whose answers make up the context that is asked for; none if the client has
+    /// nothing of the kind.
+    fn sources(&self, client: usize, key: u32, context: ContextChoice) -> Vec<OpId> {
+        let Some(memory) = self.clients[client].memory.get(&key) else {
+            return Vec::new();
+        };
+        match context {
+            ContextChoice::Blind => Vec::new(),
+            ContextChoice::LastRead => memory.reads.last().copied().into_iter().collect(),
+            ContextChoice::LastWrite => memory.writes.last().copied().into_iter().collect(),
+            ContextChoice::Stale(back) => memory
+                .answers
+                .iter()
+                .rev()
+                .nth(back as usize)
+                .or(memory.answers.first())
+                .copied()
+                .into_iter()
+                .collect(),
+            ContextChoice::TwoReads => {
+                memory.reads[memory.reads.len().saturating_sub(2)..].to_vec()
+            }
+        }
+    }
+
+    fn invoke(&mut self, client: usize, node: u32, key: u32, action: Action, ask: Ask) {
+        let op = index(self.history.operations.len());
+        let identity = self.clients[client].identity;
+        let now = self.simulation.now();
+        self.history.operations.push(Operation {
+            client: identity,
+            node,
+            key,
+            invoked: now.0,
+            completed: None,
+            status: Status::Info,
+            action,
+        });
+        self.invokers.push(index(client));
+        self.contexts.push(Vec::new());
+        self.clients[client].waiting = Some(op);
+        let message = self.nodes.request(Request {
+            id: op,
+            client: self.history.clients[identity as usize].clone(),
+            key: self.keys[key as usize].clone(),
+            ask,
+        });
+        self.simulation
+            .send(Address::Client(identity), Address::Node(node), message);
+        self.simulation
+            .set_alarm(now + self.plan.timeout_ns, Alarm::Timeout(op).pack());
+    }
+
+    /// A message arrives at whoever bears this identity.
+    fn answer(&mut self, identity: u32, message: N::Message) {
+        let bearer = self.bearers[identity as usize] as usize;
+        let Some((op, reply)) = self.nodes.reply(message) else {
+            return;
+        };
+        let awaited = self
+            .clients
+            .get(bearer)
+            .is_some_and(|client| client.identity == identity && client.waiting == Some(op));
+        if !awaited {
+            self.late_answers += 1;
+            return;
+        }
+        match reply {
+            Reply::Uncertain => self.end_uncertain(bearer, op),
+            Reply::Refused => self.end(bearer, op, Status::Fail),
+            Reply::Written { version, context } => {
+                let operation = &mut self.history.operations[op as usize];
+                if let Action::Write(write) = &mut operation.action {
+                    write.version = version;
+                    let key = operation.key;
+                    if context.is_some() {
+                        let memory = self.clients[bearer].memory.entry(key).or_default();
+                        memory.writes.push(op);
+                        memory.answers.push(op);
+                    }
+                    self.contexts[op as usize] = context.into_iter().collect();
+                }
+                self.end(bearer, op, Status::Ok);
+            }
+            Reply::Siblings { read, parents } => {
+                let operation = &mut self.history.operations[op as usize];
+                if let Action::Read(recorded) = &mut operation.action {
+                    recorded.siblings = read.siblings;
+                    recorded.context = read.context;
+                    let memory = self.clients[bearer]
+                        .memory
+                        .entry(operation.key)
+                        .or_default();
+                    memory.reads.push(op);
+                    memory.answers.push(op);
+                    self.contexts[op as usize] = parents;
+                }
+                self.end(bearer, op, Status::Ok);
+            }
+        }
+    }
+
+    fn time_out(&mut self, op: OpId) {
+        let client = self.invokers[op as usize] as usize;
+        let waits = self
+            .clients
+            .get(client)
+            .is_some_and(|client| client.waiting == Some(op));
+        if waits {
+            self.end_uncertain(client, op);
+        }
+    }
+
+    /// The client will never know: a read has failed, a write may still happen.
+    fn end_uncertain(&mut self, client: usize, op: OpId) {
+        match self.history.operations[op as usize].action {
+            Action::Read(_) => self.end(client, op, Status::Fail),
+            Action::Write(_) => {
+                self.clients[client].identity = self.fresh_identity(client);
+                self.clients[client].memory.clear();
+                self.end(client, op, Status::Info);
+            }
+        }
+    }
+
+    /// The client's operation has ended; it goes on with the next one.
+    fn end(&mut self, client: usize, op: OpId, status: Status) {
+        let now = self.simulation.now();
+        let operation = &mut self.history.operations[op as usize];
+        operation.status = status;
+        operation.completed = (status != Status::Info).then_some(now.0);
+        let (node, key) = (operation.node, operation.key);
+        let client_state = &mut self.clients[client];
+        client_state.waiting = None;
+        if let Some(value) = client_state.resolving.take()
+            && status == Status::Ok
+        {
+            self.write_from(client, node, key, Some(value), vec![op]);
+            return;
+        }
+        self.go_on(client);
+    }
+}
+
+/// Runs have far fewer than 2^32 operations and clients.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,199 @@
+//! Faults as a plan holds them: values with a begin and an end.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Nanos;
+
+/// One scheduled fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What goes wrong.
+    pub what: FaultKind,
+    /// From when.
+    pub begin_ns: Nanos,
+    /// Until when; everything heals at the end of a run's operations at the latest.
+    pub end_ns: Nanos,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum FaultKind {
+    /// Messages overtake each other; without it every link delivers in order.
+    Reorder,
+    /// Messages between nodes vanish with this probability.
+    Loss {
+        /// Parts per million.
+        probability_ppm: u32,
+    },
+    /// Messages between a client and a node, requests and answers, vanish with this probability.
+    ClientLoss {
+        /// Parts per million.
+        probability_ppm: u32,
+    },
+    /// Messages between nodes arrive twice with this probability. Requests of clients never do:
+    /// a request that arrives twice is a second operation, and the history would not know of it.
+    Duplication {
+        /// Parts per million.
+        probability_ppm: u32,
+    },
+    /// These directed links between nodes carry nothing.
+    Partition {
+        /// The shape it was drawn from.
+        shape: PartitionShape,
+        /// The cut links, each from a sender to a receiver (positions, from 0).
+        cut: Vec<(u32, u32)>,
+    },
+    /// The node dies, losing what it had not synced, and restarts at the end.
+    Crash {
+        /// The node's position, from 0.
+        node: u32,
+    },
+    /// The node does nothing, and then goes on with all that has arrived meanwhile.
+    Pause {
+        /// The node's position, from 0.
+        node: u32,
+    },
+}
+
+impl FaultKind {
+    /// The name used on the command line and in reports.
+    pub const fn name(&self) -> FaultName {
+        match self {
+            Self::Reorder => FaultName::Reorder,
+            Self::Loss { .. } => FaultName::Loss,
+            Self::ClientLoss { .. } => FaultName::ClientLoss,
+            Self::Duplication { .. } => FaultName::Duplicate,
+            Self::Partition { .. } => FaultName::Partition,
+            Self::Crash { .. } => FaultName::Crash,
+            Self::Pause { .. } => FaultName::Pause,
+        }
+    }
+}
+
+/// The kinds of fault by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultName {
+    /// Messages overtake each other.
+    Reorder,
+    /// Messages between nodes are lost.
+    Loss,
+    /// Requests and answers of clients are lost.
+    ClientLoss,
+    /// Messages between nodes arrive twice.
+    Duplicate,
+    /// Directed links between nodes are cut.
+    Partition,
+    /// Nodes die, lose what was not synced, and restart.
+    Crash,
+    /// Nodes stop for a while.
+    Pause,
+}
+
+impl FaultName {
+    /// Every kind, in the order of reports.
+    pub const ALL: [Self; 7] = [
+        Self::Reorder,
+        Self::Loss,
+        Self::ClientLoss,
+        Self::Duplicate,
+        Self::Partition,
+        Self::Crash,
+        Self::Pause,
+    ];
+
+    /// True for faults of the links between nodes, which one node alone does not have.
+    pub const fn needs_peers(self) -> bool {
+        matches!(self, Self::Loss | Self::Duplicate | Self::Partition)
+    }
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reorder => "reorder",
+            Self::Loss => "loss",
+            Self::ClientLoss => "client-loss",
+            Self::Duplicate => "duplicate",
+            Self::Partition => "partition",
+            Self::Crash => "crash",
+            Self::Pause => "pause",
+        }
+    }
+}
+
+/// The shapes of partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartitionShape {
+    /// Two groups that do not hear each other.
+    Halves,
+    /// Every node hears a majority, itself included, and no two nodes the same one.
+    MajorityRing,
+    /// One group does not hear the other, but is heard.
+    OneWay,
+    /// One node is cut off.
+    SingleNode,
+}
+
+impl PartitionShape {
+    /// Every shape.
+    pub const ALL: [Self; 4] = [
+        Self::Halves,
+        Self::MajorityRing,
+        Self::OneWay,
+        Self::SingleNode,
+    ];
+
+    /// The directed links that this shape cuts among `order.len()` nodes. `order` is a permutation
+    /// of their positions, which decides who is on which side.
+    pub fn cut(self, order: &[u32]) -> Vec<(u32, u32)> {
+        let nodes = order.len();
+        let majority = nodes / 2 + 1;
+        let severed = |from: usize, to: usize| match self {
+            Self::Halves => (from < nodes / 2) != (to < nodes / 2),
+            // Who stands at `to` hears itself and the next ones, a majority in all.
+            Self::MajorityRing => (from + nodes - to) % nodes >= majority,
+            Self::OneWay => from < nodes / 2 && to >= nodes / 2,
+            Self::SingleNode => (from == 0) != (to == 0),
+        };
+        let mut cut: Vec<_> = (0..nodes)
+            .flat_map(|from| (0..nodes).map(move |to| (from, to)))
+            .filter(|&(from, to)| from != to && severed(from, to))
+            .map(|(from, to)| (order[from], order[to]))
+            .collect();
+        cut.sort_unstable();
+        cut
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_cut_what_they_say() {
+        assert_eq!(
+            PartitionShape::Halves.cut(&[0, 1, 2]),
+            [(0, 1), (0, 2), (1, 0), (2, 0)]
+        );
+        assert_eq!(PartitionShape::OneWay.cut(&[2, 0, 1]), [(2, 0), (2, 1)]);
+        assert_eq!(
+            PartitionShape::SingleNode.cut(&[1, 0, 2]),
+            [(0, 1), (1, 0), (1, 2), (2, 1)]
+        );
+        assert!(PartitionShape::ALL.iter().all(|s| s.cut(&[0]).is_empty()));
+    }
+
+    #[test]
+    fn in_a_majority_ring_each_node_hears_its_own_majority() {
+        let cut = PartitionShape::MajorityRing.cut(&[0, 1, 2, 3, 4]);
+        let heard =
+            |to: u32| -> Vec<u32> { (0..5).filter(|&from| !cut.contains(&(from, to))).collect() };
+        let majorities: Vec<_> = (0..5).map(heard).collect();
+        assert!(majorities.iter().all(|nodes| nodes.len() == 3));
+        for (i, a) in majorities.iter().enumerate() {
+            assert!(majorities[i + 1..].iter().all(|b| a != b));
+        }
+    }
+}

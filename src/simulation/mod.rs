@@ -1,0 +1,355 @@
+//! The simulation: virtual time, one event queue, the network and the nemesis.
+//!
+//! It knows neither the store it runs nor whether a node lives in this process: it sees messages,
+//! timers and faults. The runner asks for the next [`Event`] and hands back what follows from it.
+//! Everything is a function of the plan: time is a counter, events at one instant come in the
+//! order in which they were scheduled, and randomness is seeded by purpose.
+
+mod faults;
+mod network;
+mod queue;
+mod random;
+mod storage;
+mod time;
+
+pub use faults::{Fault, FaultKind, FaultName, PartitionShape};
+pub use network::{Latency, Link, NetworkPlan, Traffic};
+pub use random::{Purpose, Random};
+pub use storage::Disk;
+pub use time::Nanos;
+
+use self::{network::Network, queue::Queue};
+
+/// Who sends or receives a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Address {
+    /// The client with this number.
+    Client(u32),
+    /// The node at this position, from 0.
+    Node(u32),
+}
+
+/// Something that happens at the present moment.
+#[derive(Debug)]
+pub enum Event<M> {
+    /// A message arrives.
+    Deliver {
+        /// Who sent it.
+        from: Address,
+        /// Who receives it.
+        to: Address,
+        /// The message.
+        message: M,
+    },
+    /// A timer that a node had set goes off.
+    Timer {
+        /// The node's position.
+        node: u32,
+        /// The node's own number for it.
+        timer: u32,
+    },
+    /// An alarm of the runner goes off.
+    Alarm(u64),
+    /// A node dies.
+    Crash(u32),
+    /// A dead node comes back.
+    Restart(u32),
+}
+
+enum Scheduled<M> {
+    Message {
+        from: Address,
+        to: Address,
+        message: M,
+    },
+    Timer {
+        node: u32,
+        timer: u32,
+        /// The life in which the timer was set; a crash ends all timers of a life.
+        life: u32,
+    },
+    Alarm(u64),
+    FaultBegins(usize),
+    FaultEnds(usize),
+}
+
+/// A node as the simulation sees it.
+struct NodeState<M> {
+    life: u32,
+    crashed: u32,
+    paused: u32,
+    /// What arrived during a pause, in order.
+    backlog: Vec<Scheduled<M>>,
+}
+
+impl<M> Default for NodeState<M> {
+    fn default() -> Self {
+        Self {
+            life: 0,
+            crashed: 0,
+            paused: 0,
+            backlog: Vec::new(),
+        }
+    }
+}
+
+/// Virtual time and all that is still to happen.
+pub struct Simulation<M> {
+    now: Nanos,
+    queue: Queue<Scheduled<M>>,
+    network: Network,
+    nodes: Vec<NodeState<M>>,
+    faults: Vec<Fault>,
+    /// Which faults are active; same index.
+    active: Vec<bool>,
+    /// No fault begins any more.
+    healed: bool,
+}
+
+impl<M: Clone> Simulation<M> {
+    /// A simulation at time zero, with all faults scheduled. Faults that name nodes which do not
+    /// exist do nothing.
+    pub fn new(nodes: u32, network: &NetworkPlan, faults: &[Fault]) -> Self {
+        let mut queue = Queue::default();
+        for (index, fault) in faults.iter().enumerate() {
+            queue.push(fault.begin_ns, Scheduled::FaultBegins(index));
+            queue.push(
+                fault.end_ns.max(fault.begin_ns),
+                Scheduled::FaultEnds(index),
+            );
+        }
+        Self {
+            now: Nanos::ZERO,
+            queue,
+            network: Network::new(network, nodes),
+            nodes: (0..nodes).map(|_| NodeState::default()).collect(),
+            faults: faults.to_vec(),
+            active: vec![false; faults.len()],
+            healed: false,
+        }
+    }
+
+    /// The present.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// What the network has done so far.
+    pub fn traffic(&self) -> Traffic {
+        self.network.traffic
+    }
+
+    /// Sends a message now. The network decides whether, when and how often it arrives.
+    pub fn send(&mut self, from: Address, to: Address, message: M) {
+        let arrivals = self.network.send(self.now, from, to);
+        if let Some(at) = arrivals.second {
+            let message = message.clone();
+            self.queue
+                .push(at, Scheduled::Message { from, to, message });
+        }
+        if let Some(at) = arrivals.first {
+            self.queue
+                .push(at, Scheduled::Message { from, to, message });
+        }
+    }
+
+    /// Sets a timer of a node; it is forgotten if the node crashes before.
+    pub fn set_timer(&mut self, node: u32, after: Nanos, timer: u32) {
+        let life = self.nodes[node as usize].life;
+        self.queue
+            .push(self.now + after, Scheduled::Timer { node, timer, life });
+    }
+
+    /// Sets an alarm of the runner.
+    pub fn set_alarm(&mut self, at: Nanos, token: u64) {
+        self.queue.push(at.max(self.now), Scheduled::Alarm(token));
+    }
+
+    /// Ends every fault now, and lets none begin any more.
+    pub fn heal(&mut self) {
+        self.healed = true;
+        for (index, active) in self.active.iter().enumerate() {
+            if *active {
+                self.queue.push(self.now, Scheduled::FaultEnds(index));
+            }
+        }
+    }
+
+    /// Advances to the next event and returns it; `None` when nothing is left to happen.
+    pub fn next_event(&mut self) -> Option<Event<M>> {
+        loop {
+            let (at, scheduled) = self.queue.pop()?;
+            self.now = at;
+            if let Some(event) = self.happen(scheduled) {
+                return Some(event);
+            }
+        }
+    }
+
+    fn happen(&mut self, scheduled: Scheduled<M>) -> Option<Event<M>> {
+        match scheduled {
+            Scheduled::Message { from, to, message } => {
+                if let Address::Node(node) = to {
+                    if self.network.is_cut(from, to) {
+                        self.network.traffic.cut += 1;
+                        return None;
+                    }
+                    let state = &mut self.nodes[node as usize];
+                    if state.crashed > 0 {
+                        self.network.traffic.at_dead_node += 1;
+                        return None;
+                    }
+                    if state.paused > 0 {
+                        state.backlog.push(Scheduled::Message { from, to, message });
+                        return None;
+                    }
+                }
+                self.network.traffic.delivered += 1;
+                Some(Event::Deliver { from, to, message })
+            }
+            Scheduled::Timer { node, timer, life } => {
+                let state = &mut self.nodes[node as usize];
+                if state.life != life || state.crashed > 0 {
+                    return None;
+                }
+                if state.paused > 0 {
+                    state.backlog.push(scheduled);
+                    return None;
+                }
+                Some(Event::Timer { node, timer })
+            }
+            Scheduled::Alarm(token) => Some(Event::Alarm(token)),
+            Scheduled::FaultBegins(index) => self.fault(index, true),
+            Scheduled::FaultEnds(index) => self.fault(index, false),
+        }
+    }
+
+    fn fault(&mut self, index: usize, begins: bool) -> Option<Event<M>> {
+        if self.active[index] == begins || (begins && self.healed) {
+            return None;
+        }
+        self.active[index] = begins;
+        let fault = &self.faults[index].what;
+        self.network.apply(fault, begins);
+        match *fault {
+            FaultKind::Crash { node } => {
+                let state = self.nodes.get_mut(node as usize)?;
+                if begins {
+                    state.crashed += 1;
+                    state.life += u32::from(state.crashed == 1);
+                    state.backlog.clear();
+                    (state.crashed == 1).then_some(Event::Crash(node))
+                } else {
+                    state.crashed = state.crashed.saturating_sub(1);
+                    (state.crashed == 0).then_some(Event::Restart(node))
+                }
+            }
+            FaultKind::Pause { node } => {
+                let state = self.nodes.get_mut(node as usize)?;
+                if begins {
+                    state.paused += 1;
+                } else {
+                    state.paused = state.paused.saturating_sub(1);
+                    if state.paused == 0 {
+                        for held in state.backlog.drain(..) {
+                            self.queue.push(self.now, held);
+                        }
+                    }
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simulation(faults: &[Fault]) -> Simulation<u32> {
+        let latency = Latency::Constant { ns: Nanos(10) };
+        let plan = NetworkPlan {
+            seed: 0,
+            client_latency: latency,
+            node_latency: latency,
+            links: Vec::new(),
+        };
+        Simulation::new(2, &plan, faults)
+    }
+
+    fn fault(what: FaultKind, begin: u64, end: u64) -> Fault {
+        Fault {
+            what,
+            begin_ns: Nanos(begin),
+            end_ns: Nanos(end),
+        }
+    }
+
+    fn trace(simulation: &mut Simulation<u32>) -> Vec<(u64, String)> {
+        std::iter::from_fn(|| {
+            let event = simulation.next_event()?;
+            Some((simulation.now().0, format!("{event:?}")))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_crash_drops_messages_and_timers_of_that_life() {
+        let mut simulation = simulation(&[fault(FaultKind::Crash { node: 1 }, 5, 20)]);
+        simulation.send(Address::Node(0), Address::Node(1), 7);
+        simulation.set_timer(1, Nanos(30), 1);
+        simulation.set_timer(0, Nanos(30), 2);
+        let trace = trace(&mut simulation);
+        let expected = [
+            (5, "Crash(1)"),
+            (20, "Restart(1)"),
+            (30, "Timer { node: 0, timer: 2 }"),
+        ];
+        assert_eq!(trace, expected.map(|(at, what)| (at, what.to_owned())));
+        assert_eq!(simulation.traffic().at_dead_node, 1);
+    }
+
+    #[test]
+    fn a_pause_delays_but_loses_nothing_and_keeps_the_order() {
+        let mut simulation = simulation(&[fault(FaultKind::Pause { node: 1 }, 5, 50)]);
+        simulation.send(Address::Node(0), Address::Node(1), 1);
+        simulation.send(Address::Client(0), Address::Node(1), 2);
+        simulation.set_timer(1, Nanos(30), 3);
+        let times: Vec<u64> = trace(&mut simulation).iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [50, 50, 50]);
+    }
+
+    #[test]
+    fn a_partition_swallows_what_is_on_its_way() {
+        let cut = FaultKind::Partition {
+            shape: PartitionShape::OneWay,
+            cut: vec![(0, 1)],
+        };
+        let mut simulation = simulation(&[fault(cut, 5, 50)]);
+        simulation.send(Address::Node(0), Address::Node(1), 1);
+        simulation.send(Address::Node(1), Address::Node(0), 2);
+        assert_eq!(trace(&mut simulation).len(), 1);
+        assert_eq!(simulation.traffic().cut, 1);
+    }
+
+    #[test]
+    fn healing_ends_what_is_active_and_lets_nothing_begin() {
+        let mut simulation = simulation(&[
+            fault(FaultKind::Crash { node: 0 }, 5, 90),
+            fault(FaultKind::Crash { node: 1 }, 50, 60),
+        ]);
+        assert!(matches!(simulation.next_event(), Some(Event::Crash(0))));
+        simulation.heal();
+        assert_eq!(trace(&mut simulation), [(5, "Restart(0)".to_owned())]);
+    }
+
+    #[test]
+    fn faults_that_name_no_node_do_nothing() {
+        let mut simulation = simulation(&[
+            fault(FaultKind::Crash { node: 9 }, 1, 2),
+            fault(FaultKind::Pause { node: 9 }, 1, 2),
+        ]);
+        assert!(trace(&mut simulation).is_empty());
+    }
+}

@@ -1,0 +1,218 @@
+//! Siblings under dotted version vectors: each value carries the dot of its own event, made by the
+//! node that coordinated the write, and a version vector for its causal past.
+//!
+//! The counter of a new dot is one beyond everything that this node has made for the key, whatever
+//! the context says; so blind writes through one coordinator stay concurrent although the actors
+//! are nodes (Preguiça et al. 2010; Almeida et al. 2014).
+
+use std::collections::BTreeMap;
+
+use crate::clocks::{Actor, Dot, DottedVersionVector, VectorClock};
+
+use super::{Key, SiblingStore, Siblings, StoreError, versioned::join};
+
+/// The siblings of one key under dotted version vectors.
+type Dotted<V> = Siblings<V, DottedVersionVector>;
+
+/// The steps of [`DottedStore`] that a planted bug may replace.
+#[derive(Clone, Copy)]
+pub struct DottedRules<V> {
+    /// The version of a new value, from the coordinating node, the client's context and the
+    /// present siblings.
+    pub advance: fn(&Actor, &VectorClock, &Dotted<V>) -> Result<DottedVersionVector, StoreError>,
+    /// The siblings after a new version has come in.
+    pub admit: fn(&Dotted<V>, V, DottedVersionVector) -> Dotted<V>,
+    /// The siblings after another replica's have come in.
+    pub merge: fn(&Dotted<V>, &Dotted<V>) -> Dotted<V>,
+}
+
+/// A dot beyond everything that `node` has made for the key, with the context as its past.
+fn advance<V>(
+    node: &Actor,
+    context: &VectorClock,
+    present: &Dotted<V>,
+) -> Result<DottedVersionVector, StoreError> {
+    let made = present.iter().map(|sibling| {
+        let own = if sibling.stamp.dot().actor() == node {
+            sibling.stamp.dot().counter()
+        } else {
+            0
+        };
+        own.max(sibling.stamp.past().get(node))
+    });
+    dot_after(
+        node,
+        context,
+        made.max().unwrap_or(0).max(context.get(node)),
+    )
+}
+
+/// The version of a new value whose dot comes after `counter`.
+pub(super) fn dot_after(
+    node: &Actor,
+    context: &VectorClock,
+    counter: u64,
+) -> Result<DottedVersionVector, StoreError> {
+    let next = VectorClock::new()
+        .with_entry(node, counter)
+        .increment(node)?
+        .get(node);
+    Ok(DottedVersionVector::new(
+        Dot::new(node.clone(), next)?,
+        context.clone(),
+    )?)
+}
+
+impl<V: Clone> Default for DottedRules<V> {
+    /// The correct store.
+    fn default() -> Self {
+        Self {
+            advance,
+            admit: Siblings::with,
+            merge: Siblings::merge,
+        }
+    }
+}
+
+/// A key-value store with siblings under dotted version vectors.
+pub struct DottedStore<V> {
+    node: Actor,
+    rules: DottedRules<V>,
+    versions: BTreeMap<Key, Dotted<V>>,
+}
+
+impl<V: Clone> DottedStore<V> {
+    /// An empty store of the node with this id, following `rules`.
+    pub fn new(node: Actor, rules: DottedRules<V>) -> Self {
+        Self {
+            node,
+            rules,
+            versions: BTreeMap::new(),
+        }
+    }
+}
+
+impl<V: Clone> SiblingStore<V> for DottedStore<V> {
+    type Stamp = DottedVersionVector;
+
+    fn get(&self, key: &str) -> Dotted<V> {
+        self.versions.get(key).cloned().unwrap_or_default()
+    }
+
+    fn put(
+        &mut self,
+        _client: &str,
+        key: &Key,
+        parents: &[VectorClock],
+        value: V,
+    ) -> Result<DottedVersionVector, StoreError> {
+        let before = self.get(key);
+        let version = (self.rules.advance)(&self.node, &join(parents), &before)?;
+        let after = (self.rules.admit)(&before, value, version.clone());
+        self.versions.insert(key.clone(), after);
+        Ok(version)
+    }
+
+    fn receive_replica(&mut self, key: &Key, siblings: &Dotted<V>) -> bool {
+        let before = self.get(key);
+        let after = (self.rules.merge)(&before, siblings);
+        let changed = !after.same_allocation(&before);
+        if changed {
+            self.versions.insert(key.clone(), after);
+        }
+        changed
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.versions.keys()
+    }
+
+    fn context(siblings: &Dotted<V>) -> Vec<VectorClock> {
+        Self::read_context(siblings).into_iter().collect()
+    }
+
+    /// Only a contiguous dot can be joined with its past: otherwise the joined vector would also
+    /// cover dots of this node that the client never saw.
+    fn write_context(version: &DottedVersionVector) -> Option<VectorClock> {
+        version.is_contiguous().then(|| version.ceiling())
+    }
+
+    fn read_context(siblings: &Dotted<V>) -> Option<VectorClock> {
+        Some(siblings.iter().fold(VectorClock::new(), |joined, sibling| {
+            joined.merge(&sibling.stamp.ceiling())
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(entries: &[(&str, u64)]) -> VectorClock {
+        let entries = entries.iter().map(|(actor, n)| (Actor::from(*actor), *n));
+        VectorClock::from_entries(entries).unwrap()
+    }
+
+    fn version(counter: u64, past: &[(&str, u64)]) -> DottedVersionVector {
+        DottedVersionVector::new(Dot::new("n1".into(), counter).unwrap(), clock(past)).unwrap()
+    }
+
+    fn store() -> DottedStore<Option<&'static str>> {
+        DottedStore::new("n1".into(), DottedRules::default())
+    }
+
+    fn values(siblings: &Dotted<Option<&'static str>>) -> Vec<Option<&'static str>> {
+        siblings.iter().map(|sibling| sibling.value).collect()
+    }
+
+    #[test]
+    fn blind_writes_through_one_coordinator_stay_siblings() {
+        let mut store = store();
+        let key = Key::from("x");
+        assert_eq!(store.put("c1", &key, &[], Some("a")), Ok(version(1, &[])));
+        assert_eq!(store.put("c1", &key, &[], Some("b")), Ok(version(2, &[])));
+        let siblings = store.get("x");
+        assert_eq!(values(&siblings), [Some("a"), Some("b")]);
+        assert_eq!(
+            DottedStore::read_context(&siblings),
+            Some(clock(&[("n1", 2)]))
+        );
+    }
+
+    #[test]
+    fn a_context_supersedes_exactly_what_it_covers() {
+        let mut store = store();
+        let key = Key::from("x");
+        store.put("c1", &key, &[], Some("a")).unwrap();
+        store.put("c2", &key, &[], Some("b")).unwrap();
+        let stale = clock(&[("n1", 1)]);
+        let version = store.put("c1", &key, &[stale], Some("c")).unwrap();
+        assert_eq!(version.dot().counter(), 3);
+        assert_eq!(values(&store.get("x")), [Some("b"), Some("c")]);
+    }
+
+    #[test]
+    fn no_context_is_formed_from_a_dot_with_a_gap_below_it() {
+        assert_eq!(
+            DottedStore::<()>::write_context(&version(1, &[])),
+            Some(clock(&[("n1", 1)]))
+        );
+        assert_eq!(DottedStore::<()>::write_context(&version(2, &[])), None);
+        assert_eq!(
+            DottedStore::<()>::write_context(&version(2, &[("n1", 1), ("n2", 4)])),
+            Some(clock(&[("n1", 2), ("n2", 4)]))
+        );
+    }
+
+    #[test]
+    fn the_counter_survives_its_versions() {
+        let mut store = store();
+        let key = Key::from("x");
+        store.put("c1", &key, &[], Some("a")).unwrap();
+        let context = clock(&[("n1", 1)]);
+        let deleted = store.put("c1", &key, &[context], None).unwrap();
+        assert_eq!(values(&store.get("x")), [None]);
+        let again = store.put("c2", &key, &[], Some("b")).unwrap();
+        assert_eq!((deleted.dot().counter(), again.dot().counter()), (2, 3));
+    }
+}

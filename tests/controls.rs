@@ -1,0 +1,164 @@
+//! Positive controls: every planted bug is caught with its invariant named, and the correct stores
+//! stay clean. The long campaigns are ignored; their commands are in the README.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic fails the test"
+)]
+
+use std::sync::atomic::AtomicBool;
+
+use sibcheck::{
+    campaign::{Campaign, Tally, run_and_judge},
+    nodes::StoreName,
+    plans::{Shape, plans},
+    stores::faulty::Flaw,
+};
+use sibcheck_checkers::{Claim, Outcome, Violation};
+
+fn campaign(store: StoreName, nodes: u32, seed: u64, runs: u64) -> Campaign {
+    let mut shape = Shape::new(store);
+    shape.nodes = nodes;
+    if nodes == 1 {
+        shape.claim = Claim::Linearizable;
+    }
+    Campaign {
+        shape,
+        seed,
+        runs,
+        threads: std::thread::available_parallelism().map_or(1, Into::into),
+    }
+}
+
+fn run(campaign: &Campaign) -> Tally {
+    campaign.run(&AtomicBool::new(false), |_| {}).0
+}
+
+fn assert_clean(nodes: u32, runs: u64) {
+    for store in StoreName::CORRECT {
+        let campaign = campaign(store, nodes, 1_000_000 * u64::from(nodes), runs);
+        let (tally, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+        if let Some(failure) = failure {
+            let judged = run_and_judge(&failure.plan);
+            let violation = &judged.verdict.violations[0];
+            panic!(
+                "{store} is correct, but with seed {}: {}: {}",
+                failure.seed,
+                violation.invariant,
+                violation.sentence(&judged.run.history)
+            );
+        }
+        assert_eq!(tally.runs(Outcome::Valid), runs, "{:?}", tally.unknown);
+    }
+}
+
+#[test]
+fn correct_stores_are_clean_alone_and_in_clusters() {
+    assert_clean(1, 300);
+    assert_clean(2, 200);
+    assert_clean(3, 500);
+    assert_clean(5, 100);
+}
+
+/// `cargo test --release --test controls -- --ignored`
+#[test]
+#[ignore = "a minute of campaigns"]
+fn correct_stores_are_clean_over_ten_thousand_runs() {
+    assert_clean(3, 10_000);
+    assert_clean(1, 10_000);
+    assert_clean(5, 3_000);
+}
+
+/// From each of these seeds on, every bug must be caught under its invariant within so many runs.
+const STARTS: [u64; 5] = [0, 1_000, 2_000, 3_000, 4_000];
+const RUNS_TO_CATCH: u64 = 200;
+
+#[test]
+fn every_planted_bug_is_caught_and_its_invariant_named() {
+    for flaw in Flaw::ALL {
+        for start in STARTS {
+            let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
+            let caught = (start..start + RUNS_TO_CATCH).find(|seed| {
+                let violations = run_and_judge(&campaign.plan(*seed)).verdict.violations;
+                let named = |violation: &Violation| violation.invariant == flaw.breaks();
+                violations.iter().any(named)
+            });
+            assert!(
+                caught.is_some(),
+                "{} did not break {} in {RUNS_TO_CATCH} runs from seed {start} on",
+                flaw.name(),
+                flaw.breaks()
+            );
+        }
+    }
+}
+
+/// Bugs that nothing rare is needed for show their invariant in the very first failure.
+#[test]
+fn the_first_failure_names_the_invariant() {
+    for flaw in [
+        Flaw::LastWriterWins,
+        Flaw::ServerIdClock,
+        Flaw::NeverSupersede,
+        Flaw::DotFromContext,
+        Flaw::ReconcileOneParent,
+        Flaw::OverwriteOnReplication,
+    ] {
+        for start in STARTS {
+            let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
+            let (_, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+            let violations = run_and_judge(&failure.unwrap().plan).verdict.violations;
+            let named: Vec<_> = violations.iter().map(|v| v.invariant).collect();
+            assert!(named.contains(&flaw.breaks()), "{}: {named:?}", flaw.name());
+        }
+    }
+}
+
+#[test]
+fn a_bug_that_needs_a_crash_is_not_seen_without_one() {
+    let mut campaign = campaign(StoreName::Faulty(Flaw::AckBeforeDurable), 3, 0, 200);
+    campaign.shape.faults.clear();
+    assert_eq!(run(&campaign).outcome(), Outcome::Valid);
+}
+
+mod property {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// The same claim through proptest, whose failures shrink as those of `check` do.
+        #[test]
+        fn correct_stores_are_valid(versioned in plans(Shape::new(StoreName::Versioned)), dotted in plans(Shape::new(StoreName::Dotted))) {
+            for plan in [versioned, dotted] {
+                let judged = run_and_judge(&plan);
+                prop_assert_eq!(judged.verdict.outcome, Outcome::Valid, "{:?}", judged.verdict);
+            }
+        }
+    }
+
+    #[test]
+    fn proptest_shrinks_a_failing_plan() {
+        use proptest::test_runner::{TestCaseError, TestError, TestRunner};
+
+        let mut runner = TestRunner::deterministic();
+        let store = StoreName::Faulty(Flaw::LastWriterWins);
+        let failed = runner.run(&plans(Shape::new(store)), |plan| {
+            let verdict = run_and_judge(&plan).verdict;
+            match verdict.outcome {
+                Outcome::Violated => Err(TestCaseError::fail("violated")),
+                _ => Ok(()),
+            }
+        });
+        match failed {
+            Err(TestError::Fail(_, plan)) => {
+                assert!(plan.operations() <= 3, "{:?}", plan.clients);
+            }
+            other => panic!("the bug should have been found: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Same plan, same bytes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic fails the test"
+)]
+
+use sibcheck::{
+    nodes::StoreName,
+    plans::{Plan, SeededChoices, Shape, generate, read_plan, write_plan},
+    runner,
+};
+use sibcheck_checkers::format::write_history;
+
+fn plan(store: StoreName, seed: u64) -> Plan {
+    generate(
+        &Shape::new(store),
+        &mut SeededChoices::new(seed),
+        String::new(),
+    )
+}
+
+fn history(plan: &Plan) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_history(&runner::run(plan).history, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
+    for store in StoreName::CORRECT {
+        for seed in 0..50 {
+            let bytes = history(&plan(store, seed));
+            assert_eq!(bytes, history(&plan(store, seed)));
+            assert_ne!(bytes, history(&plan(store, seed + 1)));
+        }
+    }
+}
+
+#[test]
+fn a_saved_plan_gives_the_same_bytes() {
+    let drawn = plan(StoreName::Dotted, 3);
+    let mut saved = Vec::new();
+    write_plan(&drawn, &mut saved).unwrap();
+    let read = read_plan(std::str::from_utf8(&saved).unwrap()).unwrap();
+    assert_eq!(history(&read), history(&drawn));
+}
+
+#[test]
+fn allowing_another_fault_leaves_the_operations_as_they_were() {
+    let mut shape = Shape::new(StoreName::Dotted);
+    let all = generate(&shape, &mut SeededChoices::new(5), String::new());
+    shape.faults.clear();
+    let none = generate(&shape, &mut SeededChoices::new(5), String::new());
+    assert!(!all.faults.is_empty() && none.faults.is_empty());
+    assert_eq!((all.clients, all.network), (none.clients, none.network));
+}
