@@ -1,0 +1,125 @@
+//! ARCHITECTURE.md is true: its code map names every source file, and nothing else.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic fails the test"
+)]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every path that the code map names: the first word of each line in its block, below the folder
+/// that stands above it at a smaller indent.
+fn mapped() -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, map) = text.split_once("## Code map").unwrap();
+    let block = map.split("```").nth(1).unwrap();
+    let mut folders: Vec<(usize, String)> = Vec::new();
+    let mut paths = BTreeSet::new();
+    for line in block.lines().skip(1).filter(|line| !line.trim().is_empty()) {
+        let indent = line.len() - line.trim_start().len();
+        let Some(name) = line.split_whitespace().next() else {
+            continue;
+        };
+        folders.retain(|(above, _)| *above < indent);
+        let prefix: String = folders.iter().map(|(_, folder)| folder.as_str()).collect();
+        if name.ends_with('/') {
+            folders.push((indent, name.to_owned()));
+        }
+        paths.insert(format!("{prefix}{name}"));
+    }
+    paths
+}
+
+fn collect(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        }
+        let relative = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        if path.is_dir() {
+            found.insert(format!("{relative}/"));
+        } else if path.extension() == Some("rs".as_ref()) {
+            found.insert(relative.to_owned());
+        }
+    }
+}
+
+#[test]
+fn the_code_map_is_the_tree() {
+    let mut tree = BTreeSet::new();
+    for folder in [
+        "src",
+        "checkers/src",
+        "fuzz/fuzz_targets",
+        "tests",
+        "benches",
+    ] {
+        collect(&root().join(folder), &mut tree);
+    }
+    let mapped = mapped();
+    let unmapped: Vec<_> = tree.difference(&mapped).collect();
+    assert!(
+        unmapped.is_empty(),
+        "ARCHITECTURE.md does not name {unmapped:#?}"
+    );
+    let gone: Vec<_> = mapped
+        .iter()
+        .filter(|path| !root().join(path).exists())
+        .collect();
+    assert!(
+        gone.is_empty(),
+        "ARCHITECTURE.md names what is not there: {gone:#?}"
+    );
+}
+
+/// The architecture's invariants that a search can check.
+#[test]
+fn what_must_not_be_there_is_not_there() {
+    let forbidden = [
+        (
+            "checkers/src",
+            &["sibcheck::", "rand", "std::fs", "std::net"][..],
+        ),
+        (
+            "src/clocks",
+            &["std::fs", "std::time", "crate::simulation", "rand_chacha"],
+        ),
+        (
+            "src/stores",
+            &["std::fs", "std::time", "std::io", "rand_chacha"],
+        ),
+        (
+            "src/simulation",
+            &["crate::stores", "crate::nodes", "std::time::"],
+        ),
+        ("fuzz/fuzz_targets", &["arbitrary", "proptest", "assert"]),
+    ];
+    for (folder, words) in forbidden {
+        let mut files = BTreeSet::new();
+        collect(&root().join(folder), &mut files);
+        for file in files.iter().filter(|file| !file.ends_with('/')) {
+            let text = fs::read_to_string(root().join(file)).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                for word in words {
+                    let found = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+                    let uses = |part: &str| part == *word || part.starts_with(&format!("{word}::"));
+                    assert!(!found.clone().any(uses), "{file} uses {word}: {line}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The README is true: its tables come from the code, and its example is what the program prints.
+//!
+//! `SIBCHECK_REGENERATE=1 cargo test --test readme` writes the blocks anew.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+
+use std::{env, fmt::Write, fs, path::PathBuf, process::Command};
+
+use sibcheck::{fuzzing::TARGETS, stores::faulty::Flaw};
+use sibcheck_checkers::Invariant;
+
+fn readme() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+/// Compares the block between `<!-- name -->` and `<!-- end -->` with what it should be.
+fn block(name: &str, should: &str) -> Result<(), String> {
+    let text = fs::read_to_string(readme()).unwrap();
+    let begin = format!("<!-- {name} -->\n");
+    let from = text.find(&begin).unwrap() + begin.len();
+    let to = from + text[from..].find("<!-- end -->").unwrap();
+    if text[from..to] == *should {
+        return Ok(());
+    }
+    if env::var_os("SIBCHECK_REGENERATE").is_some() {
+        fs::write(
+            readme(),
+            format!("{}{should}{}", &text[..from], &text[to..]),
+        )
+        .unwrap();
+        return Ok(());
+    }
+    Err(format!(
+        "the block {name:?} of README.md should be:\n{should}"
+    ))
+}
+
+#[test]
+fn the_generated_blocks_are_up_to_date() {
+    let mut invariants = "| invariant | statement |\n| --- | --- |\n".to_owned();
+    for invariant in Invariant::ALL {
+        writeln!(invariants, "| {invariant} | {} |", invariant.statement()).unwrap();
+    }
+    block("invariants", &invariants).unwrap();
+
+    let mut flaws = "| `--store` | what it does | breaks |\n| --- | --- | --- |\n".to_owned();
+    for flaw in Flaw::ALL {
+        let (name, summary) = (flaw.name(), flaw.summary());
+        writeln!(flaws, "| `faulty:{name}` | {summary} | {} |", flaw.breaks()).unwrap();
+    }
+    block("flaws", &flaws).unwrap();
+
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+        .args(["check", "--seed", "1", "--store", "faulty:server-id-clock"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    // Only the violation: the figures after it tell the machine's speed.
+    let (violation, _) = printed.split_once("\n\n  cluster").unwrap();
+    block("violation", &format!("```text\n{violation}\n```\n")).unwrap();
+}
+
+#[test]
+fn every_fuzz_target_is_named_and_has_its_glue() {
+    let text = fs::read_to_string(readme()).unwrap();
+    for (target, _) in TARGETS {
+        assert!(text.contains(&format!("| `{target}` |")), "{target}");
+        let glue = format!("fuzz/fuzz_targets/{target}.rs");
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(&glue);
+        let lines = fs::read_to_string(path).unwrap().lines().count();
+        assert!(lines <= 12, "{glue} has {lines} lines");
+    }
+}
