@@ -106,9 +106,15 @@ pub fn run_and_judge(plan: &Plan) -> Judged {
 const BATCH: u64 = 64;
 
 impl Campaign {
+    /// A command that runs this campaign's run with this seed alone.
+    pub fn command(&self, seed: u64) -> String {
+        let (store, flags) = (self.shape.store, self.shape.flags());
+        format!("sibcheck check --store {store} --seed {seed} --runs 1{flags}")
+    }
+
     /// The plan of the run with this seed.
     pub fn plan(&self, seed: u64) -> Plan {
-        let origin = format!("sibcheck check, seed {seed}");
+        let origin = self.command(seed);
         generate(&self.shape, &mut SeededChoices::new(seed), origin)
     }
 

@@ -15,12 +15,15 @@ use serde_json::Value as Json;
 use sibcheck_checkers::{Claim, History, Invariant, Outcome, Verdict, format::read_history, judge};
 
 use crate::{
-    campaign::run_and_judge,
+    campaign::{self, run_and_judge},
     fuzzing::TARGETS,
     nodes::{Server, serve},
     plans::read_plan,
     protocol::Case,
 };
+
+/// Files that are no cases: the last is what `check` leaves beside the plan that it judged.
+const FOR_PEOPLE: [&str; 2] = ["README.md", "verdict.json"];
 
 /// What a file of the corpus holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +80,7 @@ pub enum CorpusError {
 }
 
 /// What came of judging a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// The verdict that the file expects; `None` when it names none, and then validity is expected.
     pub expected: Option<String>,
@@ -87,6 +90,8 @@ pub struct Judged {
     pub outcome: Outcome,
     /// True when the verdict is the expected one.
     pub as_expected: bool,
+    /// The history and the verdict on it, for plans and histories.
+    pub evidence: Option<Box<(History, Verdict)>>,
 }
 
 /// The files of the corpus at `path`, which is one file or a folder, in the order of their names.
@@ -115,7 +120,7 @@ pub fn find(path: &Path) -> Result<Vec<Saved>, CorpusError> {
     for entry in fs::read_dir(path).map_err(io_error)? {
         let entry = entry.map_err(io_error)?.path();
         let name = entry.file_name().unwrap_or_default().to_string_lossy();
-        if name != "README.md" && !name.starts_with('.') {
+        if !FOR_PEOPLE.contains(&&*name) && !name.starts_with('.') {
             inside.push(entry);
         }
     }
@@ -175,13 +180,13 @@ impl Saved {
 
     fn judge_plan(&self, text: &str) -> Result<Judged, CorpusError> {
         let plan = read_plan(text).map_err(|error| self.malformed(&error))?;
-        let verdict = run_and_judge(&plan).verdict;
+        let campaign::Judged { run, verdict } = run_and_judge(&plan);
         Ok(match &plan.expect {
             Some(expect) => {
                 let invariants: Vec<_> = expect.invariants.iter().map(|name| name.0).collect();
-                compare(Some((expect.verdict, &invariants)), &verdict)
+                compare(Some((expect.verdict, &invariants)), run.history, verdict)
             }
-            None => compare(None, &verdict),
+            None => compare(None, run.history, verdict),
         })
     }
 
@@ -189,11 +194,11 @@ impl Saved {
         let history = read_history(bytes).map_err(|error| self.malformed(&error))?;
         let verdict =
             judge(&history, claim_of(&history)).map_err(|error| self.malformed(&error))?;
-        let expect = history.header.expect.as_ref();
-        Ok(compare(
-            expect.map(|expect| (expect.outcome, expect.invariants.as_slice())),
-            &verdict,
-        ))
+        let expect = history.header.expect.clone();
+        let expected = expect
+            .as_ref()
+            .map(|expect| (expect.outcome, expect.invariants.as_slice()));
+        Ok(compare(expected, history, verdict))
     }
 
     /// Runs a conformance case against the store that it names, through the lines of a served node.
@@ -218,6 +223,7 @@ impl Saved {
             found,
             outcome,
             as_expected: outcome == Outcome::Valid,
+            evidence: None,
         })
     }
 }
@@ -227,7 +233,11 @@ pub fn claim_of(history: &History) -> Claim {
     history.header.claim.unwrap_or(Claim::Eventual)
 }
 
-fn compare(expected: Option<(Outcome, &[Invariant])>, verdict: &Verdict) -> Judged {
+fn compare(
+    expected: Option<(Outcome, &[Invariant])>,
+    history: History,
+    verdict: Verdict,
+) -> Judged {
     let violated: Vec<_> = verdict
         .violations
         .iter()
@@ -240,6 +250,7 @@ fn compare(expected: Option<(Outcome, &[Invariant])>, verdict: &Verdict) -> Judg
         outcome: verdict.outcome,
         as_expected: verdict.outcome == outcome
             && invariants.iter().all(|name| violated.contains(name)),
+        evidence: Some(Box::new((history, verdict))),
     }
 }
 
@@ -269,6 +280,7 @@ fn judge_input(target: usize, bytes: &[u8]) -> Judged {
             Outcome::Violated
         },
         as_expected: held,
+        evidence: None,
     }
 }
 

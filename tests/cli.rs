@@ -108,10 +108,18 @@ fn a_violation_is_explained_saved_and_replayed() {
     let replay = sibcheck(&folder, &["replay", &format!("{saved}/plan.json")]);
     assert_eq!(code(&replay), 1);
     assert!(
-        stdout(&replay).contains("FAIL  plan"),
+        stdout(&replay).starts_with("BAD   plan"),
         "{}",
         stdout(&replay)
     );
+    assert!(
+        stdout(&replay).contains("should have returned"),
+        "{}",
+        stdout(&replay)
+    );
+    let folder_replay = sibcheck(&folder, &["replay", saved]);
+    assert_eq!(code(&folder_replay), 1);
+    assert!(stdout(&folder_replay).ends_with("3 cases judged, 0 as expected\n"));
     let verify = sibcheck(&folder, &["verify", &format!("{saved}/history.jsonl")]);
     assert_eq!(code(&verify), 1);
     assert!(stdout(&verify).starts_with("VIOLATED (claim eventual)\n  sibling preservation"));
@@ -159,6 +167,25 @@ fn the_printed_command_gives_the_same_run() {
         proof.split_once("saved in").unwrap().0.to_owned()
     };
     assert_eq!(proof(&report), proof(&again));
+}
+
+#[test]
+fn the_first_run_is_saved_when_asked_for_and_is_the_same_every_time() {
+    let folder = folder("first");
+    let saved = |results: &str, seed: &str| {
+        let store = ["--store", "dotted", "--runs", "3", "--save-first"];
+        let check = ["check", "--seed", seed, "--results", results];
+        assert_eq!(code(&sibcheck(&folder, &[&check[..], &store].concat())), 0);
+        let history = format!("{results}/dotted-seed-{seed}/history.jsonl");
+        fs::read(folder.join(history)).unwrap()
+    };
+    let history = saved("a", "8");
+    assert_eq!(history, saved("b", "8"));
+    assert_ne!(history, saved("c", "9"));
+    let verify = sibcheck(&folder, &["verify", "a/dotted-seed-8/history.jsonl"]);
+    assert_eq!(code(&verify), 0, "{}", stdout(&verify));
+    let replay = sibcheck(&folder, &["replay", "a"]);
+    assert_eq!(code(&replay), 0, "{}", stdout(&replay));
 }
 
 #[test]

@@ -16,9 +16,9 @@ use clap::Args;
 use sibcheck_checkers::Claim;
 
 use crate::{
-    campaign::{Campaign, run_and_judge, shrink_failure},
+    campaign::{Campaign, Failure as Failing, Judged, run_and_judge, shrink_failure},
     nodes::StoreName,
-    plans::Shape,
+    plans::{Plan, Shape},
     reports::{Checked, Proof, Report, human, json},
     simulation::FaultName,
 };
@@ -53,7 +53,7 @@ pub(super) struct Arguments {
     runs: u64,
 
     /// Client operations in each run
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = Shape::OPERATIONS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     ops: u32,
 
     /// Nodes of the cluster [default: 3, or 1 for linearizable]
@@ -61,11 +61,11 @@ pub(super) struct Arguments {
     nodes: Option<u32>,
 
     /// Concurrent clients
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, default_value_t = Shape::CLIENTS, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     clients: u32,
 
     /// Keys that they share
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = Shape::KEYS, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     keys: u32,
 
     /// Kinds of fault that may occur, separated by commas: reorder, loss, client-loss, duplicate,
@@ -86,6 +86,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "sibcheck-results")]
     results: PathBuf,
 
+    /// Save plan, history and verdict of each store's first run even when it violates nothing
+    #[arg(long)]
+    save_first: bool,
+
     /// Threads; the result does not depend on it [default: one for each processor]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1_024))]
     jobs: Option<u16>,
@@ -95,35 +99,32 @@ pub(super) struct Arguments {
 const SHRINKING: Duration = Duration::from_secs(10);
 
 pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
-    let (nodes, claim) = nodes_and_claim(arguments)?;
-    let faults = faults(&arguments.faults, nodes)?;
+    let mut shape = shape(arguments)?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let stop = stop_on_interrupt()?;
     let stores = match arguments.store.as_slice() {
         [] => &StoreName::CORRECT,
         named => named,
     };
+    let mut named = String::new();
+    for store in &arguments.store {
+        // Writing to a string cannot fail.
+        let _ = write!(named, " --store {store}");
+    }
+    let (runs, flags) = (arguments.runs, shape.flags());
     let mut report = Report {
         seed,
-        command: command(arguments, &arguments.store, seed, arguments.runs),
+        command: format!("sibcheck check{named} --seed {seed} --runs {runs}{flags}"),
         threads: arguments.jobs.map_or_else(processors, usize::from),
         checked: Vec::new(),
         interrupted: false,
     };
     for &store in stores {
-        let shape = Shape {
-            store,
-            claim,
-            nodes,
-            clients: arguments.clients,
-            keys: arguments.keys,
-            operations: arguments.ops,
-            faults: faults.clone(),
-        };
+        shape.store = store;
         let campaign = Campaign {
-            shape,
+            shape: shape.clone(),
             seed,
-            runs: arguments.runs,
+            runs,
             threads: report.threads,
         };
         report.checked.push(check_store(campaign, arguments, &stop));
@@ -140,53 +141,95 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn check_store(campaign: Campaign, arguments: &Arguments, stop: &AtomicBool) -> Checked {
-    let store = campaign.shape.store;
-    let mut progress = Progress::new(&store.to_string(), campaign.runs);
+    let mut progress = Progress::new(&campaign.shape.store.to_string(), campaign.runs);
     let watch = Stopwatch::start();
     let (tally, failure) = campaign.run(stop, |done| progress.tell(done));
     let elapsed = watch.elapsed();
     progress.end();
-    let proof = failure.map(|failure| {
-        let judged = run_and_judge(&failure.plan);
-        let invariant = judged
-            .verdict
-            .violations
-            .iter()
-            .map(|violation| violation.invariant)
-            .min();
-        let watch = Stopwatch::start();
-        let shrunk = shrink_failure(failure.plan.clone(), invariant, |_| {
-            watch.elapsed() < SHRINKING && !stop.load(Ordering::Relaxed)
-        });
-        let judged = run_and_judge(&shrunk.plan);
-        let name = format!("{store}-seed-{}", failure.seed);
-        let found = Found {
-            original: &failure.plan,
-            plan: &shrunk.plan,
-            run: &judged.run,
-            verdict: &judged.verdict,
-        };
-        let saved = results::save(&arguments.results, &name, &found).map_err(|error| {
-            format!(
-                "failed to save it in {}: {error}",
-                arguments.results.display()
-            )
-        });
-        Proof {
-            seed: failure.seed,
-            command: command(arguments, &[store], failure.seed, 1),
-            original: failure.plan.operations(),
-            shrunk,
-            judged,
-            saved,
-        }
+    let saved_first = (arguments.save_first && failure.is_none()).then(|| {
+        let plan = campaign.plan(campaign.seed);
+        save(
+            arguments,
+            campaign.seed,
+            &plan,
+            &plan,
+            &run_and_judge(&plan),
+        )
     });
+    let proof = failure.map(|failure| prove(&campaign, &failure, arguments, stop));
     Checked {
         campaign,
         tally,
         elapsed,
+        saved_first,
         proof,
     }
+}
+
+/// Shrinks a failure and saves it.
+fn prove(
+    campaign: &Campaign,
+    failure: &Failing,
+    arguments: &Arguments,
+    stop: &AtomicBool,
+) -> Proof {
+    let violations = run_and_judge(&failure.plan).verdict.violations;
+    let invariant = violations.iter().map(|violation| violation.invariant).min();
+    let watch = Stopwatch::start();
+    let shrunk = shrink_failure(failure.plan.clone(), invariant, |_| {
+        watch.elapsed() < SHRINKING && !stop.load(Ordering::Relaxed)
+    });
+    let judged = run_and_judge(&shrunk.plan);
+    Proof {
+        seed: failure.seed,
+        command: campaign.command(failure.seed),
+        original: failure.plan.operations(),
+        saved: save(
+            arguments,
+            failure.seed,
+            &failure.plan,
+            &shrunk.plan,
+            &judged,
+        ),
+        shrunk,
+        judged,
+    }
+}
+
+fn save(
+    arguments: &Arguments,
+    seed: u64,
+    original: &Plan,
+    plan: &Plan,
+    judged: &Judged,
+) -> Result<PathBuf, String> {
+    let name = format!("{}-seed-{seed}", plan.store);
+    let found = Found {
+        original,
+        plan,
+        run: &judged.run,
+        verdict: &judged.verdict,
+    };
+    results::save(&arguments.results, &name, &found).map_err(|error| {
+        format!(
+            "failed to save it in {}: {error}",
+            arguments.results.display()
+        )
+    })
+}
+
+/// The bounds that were asked for; the store is set for each.
+fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
+    let (nodes, claim) = nodes_and_claim(arguments)?;
+    Ok(Shape {
+        store: StoreName::Versioned,
+        claim,
+        nodes,
+        clients: arguments.clients,
+        keys: arguments.keys,
+        operations: arguments.ops,
+        faults: faults(&arguments.faults, nodes)?,
+    })
 }
 
 /// The number of nodes and the claim, which depend on each other.
@@ -198,13 +241,16 @@ fn nodes_and_claim(arguments: &Arguments) -> Result<(u32, Claim), Failure> {
              promise {linearizable} on one node only; drop one of the two flags"
         ))),
         (None | Some(1), Some(Claim::Linearizable)) | (Some(1), None) => Ok((1, linearizable)),
-        (nodes, claim) => Ok((nodes.unwrap_or(3), claim.unwrap_or(Claim::Eventual))),
+        (nodes, claim) => Ok((
+            nodes.unwrap_or(Shape::NODES),
+            claim.unwrap_or(Claim::Eventual),
+        )),
     }
 }
 
 /// The kinds of fault that were asked for, or all that make sense.
 fn faults(asked: &[String], nodes: u32) -> Result<Vec<FaultName>, Failure> {
-    let possible = |fault: &FaultName| nodes > 1 || !fault.needs_peers();
+    let possible = Shape::possible_faults(nodes);
     let mut faults = Vec::new();
     for name in asked {
         match name.as_str() {
@@ -225,7 +271,7 @@ fn faults(asked: &[String], nodes: u32) -> Result<Vec<FaultName>, Failure> {
                         "there is no fault {name:?}; the kinds are {names}, all and none"
                     )));
                 };
-                if !possible(&fault) {
+                if !possible.contains(&fault) {
                     return Err(Failure::usage(format!(
                         "--faults {name} needs at least two nodes, and there is one; add --nodes 3 or drop it"
                     )));
@@ -237,38 +283,11 @@ fn faults(asked: &[String], nodes: u32) -> Result<Vec<FaultName>, Failure> {
         }
     }
     if faults.is_empty() {
-        faults = FaultName::ALL.into_iter().filter(possible).collect();
+        return Ok(possible);
     }
     // The order on the command line must not change the plans.
     faults.sort_unstable();
     Ok(faults)
-}
-
-/// A command that repeats what was asked for.
-fn command(arguments: &Arguments, stores: &[StoreName], seed: u64, runs: u64) -> String {
-    let mut command = "sibcheck check".to_owned();
-    let mut flag = |name: &str, value: &dyn std::fmt::Display| {
-        // Writing to a string cannot fail.
-        let _ = write!(command, " --{name} {value}");
-    };
-    for store in stores {
-        flag("store", store);
-    }
-    flag("seed", &seed);
-    flag("runs", &runs);
-    flag("ops", &arguments.ops);
-    if let Some(nodes) = arguments.nodes {
-        flag("nodes", &nodes);
-    }
-    flag("clients", &arguments.clients);
-    flag("keys", &arguments.keys);
-    if !arguments.faults.is_empty() {
-        flag("faults", &arguments.faults.join(","));
-    }
-    if let Some(claim) = arguments.claim {
-        flag("claim", &claim);
-    }
-    command
 }
 
 /// A seed that nobody chose, short enough to be typed.
@@ -352,13 +371,19 @@ mod tests {
     }
 
     #[test]
-    fn the_command_repeats_what_was_asked() {
-        let line = "--store dotted --ops 50 --nodes 5 --faults loss,crash";
-        let arguments = parse(line);
-        let command = command(&arguments, &arguments.store, 9, 3);
-        let again = parse(command.strip_prefix("sibcheck check").unwrap());
-        assert_eq!((again.seed, again.runs, again.ops), (Some(9), 3, 50));
-        assert_eq!((again.store, again.nodes), (arguments.store, Some(5)));
-        assert_eq!(again.faults, arguments.faults);
+    fn the_flags_of_a_shape_ask_for_it() {
+        for line in [
+            "",
+            "--ops 50 --nodes 5 --faults loss,crash",
+            "--nodes 1",
+            "--nodes 1 --claim eventual --faults none --clients 9 --keys 1",
+            "--claim linearizable --faults pause",
+            "--faults all",
+        ] {
+            let asked = shape(&parse(line)).unwrap();
+            let again = shape(&parse(&asked.flags())).unwrap();
+            assert_eq!(asked, again, "{line:?} became {:?}", asked.flags());
+        }
+        assert_eq!(shape(&parse("--nodes 3 --faults all")).unwrap().flags(), "");
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     output::print(&match arguments.format {
-        Format::Human => human::replay(&judged),
+        Format::Human => human::replay(&judged, output::width()),
         Format::Json => json::replay(&judged),
     })?;
     let verdicts = judged.iter().map(|(_, judged)| {

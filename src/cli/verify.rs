@@ -24,7 +24,7 @@ use super::{Exit, Failure, Format, output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sibcheck verify corpora/histories/lost-update.jsonl
+  sibcheck verify corpora/histories/lost-update-after-stale-handoff.jsonl
   sibcheck verify --claim linearizable --format json history.jsonl
   sibcheck verify - < history.jsonl")]
 pub(super) struct Arguments {

@@ -194,6 +194,8 @@ impl Server {
             return self.init(envelope);
         }
         let Some(node) = &mut self.node else {
+            // Its name is not known yet: it answers under the one that was addressed.
+            self.name.clone_from(&envelope.dest);
             let text = "this node has not been initialised yet: send it an init first";
             let body = error_body(ErrorCode::TemporarilyUnavailable, text);
             self.answer(&envelope.src, envelope.msg_id(), body);

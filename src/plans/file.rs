@@ -124,6 +124,12 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
         0,
         LONGEST_NS,
     )?;
+    for (index, link) in plan.network.links.iter().enumerate() {
+        for node in [link.from, link.to] {
+            let place = format!("network.links[{index}]");
+            check(place, node.into(), 0, last_node)?;
+        }
+    }
     for (number, steps) in plan.clients.iter().enumerate() {
         for (index, step) in steps.iter().enumerate() {
             let place = |field| format!("clients[{number}][{index}].{field}");
@@ -141,6 +147,9 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
             fault.begin_ns.0,
             LONGEST_NS,
         )?;
+        for node in fault.what.nodes() {
+            check(place("what"), node.into(), 0, last_node)?;
+        }
     }
     Ok(())
 }
@@ -183,6 +192,12 @@ mod tests {
         assert_eq!(message(&far), "nodes is 0, but must be between 1 and 100");
         let store = good.replacen("\"store\": \"dotted\"", "\"store\": \"dooted\"", 1);
         assert!(message(&store).contains("dooted"), "{}", message(&store));
+        let fault = "\"what\": {\"crash\": {\"node\": 3}}, \"begin_ns\": 0, \"end_ns\": 1";
+        let stray = good.replacen("\"faults\": [", &format!("\"faults\": [{{{fault}}},"), 1);
+        assert_eq!(
+            message(&stray),
+            "faults[0].what is 3, but must be between 0 and 2"
+        );
         let odd = good.replacen("\"keys\"", "\"kees\"", 1);
         assert!(message(&odd).contains("kees"), "{}", message(&odd));
     }

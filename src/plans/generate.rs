@@ -3,6 +3,8 @@
 //! Swarm testing (Groce et al. 2012): each plan draws its own mix of operations, its own kinds of
 //! fault and its own hot keys, because uniform mixes hide the bugs that need many of one thing.
 
+use std::fmt::{self, Write};
+
 use sibcheck_checkers::Claim;
 
 use crate::{
@@ -34,17 +36,67 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The usual number of nodes.
+    pub const NODES: u32 = 3;
+    /// The usual number of clients.
+    pub const CLIENTS: u32 = 5;
+    /// The usual number of keys.
+    pub const KEYS: u32 = 3;
+    /// The usual number of operations.
+    pub const OPERATIONS: u32 = 100;
+
     /// The usual bounds for a store: three nodes and every kind of fault under `eventual`.
     pub fn new(store: StoreName) -> Self {
+        Self::with_nodes(store, Self::NODES)
+    }
+
+    /// The usual bounds for so many nodes. One node alone promises to be linearizable.
+    pub fn with_nodes(store: StoreName, nodes: u32) -> Self {
         Self {
             store,
-            claim: Claim::Eventual,
-            nodes: 3,
-            clients: 5,
-            keys: 3,
-            operations: 100,
-            faults: FaultName::ALL.to_vec(),
+            claim: if nodes == 1 {
+                Claim::Linearizable
+            } else {
+                Claim::Eventual
+            },
+            nodes,
+            clients: Self::CLIENTS,
+            keys: Self::KEYS,
+            operations: Self::OPERATIONS,
+            faults: Self::possible_faults(nodes),
         }
+    }
+
+    /// The kinds of fault that so many nodes can have.
+    pub fn possible_faults(nodes: u32) -> Vec<FaultName> {
+        let possible = |fault: &FaultName| nodes > 1 || !fault.needs_peers();
+        FaultName::ALL.into_iter().filter(possible).collect()
+    }
+
+    /// The flags of `sibcheck check` that ask for these bounds, the store's left out: those that
+    /// are not the usual ones.
+    pub fn flags(&self) -> String {
+        let usual = Self::with_nodes(self.store, self.nodes);
+        let mut flags = String::new();
+        let mut flag = |name: &str, unusual: bool, value: &dyn fmt::Display| {
+            if unusual {
+                // Writing to a string cannot fail.
+                let _ = write!(flags, " --{name} {value}");
+            }
+        };
+        flag("ops", self.operations != usual.operations, &self.operations);
+        flag("nodes", self.nodes != Self::NODES, &self.nodes);
+        flag("clients", self.clients != usual.clients, &self.clients);
+        flag("keys", self.keys != usual.keys, &self.keys);
+        let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();
+        let faults = if faults.is_empty() {
+            "none".to_owned()
+        } else {
+            faults.join(",")
+        };
+        flag("faults", self.faults != usual.faults, &faults);
+        flag("claim", self.claim != usual.claim, &self.claim);
+        flags
     }
 }
 

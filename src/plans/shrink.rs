@@ -4,7 +4,7 @@
 //! node alike. It tries ever smaller cuts (delta debugging, Zeller & Hildebrandt 2002), then makes
 //! what is left plainer, and starts over until nothing more can go.
 
-use crate::simulation::{Latency, Nanos};
+use crate::simulation::{Fault, Latency, Nanos};
 
 use super::{Act, ContextChoice, Plan};
 
@@ -131,20 +131,27 @@ fn plainer_acts(plan: &Plan) -> Vec<Edit> {
             Act::Delete { context } => {
                 let value = 1;
                 offer(Act::Write { value, context });
+                for &context in plainer_contexts(context) {
+                    offer(Act::Delete { context });
+                }
             }
             Act::Write { value, context } => {
-                let plainer: &[ContextChoice] = match context {
-                    ContextChoice::Blind => &[],
-                    ContextChoice::LastRead => &[ContextChoice::Blind],
-                    _ => &[ContextChoice::Blind, ContextChoice::LastRead],
-                };
-                for &context in plainer {
+                for &context in plainer_contexts(context) {
                     offer(Act::Write { value, context });
                 }
             }
         }
     }
     edits
+}
+
+/// Contexts that are plainer than this one, the plainest first.
+fn plainer_contexts(context: ContextChoice) -> &'static [ContextChoice] {
+    match context {
+        ContextChoice::Blind => &[],
+        ContextChoice::LastRead => &[ContextChoice::Blind],
+        _ => &[ContextChoice::Blind, ContextChoice::LastRead],
+    }
 }
 
 fn plainer_places(plan: &Plan) -> Vec<Edit> {
@@ -186,6 +193,16 @@ impl Edit {
                 for step in edited.clients.iter_mut().flatten() {
                     step.node = step.node.min(last - 1);
                 }
+                let links = &mut edited.network.links;
+                links.retain(|link| link.from < last && link.to < last);
+                let left = |fault: &Fault| {
+                    let what = fault.what.without_nodes_from(last)?;
+                    Some(Fault {
+                        what,
+                        ..fault.clone()
+                    })
+                };
+                edited.faults = plan.faults.iter().filter_map(left).collect();
             }
             Self::DropUnusedKeys => {
                 let used = edited.clients.iter().flatten().map(|step| step.key).max();

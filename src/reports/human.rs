@@ -61,13 +61,19 @@ fn write_check(out: &mut String, report: &Report, width: usize) -> fmt::Result {
 fn write_checked(out: &mut String, checked: &Checked, threads: usize, width: usize) -> fmt::Result {
     let shape = &checked.campaign.shape;
     let outcome = checked.tally.outcome();
-    writeln!(
+    write!(
         out,
-        "{BOLD}{}{BOLD:#}: {} (claim {})",
+        "{BOLD}{}{BOLD:#}: {} (claim {}",
         shape.store,
         verdict_word(outcome),
         shape.claim
     )?;
+    let inconclusive = checked.tally.runs(Outcome::Unknown);
+    if inconclusive > 0 {
+        let runs = count(checked.tally.outcomes.values().sum(), "run");
+        write!(out, ", {} of {runs} inconclusive", thousands(inconclusive))?;
+    }
+    writeln!(out, ")")?;
     if let Some(proof) = &checked.proof {
         write_proof(out, proof, width)?;
     }
@@ -106,13 +112,7 @@ fn write_violations(
     let Some((first, others)) = verdict.violations.split_first() else {
         return Ok(());
     };
-    let wrapped = |text: &str, first: &str, indent: &str| {
-        let options = textwrap::Options::new(width)
-            .initial_indent(first)
-            .subsequent_indent(indent)
-            .break_words(false);
-        textwrap::fill(text, options)
-    };
+    let wrapped = |text: &str, first, others| wrapped(text, first, others, width);
     let key = |violation: &Violation| history.keys[violation.key as usize].clone();
     let headline = format!(
         "{}, key {}: {}",
@@ -141,6 +141,11 @@ fn write_figures(out: &mut String, checked: &Checked, threads: usize) -> fmt::Re
     let (shape, tally) = (&checked.campaign.shape, &checked.tally);
     let runs: u64 = tally.outcomes.values().sum();
     let mut row = |name: &str, text: String| writeln!(out, "  {name:<12}{text}");
+    match &checked.saved_first {
+        Some(Ok(folder)) => row("first run", format!("saved in {}", folder.display()))?,
+        Some(Err(why)) => row("first run", format!("not saved: {why}"))?,
+        None => {}
+    }
     row(
         "cluster",
         format!(
@@ -261,9 +266,7 @@ fn write_verify(
         verdict.claim
     )?;
     write_violations(out, history, verdict, width)?;
-    for unknown in &verdict.unknown {
-        writeln!(out, "  not tested: {}", unknown.sentence(history))?;
-    }
+    write_unknown(out, history, verdict, width)?;
     writeln!(
         out,
         "  {}, {}, {}, {}",
@@ -280,43 +283,75 @@ fn write_verify(
     Ok(())
 }
 
-/// A table of judged cases, and how many got the verdict that they should.
-pub fn replay(cases: &[(Saved, Judged)]) -> String {
+/// A table of judged cases, and how many got the verdict that they should. The evidence is shown
+/// for those that did not, and for a single case.
+pub fn replay(cases: &[(Saved, Judged)], width: usize) -> String {
     let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_replay(&mut text, cases, width);
+    text
+}
+
+fn write_replay(out: &mut String, cases: &[(Saved, Judged)], width: usize) -> fmt::Result {
+    let path = |case: &Saved| case.path.display().to_string();
     let widest = cases
         .iter()
-        .map(|(case, _)| case.path.display().to_string().chars().count())
-        .max()
-        .unwrap_or(0);
+        .map(|(case, _)| path(case).chars().count())
+        .max();
+    let widest = widest.unwrap_or(0);
     for (case, judged) in cases {
-        let (style, mark) = if judged.as_expected {
-            (color(Outcome::Valid), "ok")
-        } else {
-            (color(Outcome::Violated), "FAIL")
+        let (outcome, mark) = match (&judged.expected, judged.as_expected) {
+            (_, true) => (Outcome::Valid, "ok"),
+            (Some(_), false) => (Outcome::Violated, "FAIL"),
+            (None, false) => (judged.outcome, "BAD"),
         };
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "{style}{mark:4}{style:#}  {:<15}  {:<widest$}  {}",
-            case.kind,
-            case.path.display().to_string(),
-            judged.found
-        );
-        if let (Some(expected), false) = (&judged.expected, judged.as_expected) {
-            let _ = write!(text, "; expected: {expected}");
+        let style = color(outcome);
+        let (kind, path, found) = (case.kind, path(case), &judged.found);
+        write!(
+            out,
+            "{style}{mark:4}{style:#}  {kind:<15}  {path:<widest$}  {found}"
+        )?;
+        match &judged.expected {
+            Some(expected) if !judged.as_expected => writeln!(out, "; expected: {expected}")?,
+            _ => writeln!(out)?,
         }
-        text.push('\n');
+        if let Some(evidence) = &judged.evidence
+            && (!judged.as_expected || cases.len() == 1)
+        {
+            let (history, verdict) = &**evidence;
+            write_violations(out, history, verdict, width)?;
+            write_unknown(out, history, verdict, width)?;
+        }
     }
     let good = cases
         .iter()
         .filter(|(_, judged)| judged.as_expected)
         .count();
-    let _ = writeln!(
-        text,
-        "{} judged, {good} as expected",
-        count(cases.len() as u64, "case")
-    );
-    text
+    let cases = count(cases.len() as u64, "case");
+    writeln!(out, "{cases} judged, {good} as expected")
+}
+
+/// What could not be tested, and why.
+fn write_unknown(
+    out: &mut String,
+    history: &History,
+    verdict: &Verdict,
+    width: usize,
+) -> fmt::Result {
+    for unknown in &verdict.unknown {
+        let line = format!("not tested: {}", unknown.sentence(history));
+        writeln!(out, "{}", wrapped(&line, "  ", "    ", width))?;
+    }
+    Ok(())
+}
+
+/// Text filled to a width, with an indent for its first line and one for the others.
+fn wrapped(text: &str, first: &str, others: &str, width: usize) -> String {
+    let options = textwrap::Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(others)
+        .break_words(false);
+    textwrap::fill(text, options)
 }
 
 /// `1 node`, `3 nodes`, `1,000 nodes`.

@@ -50,6 +50,8 @@ pub struct Checked {
     pub tally: Tally,
     /// How long the campaign took, without shrinking.
     pub elapsed: Duration,
+    /// The folder in which the first run is saved, or why it is not, when that was asked for.
+    pub saved_first: Option<Result<PathBuf, String>>,
     /// The first violation.
     pub proof: Option<Proof>,
 }

@@ -58,6 +58,38 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// The nodes that it names.
+    pub fn nodes(&self) -> Vec<u32> {
+        match self {
+            Self::Crash { node } | Self::Pause { node } => vec![*node],
+            Self::Partition { cut, .. } => cut.iter().flat_map(|&(from, to)| [from, to]).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same fault in a cluster without the nodes from `gone` on; `None` when nothing is left.
+    #[must_use]
+    pub fn without_nodes_from(&self, gone: u32) -> Option<Self> {
+        match self {
+            Self::Partition { shape, cut } => {
+                let left: Vec<_> = cut
+                    .iter()
+                    .copied()
+                    .filter(|&(from, to)| from < gone && to < gone)
+                    .collect();
+                (!left.is_empty()).then_some(Self::Partition {
+                    shape: *shape,
+                    cut: left,
+                })
+            }
+            other => other
+                .nodes()
+                .iter()
+                .all(|node| *node < gone)
+                .then(|| other.clone()),
+        }
+    }
+
     /// The name used on the command line and in reports.
     pub const fn name(&self) -> FaultName {
         match self {
