@@ -87,7 +87,7 @@ fn a_violation_is_explained_saved_and_replayed() {
         "sibling preservation, key k",
         "should have returned",
         "are concurrent",
-        "1. c",
+        "1. at",
     ] {
         assert!(
             first_ten.contains(word),

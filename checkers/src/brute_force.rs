@@ -84,6 +84,8 @@ struct Naive<'h> {
     /// `must[a][b]`: `b` is in `Covers(a)` of a write, or in `V(a)` of a read.
     must: Relation,
     may: Relation,
+    /// `may` without writes that take effect late.
+    in_order: Relation,
 }
 
 impl<'h> Naive<'h> {
@@ -97,23 +99,24 @@ impl<'h> Naive<'h> {
             history,
             ids,
             must: empty.clone(),
-            may: empty,
+            may: empty.clone(),
+            in_order: empty,
         };
-        naive.must = naive.closure(false);
-        naive.may = naive.closure(true);
+        naive.must = naive.must();
+        naive.may = naive.may(true);
+        naive.in_order = naive.may(false);
         naive
     }
 
-    fn closure(&self, may: bool) -> Relation {
-        let mut relation = self.may.clone();
+    /// What operations follow by their sources and answers alone.
+    fn must(&self) -> Relation {
+        let mut relation = self.must.clone();
         loop {
             let mut next = relation.clone();
             for &id in &self.ids {
-                for direct in self.direct(id, may) {
+                for direct in self.sources(id).into_iter().chain(self.returned(id)) {
                     next[id][direct] |= self.write(direct).is_some();
-                    for (below, reached) in relation[direct].iter().enumerate() {
-                        next[id][below] |= reached;
-                    }
+                    unite(&mut next[id], &relation[direct]);
                 }
             }
             if next == relation {
@@ -123,27 +126,87 @@ impl<'h> Naive<'h> {
         }
     }
 
-    /// What an operation follows directly.
-    fn direct(&self, id: usize, may: bool) -> Vec<usize> {
-        let op = self.op(id);
-        if let Some(write) = self.write(id) {
-            let sources = write.sources.iter().map(|source| *source as usize);
-            let earlier = self
-                .applied()
-                .into_iter()
-                .filter(|w| may && *w < id && self.op(*w).client == op.client);
-            return sources.chain(earlier).collect();
+    /// What operations may follow. A write that takes effect in time follows what its sources
+    /// revealed and its client's earlier writes; one that takes effect late also its client's later
+    /// writes, taken as in time, that were invoked before it is known to have taken effect.
+    fn may(&self, late: bool) -> Relation {
+        let size = self.history.operations.len();
+        let (mut in_time, mut relation) = (self.must.clone(), self.must.clone());
+        loop {
+            let (mut next_in_time, mut next) = (in_time.clone(), relation.clone());
+            for &id in &self.ids {
+                if self.write(id).is_some() {
+                    for source in self.sources(id) {
+                        next_in_time[id][source] |= self.write(source).is_some();
+                        unite(&mut next_in_time[id], &relation[source]);
+                    }
+                    for earlier in (0..id).filter(|w| self.same_writer(*w, id)) {
+                        next_in_time[id][earlier] = true;
+                        unite(&mut next_in_time[id], &in_time[earlier]);
+                    }
+                    next[id] = self.by(u64::MAX, id, &next_in_time, late);
+                } else if self.answered().contains(&id) {
+                    let completed = self.op(id).completed.unwrap_or(u64::MAX);
+                    for write in self.returned(id).into_iter().chain(self.hidden_from(id)) {
+                        next[id][write] = true;
+                        let superseded = self.by(completed, write, &in_time, late);
+                        unite(&mut next[id], &superseded);
+                    }
+                    for write in (0..size).filter(|write| !self.must[id][*write]) {
+                        next[id][write] &= !self.would_supersede(write, id);
+                    }
+                }
+            }
+            if (&next_in_time, &next) == (&in_time, &relation) {
+                return relation;
+            }
+            (in_time, relation) = (next_in_time, next);
         }
-        if !self.answered().contains(&id) {
-            return Vec::new();
+    }
+
+    /// What a write may have superseded by a moment.
+    fn by(&self, moment: u64, write: usize, in_time: &Relation, late: bool) -> Vec<bool> {
+        let mut superseded = in_time[write].clone();
+        let after = write + 1..self.history.operations.len();
+        for later in after.filter(|later| late && self.same_writer(*later, write)) {
+            let seen =
+                |read: &usize| self.returned(*read).contains(&write) && self.precedes(*read, later);
+            let done = self.precedes(write, later) || self.answered().iter().any(seen);
+            if !done && self.op(later).invoked <= moment {
+                superseded[later] = true;
+                unite(&mut superseded, &in_time[later]);
+            }
         }
-        let returned = self.returned(id);
-        let hidden = self.applied().into_iter().filter(|delete| {
-            may && self.hides(*delete)
-                && self.op(*delete).invoked <= op.completed.unwrap_or(u64::MAX)
-                && !returned.iter().any(|sibling| self.must[*delete][*sibling])
-        });
-        returned.iter().copied().chain(hidden).collect()
+        superseded
+    }
+
+    fn same_writer(&self, a: usize, b: usize) -> bool {
+        let applied = self.applied();
+        applied.contains(&a) && applied.contains(&b) && self.op(a).client == self.op(b).client
+    }
+
+    fn sources(&self, id: usize) -> Vec<usize> {
+        let sources = self.write(id).map_or(&[][..], |write| &write.sources);
+        sources.iter().map(|source| *source as usize).collect()
+    }
+
+    /// Deletes that a read may hide.
+    fn hidden_from(&self, read: usize) -> Vec<usize> {
+        let hidden = |delete: &usize| {
+            self.hides(*delete)
+                && Some(self.op(*delete).invoked) <= self.op(read).completed
+                && !self.would_supersede(*delete, read)
+        };
+        self.applied().into_iter().filter(hidden).collect()
+    }
+
+    /// Whether a replica that holds the write could not have returned what the read did.
+    fn would_supersede(&self, write: usize, read: usize) -> bool {
+        self.write(write).is_some()
+            && self
+                .returned(read)
+                .iter()
+                .any(|sibling| self.must[write][*sibling])
     }
 
     fn op(&self, id: usize) -> &'h Operation {
@@ -373,7 +436,7 @@ impl<'h> Naive<'h> {
                 .zip(other.and_then(|other| other.version.as_ref()));
             versions.is_none_or(|(one, other)| same_version(one, other))
         });
-        let reaped = self.applied().iter().any(|w| self.hides(*w)) && set(a).is_empty();
+        let reaped = self.applied().iter().any(|w| self.hides(*w));
         let contexts = self.read(a).and_then(|read| read.context.as_ref());
         let contexts = contexts.zip(self.read(b).and_then(|read| read.context.as_ref()));
         set(a) == set(b) && versions && (reaped || contexts.is_none_or(|(a, b)| a == b))
@@ -473,7 +536,7 @@ impl<'h> Naive<'h> {
         });
         let hidden = self.applied().iter().any(|write| self.hides(*write));
         dots && self.finals().into_iter().all(|last| {
-            hidden && self.returned(last).is_empty()
+            hidden
                 || self
                     .sound()
                     .into_iter()
@@ -514,7 +577,9 @@ impl<'h> Naive<'h> {
         if self.applied().iter().any(|write| self.hides(*write)) {
             return Ok(true);
         }
-        let operations: Vec<_> = self.applied().into_iter().chain(self.sound()).collect();
+        let mut reads = self.sound();
+        reads.retain(|read| self.may[*read] == self.in_order[*read]);
+        let operations: Vec<_> = self.applied().into_iter().chain(reads).collect();
         if operations.len() > LARGEST {
             return Err(TooLarge {
                 operations: operations.len(),
@@ -562,9 +627,13 @@ impl<'h> Naive<'h> {
         let returned = self.returned(next);
         let mut applied = placed.iter().filter(|op| self.write(**op).is_some());
         returned.iter().all(|write| placed.contains(write))
-            && applied.all(|write| {
-                returned.contains(write) || returned.iter().any(|s| self.may[*s][*write])
-            })
+            && applied.all(|write| self.may[next][*write])
+    }
+}
+
+fn unite(row: &mut [bool], other: &[bool]) {
+    for (held, also) in row.iter_mut().zip(other) {
+        *held |= also;
     }
 }
 

@@ -7,10 +7,21 @@
 //! - `Past(acknowledgement of w0) = {w0} ∪ Covers(w0)`,
 //! - `Covers(w)` is the union of `Past(p)` over the sources of `w`'s context.
 //!
-//! Two readings are kept: `must` is the order above; `may` adds that each write follows its
-//! client's earlier writes of the key, closed transitively. Where tombstones are hidden, the `may`
-//! reading also holds every delete that a read may have hidden: one that no returned sibling is
-//! superseded by. Requirements are tested against `may`, prohibitions against `must`.
+//! Two readings are kept: `must` is the order above. `may` adds, closed transitively, that each
+//! write follows its client's earlier writes of the key, and that an earlier write that may have
+//! taken effect after a later one follows that ([`late_writes`](crate::late_writes)): with
+//! `Early(w)` the union of `Past(p)` over `w`'s sources and of `{e} ∪ Early(e)` over its client's
+//! earlier writes `e`, `Covers_may(w)` is `Early(w)` and, for every later `l` that `w` is open at,
+//! `{l} ∪ Early(l)`. A read holds only what was invoked before it completed.
+//!
+//! Where tombstones are hidden, the `may` reading also holds every delete that a read may have
+//! hidden: one that no returned sibling is superseded by. And since a replica that holds `d` does
+//! not return what `d` must supersede, no read holds a `d` that must supersede a sibling that it
+//! returned, whatever might explain that `d` is missing.
+//!
+//! Requirements are tested against `may`, prohibitions against `must`. Checks are therefore
+//! complete under `must` and sound under `may`: what only `d` would bring into a read stays in its
+//! `may` set, and each read may be explained in its own way.
 //!
 //! All sets are computed in one sweep by time: a write's at its invocation (its sources have
 //! completed), a read's at its completion (what it returned has been invoked). Where clocks are
@@ -18,6 +29,7 @@
 
 use crate::{
     history::{Action, History, OpId, Operation, Read, Status, TimeNs, Tombstones, Write},
+    late_writes::LateWrites,
     provenance::{Origin, Provenance},
     write_set::WriteSet,
 };
@@ -31,6 +43,8 @@ pub(crate) struct WriteView<'h> {
     pub(crate) covers_must: WriteSet,
     /// What a correct store may treat as superseded by it.
     pub(crate) covers_may: WriteSet,
+    /// The first write that must supersede it.
+    first_above: Option<usize>,
     settled: bool,
 }
 
@@ -53,6 +67,10 @@ pub(crate) struct ReadView<'h> {
     pub(crate) visible_must: WriteSet,
     /// What the answering replica may have held.
     pub(crate) visible_may: WriteSet,
+    /// What would be in `visible_may`, did it not have to supersede a returned sibling.
+    pub(crate) refuted: WriteSet,
+    /// False when `visible_may` rests on a late write of a client.
+    pub(crate) in_order: bool,
     /// Nothing out of thin air, nothing twice. Other invariants leave other reads out.
     pub(crate) sound: bool,
     settled: bool,
@@ -67,6 +85,7 @@ pub(crate) struct KeyView<'h> {
     provenance: &'h Provenance<'h>,
     /// Deletes that reads may hide.
     hidden: Vec<usize>,
+    late: LateWrites,
 }
 
 /// When the causality of an operation is settled.
@@ -87,6 +106,7 @@ impl<'h> KeyView<'h> {
             reads: Vec::with_capacity(operations.len()),
             provenance,
             hidden: Vec::new(),
+            late: LateWrites::default(),
         };
         let mut events = Vec::with_capacity(operations.len());
         for &id in operations {
@@ -114,6 +134,11 @@ impl<'h> KeyView<'h> {
         events.sort_unstable();
         for instant in events.chunk_by(|a, b| a.time == b.time) {
             view.settle_instant(instant);
+        }
+        let late = LateWrites::of(&view);
+        view.late = late;
+        if !view.late.is_empty() {
+            view.let_late_writes_supersede(&events);
         }
         view
     }
@@ -226,6 +251,7 @@ impl<'h> KeyView<'h> {
             write,
             covers_must: WriteSet::EMPTY,
             covers_may: WriteSet::EMPTY,
+            first_above: None,
             settled: false,
         });
     }
@@ -243,6 +269,8 @@ impl<'h> KeyView<'h> {
             returned: WriteSet::EMPTY,
             visible_must: WriteSet::EMPTY,
             visible_may: WriteSet::EMPTY,
+            refuted: WriteSet::EMPTY,
+            in_order: true,
             sound: true,
             settled: false,
         });
@@ -304,37 +332,64 @@ impl<'h> KeyView<'h> {
     }
 
     fn settle_write(&mut self, slot: usize) {
-        let (mut must, mut may) = (WriteSet::EMPTY, WriteSet::EMPTY);
+        let mut must = WriteSet::EMPTY;
+        let mut below = Vec::new();
         for &source in &self.writes[slot].write.sources {
             match self.node(source) {
                 Some(Node::Write(write, view)) => {
                     must.insert(write);
                     must.union_with(&view.covers_must);
-                    may.insert(write);
-                    may.union_with(&view.covers_may);
+                    below.push(write);
                 }
                 Some(Node::Read(_, view)) => {
                     must.union_with(&view.visible_must);
-                    may.union_with(&view.visible_may);
+                    below.extend(view.siblings.iter().flatten());
                 }
                 None => {}
             }
         }
-        let previous = self
-            .previous_write(self.writes[slot].id)
-            .and_then(|op| self.node(op));
-        if let Some(Node::Write(write, view)) = previous {
-            may.insert(write);
-            may.union_with(&view.covers_may);
+        for write in below {
+            let first = &mut self.writes[write].first_above;
+            *first = Some(first.map_or(slot, |first| first.min(slot)));
         }
+        let early = self.early(slot);
         let view = &mut self.writes[slot];
         view.covers_must = must;
-        view.covers_may = may;
+        view.covers_may = early;
         view.settled = true;
     }
 
+    /// What a write may supersede, unless it takes effect late.
+    fn early(&self, slot: usize) -> WriteSet {
+        let mut may = WriteSet::EMPTY;
+        for &source in &self.writes[slot].write.sources {
+            match self.node(source) {
+                Some(Node::Write(write, view)) => {
+                    self.add_past(&mut may, write, view.op.completed.unwrap_or(TimeNs::MAX));
+                }
+                Some(Node::Read(_, view)) => may.union_with(&view.visible_may),
+                None => {}
+            }
+        }
+        let previous = self.previous_write(self.writes[slot].id);
+        if let Some(Node::Write(write, view)) = previous.and_then(|op| self.node(op)) {
+            may.insert(write);
+            may.union_with(&view.covers_may);
+        }
+        may
+    }
+
+    /// Adds `write` and what it may have superseded by `by`, given what writes may supersede early.
+    fn add_past(&self, past: &mut WriteSet, write: usize, by: TimeNs) {
+        for write in [Some(write), self.late.last(self, write, by)] {
+            let Some(write) = write else { continue };
+            past.insert(write);
+            past.union_with(&self.writes[write].covers_may);
+        }
+    }
+
     fn settle_read(&mut self, slot: usize) {
-        let (mut returned, mut must, mut may) = (WriteSet::EMPTY, WriteSet::EMPTY, WriteSet::EMPTY);
+        let (mut returned, mut must) = (WriteSet::EMPTY, WriteSet::EMPTY);
         let mut sound = true;
         let view = &mut self.reads[slot];
         for sibling in &mut view.siblings {
@@ -345,27 +400,103 @@ impl<'h> KeyView<'h> {
             };
             sound &= returned.insert(write);
             must.union_with(&self.writes[write].covers_must);
-            may.union_with(&self.writes[write].covers_may);
         }
         must.union_with(&returned);
-        may.union_with(&returned);
-        for &delete in &self.hidden {
-            let hidden = &self.writes[delete];
-            let in_time = hidden.settled && view.op.completed >= Some(hidden.op.invoked);
-            if in_time
-                && !returned
-                    .iter()
-                    .any(|write| hidden.covers_must.contains(write))
-            {
-                may.insert(delete);
-                may.union_with(&hidden.covers_may);
-            }
-        }
         view.returned = returned;
         view.visible_must = must;
-        view.visible_may = may;
         view.sound = sound;
         view.settled = true;
+        let (may, refuted) = self.may_be_visible(slot);
+        let view = &mut self.reads[slot];
+        view.visible_may = may;
+        view.refuted = refuted;
+    }
+
+    /// What the replica that answered a read may have held, and what would be in that set, did it
+    /// not have to supersede a sibling that was returned.
+    fn may_be_visible(&self, slot: usize) -> (WriteSet, WriteSet) {
+        let view = &self.reads[slot];
+        let completed = view.op.completed.unwrap_or(TimeNs::MAX);
+        let contradicted = |write: usize| {
+            let covers = &self.writes[write].covers_must;
+            view.returned.iter().any(|sibling| covers.contains(sibling))
+        };
+        let mut may = view.visible_must.clone();
+        for write in view.returned.iter() {
+            self.add_past(&mut may, write, completed);
+        }
+        for &delete in &self.hidden {
+            let hidden = &self.writes[delete];
+            if hidden.settled && hidden.op.invoked <= completed && !contradicted(delete) {
+                self.add_past(&mut may, delete, completed);
+            }
+        }
+        let mut returned = view.returned.iter();
+        let above = returned.by_ref().filter_map(|w| self.writes[w].first_above);
+        let refuted = above.min().map_or(WriteSet::EMPTY, |from| {
+            let only_may = may.difference_from(&view.visible_must, from);
+            only_may.filter(|write| contradicted(*write)).collect()
+        });
+        may.subtract(&refuted);
+        (may, refuted)
+    }
+
+    /// Widens what writes may supersede and reads may have held by writes that take effect late,
+    /// until nothing changes.
+    fn let_late_writes_supersede(&mut self, events: &[Event]) {
+        let before: Vec<_> = self
+            .reads
+            .iter()
+            .map(|read| read.visible_may.clone())
+            .collect();
+        let mut changed = true;
+        while std::mem::take(&mut changed) {
+            for event in events {
+                if event.is_read {
+                    let (may, refuted) = self.may_be_visible(event.slot);
+                    let view = &mut self.reads[event.slot];
+                    changed |= view.visible_may != may;
+                    (view.visible_may, view.refuted) = (may, refuted);
+                } else {
+                    let early = self.early(event.slot);
+                    let view = &mut self.writes[event.slot];
+                    changed |= view.covers_may != early;
+                    view.covers_may = early;
+                }
+            }
+        }
+        for (read, before) in self.reads.iter_mut().zip(before) {
+            read.in_order = read.visible_may == before;
+        }
+        let late: Vec<_> = (0..self.writes.len())
+            .filter_map(|write| {
+                let last = self.late.last(self, write, TimeNs::MAX)?;
+                let mut covers = self.writes[write].covers_may.clone();
+                covers.insert(last);
+                covers.union_with(&self.writes[last].covers_may);
+                Some((write, covers))
+            })
+            .collect();
+        for (write, covers) in late {
+            self.writes[write].covers_may = covers;
+        }
+    }
+
+    /// The sibling that shows a read not to have seen a write that may be superseded in it: the
+    /// write must supersede that sibling.
+    pub(crate) fn refuted_by(&self, read: &ReadView<'_>, write: usize) -> Option<usize> {
+        let covers = &self.writes[write].covers_must;
+        let mut returned = read
+            .returned
+            .iter()
+            .filter(|_| read.refuted.contains(write));
+        returned.find(|sibling| covers.contains(*sibling))
+    }
+
+    /// The read, where it takes one, that shows `write` to have taken effect before its client's
+    /// `later` was invoked.
+    pub(crate) fn shown_by(&self, write: usize, later: usize) -> Option<OpId> {
+        self.late.shown_by(self, write, later)
     }
 
     /// The same client's write of this key before `write`.

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use crate::{
     causality::KeyView,
     history::{Name, OpId, ReportedClock, Version},
+    write_set::{BITS, WriteSet},
 };
 
 /// The versions of a key's writes, by the numbers of the writes.
@@ -125,8 +126,106 @@ impl<'h> ClockTable<'h> {
         self.width
     }
 
+    /// The writes whose versions others can be below, least row first, so that neighbours have much
+    /// the same below them.
+    pub(crate) fn by_row(&self) -> Vec<usize> {
+        let tells = |write: &usize| self.known[*write].is_some_and(|known| known.has_row);
+        let mut writes: Vec<_> = (0..self.known.len()).filter(tells).collect();
+        writes.sort_unstable_by_key(|write| self.row(*write));
+        writes
+    }
+
+    /// The writes with dots, or with clocks.
+    pub(crate) fn of_kind(&self, dotted: bool) -> WriteSet {
+        let of_kind = |known: &Known<'_>| known.dot.is_some() == dotted;
+        let known = self.known.iter().enumerate();
+        known
+            .filter(|(_, known)| known.as_ref().is_some_and(of_kind))
+            .map(|(write, _)| write)
+            .collect()
+    }
+
     fn row(&self, write: usize) -> &[u64] {
         &self.rows[write * self.width..(write + 1) * self.width]
+    }
+}
+
+/// The writes that may be below a version, for one version after another.
+///
+/// Each write stands for one entry: its dot, or the entry of its clock that fewest others have so
+/// large. Only versions with that entry can be above it. Where entries are the counters of those
+/// who write, as they should be, only they are, and going from one version to the next costs what
+/// is below one of them alone.
+pub(crate) struct Candidates<'t, 'h> {
+    clocks: &'t ClockTable<'h>,
+    /// For each entry the writes that stand for it, by counter.
+    by_entry: Vec<Vec<(u64, usize)>>,
+    /// For each entry its counter now, and how many of its writes have no larger one.
+    now: Vec<(u64, usize)>,
+    words: Vec<u64>,
+}
+
+impl<'t, 'h> Candidates<'t, 'h> {
+    pub(crate) fn new(clocks: &'t ClockTable<'h>) -> Self {
+        let mut counters = vec![Vec::new(); clocks.width];
+        for (write, known) in clocks.known.iter().enumerate() {
+            if known.is_some_and(|known| known.dot.is_none()) {
+                for (entry, counter) in clocks.row(write).iter().enumerate() {
+                    counters[entry].push(*counter);
+                }
+            }
+        }
+        for counters in &mut counters {
+            counters.sort_unstable();
+        }
+        let mut by_entry = vec![Vec::new(); clocks.width];
+        for (write, known) in clocks.known.iter().enumerate() {
+            let Some(known) = known else { continue };
+            let rarest = || {
+                let entries = clocks.row(write).iter().zip(&counters).enumerate();
+                let smaller = entries.map(|(entry, (counter, all))| {
+                    (all.partition_point(|other| other < counter), entry)
+                });
+                let (_, entry) = smaller.max()?;
+                Some((entry, clocks.row(write)[entry]))
+            };
+            if let Some((entry, counter)) = known.dot.or_else(rarest) {
+                by_entry[entry].push((counter, write));
+            }
+        }
+        for writes in &mut by_entry {
+            writes.sort_unstable();
+        }
+        let mut candidates = Self {
+            clocks,
+            now: vec![(0, 0); clocks.width],
+            by_entry,
+            words: vec![0; clocks.known.len().div_ceil(BITS)],
+        };
+        for entry in 0..clocks.width {
+            candidates.move_to(entry, 0);
+        }
+        candidates
+    }
+
+    /// Those that may be below the version of `upper`, as bits.
+    pub(crate) fn below(&mut self, upper: usize) -> &[u64] {
+        for (entry, counter) in self.clocks.row(upper).iter().enumerate() {
+            if self.now[entry].0 != *counter {
+                self.move_to(entry, *counter);
+            }
+        }
+        &self.words
+    }
+
+    fn move_to(&mut self, entry: usize, counter: u64) {
+        let writes = &self.by_entry[entry];
+        let (_, before) = self.now[entry];
+        let after = writes.partition_point(|(known, _)| *known <= counter);
+        for (_, write) in &writes[before.min(after)..before.max(after)] {
+            self.words[write / BITS] ^= 1 << (write % BITS);
+        }
+        self.now[entry] = (counter, after);
     }
 }
 

@@ -72,10 +72,19 @@ impl Unknown {
                 "nothing was tested: no key has two writes and an answered read after them"
                     .to_owned()
             }
-            Reason::NoFinalRead { write } => format!(
-                "no final read of {key} followed {}, so a lost update would not show",
-                Teller(history).known_write(write, None)
-            ),
+            Reason::NoFinalRead { write, left_out } => {
+                let teller = Teller(history);
+                let write = teller.known_write(write, None);
+                match left_out {
+                    None => format!(
+                        "no final read of {key} followed {write}, so a lost update would not show"
+                    ),
+                    Some(read) => format!(
+                        "{} followed {write}, but tells nothing since its answer is wrong in itself, so a lost update would not show",
+                        teller.read(read)
+                    ),
+                }
+            }
             Reason::HiddenTombstones => format!(
                 "{key} has deletes and its reads hide tombstones, so linearizability of {key} cannot be decided"
             ),
@@ -162,11 +171,20 @@ impl Teller<'_> {
                 superseded,
                 by,
             } => format!(
-                "{} should have returned {} without {}: {} was written by {} with a context that covers {}",
+                "{} should have returned {} without {}: {} {} by {} with a context that covers {}",
                 self.read(read),
                 self.value(by),
                 self.value(superseded),
-                self.value(by),
+                if self.is_delete(by) {
+                    "that delete".to_owned()
+                } else {
+                    self.value(by)
+                },
+                if self.is_delete(by) {
+                    "was made"
+                } else {
+                    "was written"
+                },
                 self.who(by),
                 self.value(superseded)
             ),
@@ -190,13 +208,12 @@ impl Teller<'_> {
                 seen_by,
                 beside,
             } => format!(
-                "{} should have returned {} beside {}: {}, and {}, written by {}, are concurrent, so neither may replace the other",
+                "{} should have returned {} beside {}: {}, and {} are concurrent, so neither may replace the other",
                 self.read(*read),
                 self.value(*write),
                 self.value(*beside),
                 self.known_write(*write, *seen_by),
-                self.value(*beside),
-                self.who(*beside)
+                self.subject(*beside)
             ),
             Finding::UpdateLost {
                 read,
@@ -209,17 +226,11 @@ impl Teller<'_> {
                 } else {
                     "returned"
                 };
-                let why = match ignored {
-                    Some(sibling) => format!(
-                        "it returned {}, which that delete supersedes",
-                        self.value(*sibling)
-                    ),
-                    None => self.nothing_covers(*read, *write),
-                };
                 format!(
-                    "{} should have {verb} {}: {why}",
+                    "{} should have {verb} {}: {}",
                     self.read(*read),
-                    self.known_write(*write, *seen_by)
+                    self.known_write(*write, *seen_by),
+                    self.not_superseded(*read, *write, *ignored)
                 )
             }
             Finding::Resurrected {
@@ -228,11 +239,11 @@ impl Teller<'_> {
                 by,
                 seen_by,
             } => format!(
-                "{} should not have returned {}: {}, written by {} with a context that covers it, had superseded it in {}",
+                "{} should not have returned {}: {}{} with a context that covers it, had superseded it in {}",
                 self.read(*read),
                 self.value(*write),
-                self.value(*by),
-                self.who(*by),
+                self.described_write(*by),
+                if self.is_delete(*by) { "," } else { "" },
                 self.read(*seen_by)
             ),
             Finding::Diverged {
@@ -283,28 +294,26 @@ impl Teller<'_> {
                 self.value(lower)
             ),
             Finding::FalseDominance { lower, upper } => format!(
-                "{} of {}, written by {}, should not be above {} of {}, written by {}: nothing that {}'s writer had seen covers {}",
+                "{} of {} should not be above {} of {}: nothing that {} had seen by then covers {}",
                 self.version(upper),
-                self.value(upper),
-                self.who(upper),
+                self.subject(upper),
                 self.version(lower),
-                self.value(lower),
-                self.who(lower),
-                self.value(upper),
-                self.value(lower)
+                self.described_write(lower),
+                self.client(upper),
+                self.again(lower)
             ),
             Finding::NotAdvanced { write } => format!(
-                "{}, should be answered with a version strictly above the context {} that it carried, not with {}",
-                self.described_write(write),
+                "{} should be answered with a version strictly above the context {} that it carried, not with {}",
+                self.subject(write),
                 self.context(write),
                 self.version(write)
             ),
             Finding::SharedVersion {
                 writes: [first, second],
             } => format!(
-                "{}, and {}, should have different versions: both have {}",
-                self.described_write(first),
-                self.described_write(second),
+                "{} and {} should have different versions: both have {}",
+                self.subject(first),
+                self.subject(second),
                 self.version(first)
             ),
             Finding::VersionChanged {
@@ -349,13 +358,13 @@ impl Teller<'_> {
                 self.context(read)
             ),
             Finding::DotInOwnPast { write } => format!(
-                "{}, should have a dot that is not in its own past: it has {}",
-                self.described_write(write),
+                "{} should have a dot that is not in its own past: it has {}",
+                self.subject(write),
                 self.version(write)
             ),
             Finding::CounterNotGrown { earlier, later } => format!(
-                "{}, should have a larger counter than {} of {}, which was acknowledged before: it has {}",
-                self.described_write(later),
+                "{} should have a larger counter than {} of {}, which was acknowledged before: it has {}",
+                self.subject(later),
                 self.version(earlier),
                 self.value(earlier),
                 self.version(later)
@@ -379,11 +388,15 @@ impl Teller<'_> {
                 self.value(other),
                 self.value(one)
             ),
-            Finding::WriteMissed { read, write } => format!(
+            Finding::WriteMissed {
+                read,
+                write,
+                ignored,
+            } => format!(
                 "{} should have seen {}: {}",
                 self.read(read),
                 self.known_write(write, None),
-                self.nothing_covers(read, write)
+                self.not_superseded(read, write, ignored)
             ),
             Finding::ReadWentBack {
                 earlier,
@@ -450,7 +463,7 @@ impl Teller<'_> {
             node: self.0.nodes[op.node as usize].to_string(),
             invoked_ns: op.invoked,
             completed_ns: op.completed,
-            text: format!("{who}: {asked} → {answered}"),
+            text: format!("at {} {who}: {asked} → {answered}", time(op.invoked)),
         }
     }
 
@@ -466,6 +479,13 @@ impl Teller<'_> {
             .as_ref()
             .map_or(String::new(), |c| format!(" {}", Shown(c)));
         match sources.as_slice() {
+            [] if write
+                .context
+                .as_ref()
+                .is_some_and(|c| !c.entries().is_empty()) =>
+            {
+                format!("with a context of unknown origin{context}")
+            }
             [] => "with no context".to_owned(),
             [source] => format!("with the context of {source}{context}"),
             several => format!(
@@ -475,14 +495,14 @@ impl Teller<'_> {
         }
     }
 
-    /// An answer as the source of a context.
+    /// An answer as the source of a context, with the time that its step begins with.
     fn source(&self, id: OpId) -> String {
         let what = match &self.op(id).action {
             Action::Read(_) => "read".to_owned(),
             Action::Write(write) if write.tombstone => "delete".to_owned(),
             Action::Write(_) => format!("write of {}", self.value(id)),
         };
-        format!("the {what} at {}", self.completed(id))
+        format!("the {what} at {}", time(self.op(id).invoked))
     }
 
     fn op(&self, id: OpId) -> &Operation {
@@ -509,17 +529,37 @@ impl Teller<'_> {
         )
     }
 
-    /// `the final read by c1 at n2`; other reads with their time, since a client makes many.
+    /// `the final read by c1 at n2`; other reads with the time that their step begins with, since a client makes many.
     fn read(&self, id: OpId) -> String {
         if self.answered(id).is_some_and(|read| read.last) {
             format!("the final read by {}", self.who(id))
         } else {
-            format!("the read by {} at {}", self.who(id), self.completed(id))
+            format!(
+                "the read by {} at {}",
+                self.who(id),
+                time(self.op(id).invoked)
+            )
         }
+    }
+
+    fn client(&self, id: OpId) -> &str {
+        &self.0.clients[self.op(id).client as usize]
     }
 
     fn is_delete(&self, id: OpId) -> bool {
         matches!(&self.op(id).action, Action::Write(write) if write.tombstone)
+    }
+
+    /// Why a write is missing from an answer.
+    fn not_superseded(&self, read: OpId, write: OpId, ignored: Option<OpId>) -> String {
+        match ignored {
+            Some(sibling) => format!(
+                "it returned {}, which {} supersedes",
+                self.value(sibling),
+                self.again(write)
+            ),
+            None => self.nothing_covers(read, write),
+        }
     }
 
     /// Why a write is in no way in an answer.
@@ -528,19 +568,17 @@ impl Teller<'_> {
         if siblings.is_empty() {
             return "it returned nothing".to_owned();
         }
-        let what = if self.is_delete(write) {
-            "that delete".to_owned()
-        } else {
-            self.value(write)
-        };
-        format!("nothing it returned ({siblings}) was written with a context that covers {what}")
+        format!(
+            "nothing it returned ({siblings}) was written with a context that covers {}",
+            self.again(write)
+        )
     }
 
     /// `"a"`, or `c1's delete`
     fn value(&self, id: OpId) -> String {
         match &self.op(id).action {
             Action::Write(write) if write.tombstone => {
-                format!("{}'s delete", self.0.clients[self.op(id).client as usize])
+                format!("{}'s delete", self.client(id))
             }
             Action::Write(write) => shown_value(&write.value.data),
             Action::Read(_) => self.read(id),
@@ -553,6 +591,21 @@ impl Teller<'_> {
             return format!("the delete by {}", self.who(id));
         }
         format!("{}, written by {}", self.value(id), self.who(id))
+    }
+
+    /// The same, before a verb: `"a", written by c1 at n2,` or `the delete by c1 at n2`
+    fn subject(&self, id: OpId) -> String {
+        let comma = if self.is_delete(id) { "" } else { "," };
+        format!("{}{comma}", self.described_write(id))
+    }
+
+    /// A write that was described before: `"a"`, or `that delete`
+    fn again(&self, id: OpId) -> String {
+        if self.is_delete(id) {
+            "that delete".to_owned()
+        } else {
+            self.value(id)
+        }
     }
 
     /// A write and how it is known to have been applied.

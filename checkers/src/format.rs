@@ -94,7 +94,8 @@ pub enum FormatError {
     },
     /// More or fewer operations than the header says.
     #[error(
-        "after line {line}: the header announces {announced} operations and the file holds {found}; it was cut off, or edited without the header: mend \"operations\""
+        "after line {line}: the header announces {announced} operation{} and the file holds {found}; it was cut off, or edited without the header: mend \"operations\"",
+        if *announced == 1 { "" } else { "s" }
     )]
     WrongCount {
         /// The last line, from 1.

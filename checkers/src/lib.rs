@@ -36,6 +36,7 @@ mod explanation;
 pub mod format;
 pub mod history;
 mod invariants;
+mod late_writes;
 mod provenance;
 pub mod situations;
 pub mod verdict;
@@ -47,7 +48,7 @@ pub use provenance::HistoryFault;
 pub use situations::{Situation, Situations};
 pub use verdict::{Invariant, Outcome, Verdict, Violation};
 
-use causality::KeyView;
+use causality::{KeyView, ReadView};
 use clock_table::ClockTable;
 use invariants::Subject;
 use provenance::Provenance;
@@ -78,7 +79,7 @@ pub fn judge(history: &History, claim: Claim) -> Result<Verdict, HistoryFault> {
             violations.extend(violation);
         });
         situations.observe(&view);
-        anything_tested |= tells_something(&view);
+        anything_tested |= tells_something(&view, claim);
         let reason = untested(&view, claim);
         unknown.extend(reason.map(|reason| Unknown {
             key: Some(key),
@@ -110,8 +111,9 @@ pub fn judge(history: &History, claim: Claim) -> Result<Verdict, HistoryFault> {
 }
 
 /// True when a read of the key was answered after two of its writes, or returned two.
-fn tells_something(view: &KeyView<'_>) -> bool {
-    view.sound_reads().any(|read| {
+fn tells_something(view: &KeyView<'_>, claim: Claim) -> bool {
+    let told = |read: &&ReadView<'_>| claim != Claim::Linearizable || read.in_order;
+    view.sound_reads().filter(told).any(|read| {
         read.visible_must.len() >= 2
             || view
                 .writes
@@ -126,12 +128,23 @@ fn tells_something(view: &KeyView<'_>) -> bool {
 fn untested(view: &KeyView<'_>, claim: Claim) -> Option<Reason> {
     match claim {
         Claim::Eventual => {
-            let followed = |write| view.final_reads().any(|read| view.precedes(write, read.id));
+            let (judged, left_out): (Vec<_>, Vec<_>) = view
+                .reads
+                .iter()
+                .filter(|read| read.read.last)
+                .partition(|read| read.sound);
+            let after = |write, reads: &[&ReadView<'_>]| {
+                let read = reads.iter().find(|read| view.precedes(write, read.id));
+                read.map(|read| read.id)
+            };
             let acknowledged = view.writes.iter().filter(|write| write.acknowledged());
             let mut open = acknowledged
                 .map(|write| write.id)
-                .filter(|write| !followed(*write));
-            open.next().map(|write| Reason::NoFinalRead { write })
+                .filter(|write| after(*write, &judged).is_none());
+            open.next().map(|write| Reason::NoFinalRead {
+                write,
+                left_out: after(write, &left_out),
+            })
         }
         Claim::Linearizable => view.hides_deletes().then_some(Reason::HiddenTombstones),
     }

@@ -101,6 +101,9 @@ impl Situations {
         for read in view.sound_reads() {
             seen.union_with(&read.returned);
         }
+        let tombstones: Vec<_> = (0..view.writes.len())
+            .filter(|write| view.writes[*write].write.tombstone)
+            .collect();
         let mut writers: BTreeMap<String, u32> = BTreeMap::new();
         for (slot, write) in view.writes.iter().enumerate() {
             // An earlier write never covers a later one, so what is not covered is concurrent.
@@ -132,10 +135,9 @@ impl Situations {
             self.note(Situation::OwnWrite, own);
             self.note(Situation::Deletes, write.write.tombstone);
             let over_tombstone = !write.write.tombstone
-                && write
-                    .covers_must
+                && tombstones
                     .iter()
-                    .any(|covered| view.writes[covered].write.tombstone);
+                    .any(|tombstone| write.covers_must.contains(*tombstone));
             self.note(Situation::Recreated, over_tombstone);
             let unknown = write.op.status == Status::Info;
             self.note(Situation::UnknownSeen, unknown && seen.contains(slot));

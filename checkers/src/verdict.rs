@@ -323,8 +323,8 @@ pub enum Finding {
         write: OpId,
         /// The earlier read that returned the write, where no acknowledgement proves it.
         seen_by: Option<OpId>,
-        /// Of a delete whose tombstone the read might hide: the returned sibling that shows that it
-        /// did not.
+        /// Of a delete that the read might hide, or a write that another of its client might have
+        /// superseded: the returned sibling that shows that it is missing.
         ignored: Option<OpId>,
     },
     /// A final read returned what an earlier read showed to be superseded.
@@ -426,6 +426,9 @@ pub enum Finding {
         read: OpId,
         /// The write.
         write: OpId,
+        /// Of a write that another of its client might have superseded: the returned sibling that
+        /// shows that none did.
+        ignored: Option<OpId>,
     },
     /// A read lacks a write that an earlier read returned.
     ReadWentBack {
@@ -521,10 +524,13 @@ pub struct Unknown {
 pub enum Reason {
     /// No violation, but no key has two writes and an answered read after them either.
     NothingTested,
-    /// A write was acknowledged, and no final read of its key followed.
+    /// A write was acknowledged, and no final read of its key followed that could be judged.
     NoFinalRead {
         /// The first such write of the key.
         write: OpId,
+        /// A final read that followed, with a value out of thin air or one twice.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left_out: Option<OpId>,
     },
     /// Tombstones are hidden and the key has deletes: what its reads saw is known only as an
     /// interval, which linearizability does not yield to.
@@ -545,7 +551,8 @@ pub struct Step {
     /// When it was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_ns: Option<TimeNs>,
-    /// What was asked and answered: `c2 at n1: write "b" with no context → ok {n1:2}`.
+    /// What was asked and answered: `at 2 ms c2 at n1: write "b" with no context → ok
+    /// {n1:2}`.
     pub text: String,
 }
 

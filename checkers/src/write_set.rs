@@ -16,7 +16,8 @@ pub(crate) struct WriteSet {
     spill: Vec<u64>,
 }
 
-const BITS: usize = 64;
+/// The writes in a word.
+pub(crate) const BITS: usize = 64;
 
 /// The set of nothing, to borrow.
 pub(crate) static NOTHING: WriteSet = WriteSet::EMPTY;
@@ -97,9 +98,50 @@ impl WriteSet {
 
     /// The writes of this set that `other` does not hold, in order.
     pub(crate) fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = usize> + 'a {
-        (other.full..self.end()).flat_map(|at| {
+        self.difference_from(other, 0)
+    }
+
+    /// The writes from `start` on of this set that `other` does not hold, in order.
+    pub(crate) fn difference_from<'a>(
+        &'a self,
+        other: &'a Self,
+        start: usize,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let words = other.full.max(start / BITS)..self.end();
+        let writes = words.flat_map(|at| {
             ones(self.word_at(at) & !other.word_at(at)).map(move |bit| at * BITS + bit)
-        })
+        });
+        writes.skip_while(move |write| *write < start)
+    }
+
+    /// How many writes of this set `other` does not hold.
+    pub(crate) fn difference_len(&self, other: &Self) -> usize {
+        (other.full..self.end())
+            .map(|at| (self.word_at(at) & !other.word_at(at)).count_ones() as usize)
+            .sum()
+    }
+
+    /// Takes every write of `other` out.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        if other.is_empty() {
+            return;
+        }
+        let end = self.end();
+        let mut words = (0..end)
+            .map(|at| self.word_at(at) & !other.word_at(at))
+            .skip_while(|word| *word == u64::MAX)
+            .collect::<Vec<_>>();
+        let used = words
+            .iter()
+            .rposition(|word| *word != 0)
+            .map_or(0, |last| last + 1);
+        let full = end - words.len();
+        words.truncate(used);
+        *self = Self {
+            full,
+            word: words.first().copied().unwrap_or(0),
+            spill: words.get(1..).unwrap_or_default().to_vec(),
+        };
     }
 
     /// The writes of this set, in order.
@@ -116,6 +158,12 @@ impl WriteSet {
             };
             ones(!self.word_at(at) & valid).map(move |bit| at * BITS + bit)
         })
+    }
+
+    /// The writes of a plain bit set, 64 a word, that are not in this set, in order.
+    pub(crate) fn missing_of<'a>(&'a self, words: &'a [u64]) -> impl Iterator<Item = usize> + 'a {
+        (self.full..words.len())
+            .flat_map(|at| ones(words[at] & !self.word_at(at)).map(move |bit| at * BITS + bit))
     }
 
     /// The number of words after which nothing is held.
@@ -197,11 +245,22 @@ mod tests {
             prop_assert_eq!(union.iter().collect::<BTreeSet<_>>(), &a | &b);
             prop_assert_eq!(&union, &(&a | &b).into_iter().collect::<WriteSet>());
             prop_assert_eq!(left.difference(&right).collect::<BTreeSet<_>>(), &a - &b);
+            prop_assert_eq!(left.difference_len(&right), (&a - &b).len());
+            let from: BTreeSet<_> = left.difference_from(&right, probe).collect();
+            prop_assert_eq!(from, (&a - &b).split_off(&probe));
+            let mut rest = left.clone();
+            rest.subtract(&right);
+            prop_assert_eq!(rest, (&a - &b).into_iter().collect::<WriteSet>());
             prop_assert_eq!(left.is_subset(&right), a.is_subset(&b));
             prop_assert!(left.is_subset(&union) && right.is_subset(&union));
             prop_assert_eq!(left.contains(probe), a.contains(&probe));
             prop_assert_eq!(left.len(), a.len());
             prop_assert_eq!(left.is_empty(), a.is_empty());
+            let mut words = vec![0_u64; 12];
+            for write in &a {
+                words[write / BITS] |= 1 << (write % BITS);
+            }
+            prop_assert_eq!(right.missing_of(&words).collect::<BTreeSet<_>>(), &a - &b);
             let missing: BTreeSet<_> = (0..probe).filter(|write| !a.contains(write)).collect();
             prop_assert_eq!(left.missing(probe).collect::<BTreeSet<_>>(), missing);
         }

@@ -4,7 +4,8 @@
 //! is reported by both, these are equal too. Each final read is compared with the first. Only final
 //! reads count that were invoked when no write of the key was still under way or to come; an `info`
 //! write was under way at its invocation only, since settling is to outlast it. Where tombstones
-//! are hidden, contexts are not compared with that of an empty answer: a reaped key has none.
+//! are hidden, contexts of a key with deletes are not compared: a node that has reaped the key
+//! starts anew, and one that has not keeps the old entries.
 //!
 //! Sound for any store that settles, complete for what is compared. Cost: O(final reads ·
 //! siblings).
@@ -62,8 +63,7 @@ fn difference(view: &KeyView<'_>, a: &ReadView<'_>, b: &ReadView<'_>) -> Option<
             return Some(Difference::Version { write });
         }
     }
-    let reaped = view.hides_deletes() && a.returned.is_empty();
     let contexts = a.read.context.as_ref().zip(b.read.context.as_ref());
     let differ = contexts.is_some_and(|(a, b)| !same_clock(a, b));
-    (differ && !reaped).then_some(Difference::Contexts)
+    (differ && !view.hides_deletes()).then_some(Difference::Contexts)
 }

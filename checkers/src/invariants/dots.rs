@@ -3,8 +3,8 @@
 //! **Context covers.** The context of a read includes every dot that the read returned, and the
 //! context of a final read includes every context of the key that was read before it was invoked.
 //! (A context that omits a returned dot makes the next write its sibling instead of its successor;
-//! one that shrinks has forgotten something.) Where tombstones are hidden, an empty final answer is
-//! exempt from the second rule: a reaped key starts anew.
+//! one that shrinks has forgotten something.) Where tombstones are hidden, a key with deletes is
+//! exempt from the second rule: once reaped, it starts anew.
 //!
 //! ```text
 //! c1  write "a" ─ ok dot (n1, 1)
@@ -54,13 +54,13 @@ pub(super) fn context_covers(subject: &Subject<'_, '_>, found: &mut Found) {
             }
         }
     }
+    if view.hides_deletes() {
+        return;
+    }
     for read in view.final_reads() {
         let Some(context) = &read.read.context else {
             continue;
         };
-        if view.hides_deletes() && read.returned.is_empty() {
-            continue;
-        }
         for earlier in view.sound_reads() {
             let Some(before) = &earlier.read.context else {
                 continue;

@@ -97,6 +97,16 @@ impl Found {
         self.tested += 1;
     }
 
+    /// That many things were tested that could have been wrong.
+    pub(crate) fn tested_times(&mut self, times: u64) {
+        self.tested += times;
+    }
+
+    /// That many further things are wrong, of which no evidence is kept.
+    pub(crate) fn violated_more(&mut self, more: u64) {
+        self.more += more;
+    }
+
     /// Something is wrong. Evidence may be given in any order, with repetitions.
     pub(crate) fn violated(&mut self, proof: impl FnOnce() -> (Vec<OpId>, Finding)) {
         if self.first.is_some() {

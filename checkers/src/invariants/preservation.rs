@@ -33,7 +33,8 @@
 //! c2                                                                 final read ─ ok ["a"]
 //! ```
 //!
-//! All are sound for any store that converges and is causally closed, and complete on final reads.
+//! All are sound for any store that converges and is causally closed, and complete on final reads
+//! under `must`; `causality.rs` tells what `may` leaves open.
 //! Of several missing writes the first is reported that no other missing one supersedes. Cost:
 //! O(final reads · writes), and no more than the missing writes squared when something is missing.
 //! Sources: `DeCandia` et al. 2007; Preguiça et al. 2010; aphyr.com/posts/285.
@@ -88,28 +89,28 @@ pub(super) fn no_lost_update(subject: &Subject<'_, '_>, found: &mut Found) {
 
 pub(super) fn no_resurrection(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
-    if view.final_reads().next().is_none() {
+    let mut last = WriteSet::EMPTY;
+    for read in view.final_reads() {
+        last.union_with(&read.returned);
+    }
+    if last.is_empty() {
         return;
     }
-    let mut superseded = WriteSet::EMPTY;
-    for read in view.sound_reads() {
-        for write in read.visible_must.difference(&read.returned) {
-            superseded.insert(write);
-        }
-    }
+    let lacks = |read: &ReadView<'_>, write: usize| {
+        read.visible_must.contains(write) && !read.returned.contains(write)
+    };
+    let is_superseded = |write: &usize| view.sound_reads().any(|read| lacks(read, *write));
+    let superseded: WriteSet = last.iter().filter(is_superseded).collect();
+    let showed_any = |read: &ReadView<'_>| read.visible_must != read.returned;
+    let any_showed = view.sound_reads().any(showed_any);
     for read in view.final_reads() {
-        if !superseded.is_empty() {
+        if any_showed {
             found.tested();
         }
-        for write in read
-            .returned
-            .iter()
-            .filter(|write| superseded.contains(*write))
-        {
+        let returned = read.returned.iter();
+        for write in returned.filter(|write| superseded.contains(*write)) {
             let showed = |earlier: &&ReadView<'_>| {
-                earlier.visible_must.contains(write)
-                    && !earlier.returned.contains(write)
-                    && view.precedes(earlier.id, read.id)
+                lacks(earlier, write) && view.precedes(earlier.id, read.id)
             };
             let Some(earlier) = view.sound_reads().find(showed) else {
                 continue;
@@ -146,7 +147,8 @@ fn missing(view: &KeyView<'_>, read: &ReadView<'_>) -> Vec<Missing> {
             Some(view.sound_reads().find(seen)?.id)
         };
         let mut survivors = read.returned.iter();
-        let beside = survivors.find(|s| !view.writes[write].covers_may.contains(*s));
+        let covers = |by: usize, write: usize| view.writes[by].covers_may.contains(write);
+        let beside = survivors.find(|s| !covers(write, *s) && !covers(*s, write));
         Some(Missing {
             write,
             seen_by,
@@ -157,14 +159,18 @@ fn missing(view: &KeyView<'_>, read: &ReadView<'_>) -> Vec<Missing> {
 }
 
 /// Reports the missing write that tells most, and counts the others: the first that no other
-/// missing one supersedes, before any delete that might be hidden, whose proof is longer.
+/// missing one supersedes, before any that is [`excused`], whose proof is longer.
 fn report(view: &KeyView<'_>, read: &ReadView<'_>, missing: &[Missing], found: &mut Found) {
     let superseded = |write: usize| {
         missing.iter().any(|other| {
-            view.writes[other.write].covers_must.contains(write) && !view.hides(other.write)
+            view.writes[other.write].covers_must.contains(write)
+                && !excused(view, read, other.write)
         })
     };
-    let rank = |missing: &Missing| (view.hides(missing.write), superseded(missing.write));
+    let rank = |missing: &Missing| {
+        let write = missing.write;
+        (excused(view, read, write), superseded(write))
+    };
     let first = (0..missing.len())
         .min_by_key(|at| rank(&missing[*at]))
         .unwrap_or(0);
@@ -179,6 +185,8 @@ fn report(view: &KeyView<'_>, read: &ReadView<'_>, missing: &[Missing], found: &
             let ignored = ignored(view, read, missing.write);
             if let Some(ignored) = ignored {
                 evidence.extend(view.proof(ignored, missing.write));
+            } else {
+                evidence.extend(shown_early(view, read, missing.write));
             }
             let (read, seen_by) = (read.id, missing.seen_by);
             let finding = if let Some(beside) = missing.beside {
@@ -203,10 +211,27 @@ fn report(view: &KeyView<'_>, read: &ReadView<'_>, missing: &[Missing], found: &
     }
 }
 
-/// The returned sibling that a missing delete supersedes, where the read might else have hidden its
-/// tombstone.
-fn ignored(view: &KeyView<'_>, read: &ReadView<'_>, delete: usize) -> Option<usize> {
-    let covers = &view.writes[delete].covers_must;
-    let mut returned = read.returned.iter().filter(|_| view.hides(delete));
+/// Whether a missing write might be hidden, or superseded by another of its client, if the read
+/// alone were known, and had not returned what it supersedes.
+fn excused(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> bool {
+    view.hides(write)
+        || read.refuted.contains(write)
+        || shown_early(view, read, write).next().is_some()
+}
+
+/// The reads that show returned writes of a missing write's client to have taken effect before it.
+fn shown_early<'a>(
+    view: &'a KeyView<'_>,
+    read: &'a ReadView<'_>,
+    write: usize,
+) -> impl Iterator<Item = OpId> + 'a {
+    let returned = read.returned.iter();
+    returned.filter_map(move |sibling| view.shown_by(sibling, write))
+}
+
+/// The returned sibling that shows a missing write to be missing nevertheless.
+fn ignored(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> Option<usize> {
+    let covers = &view.writes[write].covers_must;
+    let mut returned = read.returned.iter().filter(|_| excused(view, read, write));
     returned.find(|sibling| covers.contains(*sibling))
 }

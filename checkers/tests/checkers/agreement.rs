@@ -147,8 +147,9 @@ fn checkers_agree_with_the_definitions() {
 
 /// The evidence, with the writes of what its reads returned, proves the violation by itself;
 /// without any one of its operations it does not. Left out: the chains that bound siblings reach
-/// through other operations; and a write that was only seen is a lost update by contexts that are
-/// not in the evidence, else a dropped sibling.
+/// through other operations; a write that was only seen is a lost update by contexts that are not
+/// in the evidence, else a dropped sibling; and evidence that refutes an excuse is not needed by
+/// itself where the excuse rests on what is not evidence.
 fn assert_minimal(history: &History, violation: &Violation, place: &str) {
     let seen_only = matches!(
         violation.finding,
@@ -164,35 +165,56 @@ fn assert_minimal(history: &History, violation: &Violation, place: &str) {
     let context = || format!("{place}: {violation:?}\n{}", lines(history));
     let whole = with_returned(history, &evidence);
     assert!(
-        still_violated(history, &whole, violation),
+        !still_violated(history, &whole, violation).is_empty(),
         "the evidence is not enough; {}",
         context()
     );
-    if violation.invariant == Invariant::NoThinAir {
-        return; // Without the write that explains too little, nothing explains the value.
+    let refutes = matches!(
+        violation.finding,
+        Finding::UpdateLost {
+            ignored: Some(_),
+            ..
+        } | Finding::WriteMissed {
+            ignored: Some(_),
+            ..
+        }
+    );
+    // Without the write that explains too little, nothing explains the value.
+    if violation.invariant == Invariant::NoThinAir || refutes {
+        return;
     }
     for left_out in &evidence {
         let mut rest = evidence.clone();
         rest.remove(left_out);
         assert!(
-            !still_violated(history, &rest, violation),
+            !still_violated(history, &rest, violation).contains(&told(violation, history)),
             "{left_out} is not needed; {}",
             context()
         );
     }
 }
 
-fn still_violated(history: &History, kept: &BTreeSet<OpId>, violation: &Violation) -> bool {
-    judge(&only(history, kept), Claim::Linearizable).is_ok_and(|verdict| {
-        let same = |other: &Violation| {
-            let kinds =
-                [other, violation].map(|violation| std::mem::discriminant(&violation.finding));
-            other.invariant == violation.invariant
-                && other.key == violation.key
-                && kinds[0] == kinds[1]
-        };
-        verdict.violations.iter().any(same)
-    })
+/// What the operations of `kept` alone violate in the same manner. (Of reasons why no order exists
+/// the first is told, which may be another.)
+fn still_violated(history: &History, kept: &BTreeSet<OpId>, violation: &Violation) -> Vec<String> {
+    let part = only(history, kept);
+    let Ok(verdict) = judge(&part, Claim::Linearizable) else {
+        return Vec::new();
+    };
+    let same = |other: &&Violation| {
+        let kinds = [*other, violation].map(|violation| std::mem::discriminant(&violation.finding));
+        other.invariant == violation.invariant
+            && other.key == violation.key
+            && (kinds[0] == kinds[1] || other.invariant == Invariant::Linearizability)
+    };
+    let same = verdict.violations.iter().filter(same);
+    same.map(|violation| told(violation, &part)).collect()
+}
+
+/// What should have been, without the reason: less evidence may show that something else is amiss.
+fn told(violation: &Violation, history: &History) -> String {
+    let sentence = violation.sentence(history);
+    sentence.split(": ").next().unwrap_or_default().to_owned()
 }
 
 /// Adds the writes of what reads among `kept` returned.

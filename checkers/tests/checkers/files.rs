@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use sibcheck_checkers::{
     Claim, HistoryFault, Invariant, Outcome,
     format::{FormatError, read_history, write_history},
-    history::{Expectation, History},
+    history::{Action, Expectation, History},
     judge,
 };
 
@@ -232,6 +232,18 @@ fn histories_that_contradict_themselves_are_refused() {
 }
 
 proptest! {
+    #[test]
+    fn numbers_read_back_bit_for_bit(number in prop_oneof![any::<f64>(), -1e9..1e9_f64]) {
+        let mut history = example();
+        let json = serde_json::Value::from(number);
+        if let Action::Write(write) = &mut history.operations[0].action {
+            write.value.data = json.clone();
+        }
+        let back = read_history(bytes(&history).as_slice()).unwrap();
+        let Action::Write(write) = &back.operations[0].action else { unreachable!() };
+        prop_assert_eq!(write.value.data.as_f64().map(f64::to_bits), json.as_f64().map(f64::to_bits));
+    }
+
     #[test]
     fn no_bytes_make_the_reader_panic(noise in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = read_history(noise.as_slice());

@@ -323,6 +323,51 @@ const CONTROLS: &[Control] = &[
         &[],
     ),
     eventual(
+        "a context that shrinks after a delete that reads show",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 tag=7 delete after 0 with {n1:1} -> n1.2/{n1:1}\nc3@n1 read †~7=n1.2 context {n1:2}\nc3@n1 write b after 2 with {n1:2} -> n2.1/{n1:2}\nc4@n1 final b=n2.1 context {n2:1}",
+        &[ContextCovers],
+    ),
+    eventual(
+        "a reaped key starts anew",
+        "hidden\nc1@n1 write a -> n1.1/{}\nc2@n1 read a=n1.1 context {n1:1}\nc2@n1 delete after 1 with {n1:1} -> n1.2/{n1:1}\nc3@n1 write b -> n2.1/{}\nc4@n1 final b=n2.1 context {n2:1}",
+        &[],
+    ),
+    eventual(
+        "contexts that differ after a delete that reads show",
+        "c1@n1 write a -> n1.1/{}\nc2@n1 tag=7 delete after 0 with {n1:1} -> n1.2/{n1:1}\nc3@n1 write b after 1 with {n1:2} -> n2.1/{n1:2}\nc4@n1 [50..55] final b=n2.1 context {n2:1}\nc5@n2 [51..56] final b=n2.1 context {n1:2,n2:1}",
+        &[Convergence],
+    ),
+    eventual(
+        "one node has reaped and another has not",
+        "hidden\nc1@n1 write a -> n1.1/{}\nc2@n1 tag=7 delete after 0 with {n1:1} -> n1.2/{n1:1}\nc3@n1 write b -> n2.1/{}\nc4@n1 [50..55] final b=n2.1 context {n2:1}\nc5@n2 [51..56] final b=n2.1 context {n1:2,n2:1}",
+        &[],
+    ),
+    eventual(
+        "a write with an unknown outcome that comes after its client's next",
+        "c2@n1 write z -> {c2:1}\nc1@n1 write a info\nc1@n1 write b -> {c1:1}\nc3@n1 final z={c2:1} a={c1:2}",
+        &[],
+    ),
+    eventual(
+        "a write with an unknown outcome that was seen before its client's next",
+        "c1@n1 write a info\nc2@n1 read a\nc1@n1 write b\nc3@n1 final a",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "a clock above the next of its client, though seen before that",
+        "c1@n1 write a -> {c1:2} info\nc2@n1 read a={c1:2}\nc1@n1 write b -> {c1:1}\nc3@n1 final a={c1:2} b={c1:1}",
+        &[ClockPrecision, AnswerAntichain],
+    ),
+    eventual(
+        "a client's next write cannot excuse what would have superseded a sibling",
+        "c2@n1 write a\nc1@n1 write d after 0\nc1@n1 write w\nc3@n1 final a w",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "a blind delete cannot excuse what would have superseded a sibling",
+        "hidden\nc2@n1 write a\nc1@n1 delete after 0\nc1@n1 delete\nc3@n1 final a",
+        &[NoLostUpdate],
+    ),
+    eventual(
         "a dot in its own past",
         "c1@n1 write a -> n1.1/{n1:1}",
         &[DotDiscipline],
@@ -365,6 +410,21 @@ const CONTROLS: &[Control] = &[
     linearizable(
         "a write seen without the one acknowledged before it",
         "c1@n1 [0..1] write a\nc2@n1 [2..9] write b\nc3@n1 [3..5] read b",
+        &[Linearizability],
+    ),
+    linearizable(
+        "a write with an unknown outcome that comes after its client's next",
+        "c1@n1 write a info\nc1@n1 write b\nc2@n1 read a",
+        &[],
+    ),
+    linearizable(
+        "the same, seen before the next",
+        "c1@n1 write a info\nc2@n1 read a\nc1@n1 write b\nc2@n1 read a",
+        &[Linearizability],
+    ),
+    linearizable(
+        "a client's next write cannot excuse what would have superseded a sibling",
+        "c2@n1 write a\nc1@n1 write d after 0\nc1@n1 write w\nc3@n1 read a w",
         &[Linearizability],
     ),
 ];
@@ -423,6 +483,10 @@ fn nothing_tested_is_never_valid() {
             "c1@n1 write a\nc2@n1 write b\nc3@n1 final fail",
         ),
         (Claim::Linearizable, "c1@n1 write a\nc2@n1 read a"),
+        (
+            Claim::Linearizable,
+            "c1@n1 write a info\nc1@n1 write b\nc2@n1 read a",
+        ),
         (
             Claim::Linearizable,
             "hidden\nc1@n1 write a\nc2@n1 delete after 0\nc3@n1 read",

@@ -311,12 +311,12 @@ impl Model<'_> {
             let counter = self.counters[node][key];
             if self.shape.dotted {
                 self.known[id as usize].dot = Some((node, counter));
-            } else if self.is_overtaken(id, &op) {
-                return;
             } else {
-                // A vector clock with the client's entry covers the client's earlier writes.
+                // A vector clock with the client's entry covers what that client wrote before: before
+                // in the order of effects, in which a write with an unknown outcome may come late.
                 let client = format!("c{}", op.client + 1);
-                let earlier: Vec<_> = (0..id).filter(|w| self.is_earlier(*w, &op)).collect();
+                let all = 0..number(self.operations.len());
+                let earlier: Vec<_> = all.filter(|w| self.is_earlier(*w, &op)).collect();
                 let mut clock = self.known[id as usize].past.clone();
                 for write in earlier {
                     let covers = self.known[write as usize].covers.clone();
@@ -334,11 +334,6 @@ impl Model<'_> {
             return;
         }
         self.answer(id, node, key);
-    }
-
-    /// Whether a later write by the same client has taken effect: then this one is stale.
-    fn is_overtaken(&self, id: OpId, op: &Operation) -> bool {
-        (id + 1..number(self.operations.len())).any(|write| self.is_earlier(write, op))
     }
 
     /// A write by the same client to the same key that took effect anywhere.

@@ -1,0 +1,119 @@
+//! Late writes: those that may take effect after a later write of their own client.
+//!
+//! A client's write is *open* at its later write `l` of the key when it had not completed before
+//! `l` was invoked (an `info` write never does), and no read that completed before then had
+//! returned it. It may take effect after `l`, and a store whose clock entries are client ids may
+//! then rank it above `l` and above all that `l` covers:
+//!
+//! ```text
+//! c1  write "first" ─ info       write "second" ─ ok {c1:1}
+//!                                                "first" arrives: {c1:2}
+//! c2                                                                     read ─ ok ["first" {c1:2}]
+//! ```
+
+use std::collections::BTreeMap;
+
+use crate::{
+    causality::KeyView,
+    history::{OpId, TimeNs},
+};
+
+/// The open writes of one key. Empty for clients that wait for every answer.
+#[derive(Default)]
+pub(crate) struct LateWrites {
+    open: Vec<Open>,
+    /// The writes of each client, in the order of invocation.
+    by_client: BTreeMap<u32, Vec<usize>>,
+}
+
+/// A write that its completion does not put before all its client's later ones.
+struct Open {
+    write: usize,
+    /// The first read that returned it.
+    seen_by: Option<OpId>,
+    /// Where among its client's writes those are that it is open at.
+    later: std::ops::Range<usize>,
+}
+
+impl LateWrites {
+    pub(crate) fn of(view: &KeyView<'_>) -> Self {
+        let unfinished = |write: &crate::causality::WriteView<'_>| {
+            let previous = view.previous_write(write.id);
+            previous.is_some_and(|previous| !view.precedes(previous, write.id))
+        };
+        let mut late = Self::default();
+        if !view.writes.iter().any(unfinished) {
+            return late;
+        }
+        for (number, write) in view.writes.iter().enumerate() {
+            late.by_client
+                .entry(write.op.client)
+                .or_default()
+                .push(number);
+        }
+        let seen_by = first_reads(view);
+        for writes in late.by_client.values() {
+            for (at, &write) in writes.iter().enumerate() {
+                let id = |later: &usize| view.writes[*later].id;
+                let after = &writes[at + 1..];
+                let unfinished =
+                    after.partition_point(|w| !view.precedes(view.writes[write].id, id(w)));
+                let seen_by = seen_by[write];
+                let unseen = |w: &usize| seen_by.is_none_or(|read| !view.precedes(read, id(w)));
+                let later = after[..unfinished].partition_point(unseen);
+                if unfinished > 0 {
+                    late.open.push(Open {
+                        write,
+                        seen_by,
+                        later: at + 1..at + 1 + later,
+                    });
+                }
+            }
+        }
+        late.open.sort_unstable_by_key(|open| open.write);
+        late
+    }
+
+    /// True when no write may take effect after a later one of its client.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.iter().all(|open| open.later.is_empty())
+    }
+
+    /// The last write invoked by `by` that `write` may take effect after, of those of its client.
+    pub(crate) fn last(&self, view: &KeyView<'_>, write: usize, by: TimeNs) -> Option<usize> {
+        let open = self.get(write)?;
+        let later = &self.by_client[&view.writes[write].op.client][open.later.clone()];
+        let invoked = later.partition_point(|later| view.writes[*later].op.invoked <= by);
+        invoked.checked_sub(1).map(|last| later[last])
+    }
+
+    /// The read, where it takes one, that shows `write` to have taken effect before its client's
+    /// `later` was invoked.
+    pub(crate) fn shown_by(&self, view: &KeyView<'_>, write: usize, later: usize) -> Option<OpId> {
+        let (first, second) = (&view.writes[write], &view.writes[later]);
+        let one_client = first.op.client == second.op.client && first.id < second.id;
+        if !one_client || view.precedes(first.id, second.id) {
+            return None;
+        }
+        let read = self.get(write)?.seen_by?;
+        view.precedes(read, second.id).then_some(read)
+    }
+
+    fn get(&self, write: usize) -> Option<&Open> {
+        let at = self.open.binary_search_by_key(&write, |open| open.write);
+        at.ok().map(|at| &self.open[at])
+    }
+}
+
+/// The read of each write that completed first.
+fn first_reads(view: &KeyView<'_>) -> Vec<Option<OpId>> {
+    let mut first: Vec<Option<(Option<TimeNs>, OpId)>> = vec![None; view.writes.len()];
+    for read in &view.reads {
+        let completed = (read.op.completed, read.id);
+        for write in read.siblings.iter().flatten() {
+            first[*write] = Some(first[*write].map_or(completed, |known| known.min(completed)));
+        }
+    }
+    let reads = first.into_iter().map(|first| Some(first?.1));
+    reads.collect()
+}
