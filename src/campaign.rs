@@ -5,17 +5,19 @@
 //! and only the first violation is kept. The result does not depend on the number of threads.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use sibcheck_checkers::{
-    Invariant, Outcome, Situations, Verdict, judge,
+    Invariant, Outcome, Situations, Verdict,
+    history::Action,
+    judge,
     verdict::{Exercised, Reason},
 };
 
 use crate::{
-    plans::{Plan, SeededChoices, Shape, Shrunk, generate, shrink},
+    plans::{Plan, SeededChoices, Shape, Shrunk, generate, shrink, with_only},
     runner::{self, Run},
     simulation::{FaultKind, FaultName, Nanos, Traffic},
 };
@@ -175,20 +177,61 @@ impl Campaign {
     }
 }
 
+impl Judged {
+    /// The gravest of the violated invariants.
+    pub fn gravest(&self) -> Option<Invariant> {
+        let violations = self.verdict.violations.iter();
+        violations.map(|violation| violation.invariant).min()
+    }
+
+    /// True when this invariant is violated, or any if `None`.
+    pub fn violates(&self, invariant: Option<Invariant>) -> bool {
+        let mut violations = self.verdict.violations.iter();
+        violations.any(|violation| invariant.is_none_or(|asked| violation.invariant == asked))
+    }
+
+    /// Plans with only the steps that the evidence names: first those of the violations of one
+    /// invariant, then those whose answers their contexts were made of, too.
+    pub fn guesses(&self, plan: &Plan, invariant: Option<Invariant>) -> Vec<Plan> {
+        let operations = &self.run.history.operations;
+        let violations = self.verdict.violations.iter();
+        let mut evidence: BTreeSet<u32> = violations
+            .filter(|violation| Some(violation.invariant) == invariant)
+            .take(1)
+            .flat_map(|violation| violation.evidence.iter().copied())
+            .collect();
+        let steps = |evidence: &BTreeSet<u32>| -> BTreeSet<(usize, usize)> {
+            let step = |op: &u32| self.run.steps.get(*op as usize).copied();
+            evidence.iter().filter_map(step).collect()
+        };
+        let alone = steps(&evidence);
+        let mut open: Vec<u32> = evidence.iter().copied().collect();
+        while let Some(op) = open.pop() {
+            if let Action::Write(write) = &operations[op as usize].action {
+                open.extend(
+                    write
+                        .sources
+                        .iter()
+                        .filter(|source| evidence.insert(**source)),
+                );
+            }
+        }
+        [alone, steps(&evidence)]
+            .into_iter()
+            .map(|steps| with_only(plan, &steps))
+            .collect()
+    }
+}
+
 /// Shrinks a failing plan to a small one that violates the same invariant, or any if `None`.
 pub fn shrink_failure(
     plan: Plan,
     invariant: Option<Invariant>,
     go_on: impl FnMut(u64) -> bool,
 ) -> Shrunk {
-    let still_fails = |plan: &Plan| {
-        let verdict = run_and_judge(plan).verdict;
-        verdict
-            .violations
-            .iter()
-            .any(|violation| invariant.is_none_or(|invariant| violation.invariant == invariant))
-    };
-    shrink(plan, still_fails, go_on)
+    let guesses = run_and_judge(&plan).guesses(&plan, invariant);
+    let still_fails = |plan: &Plan| run_and_judge(plan).violates(invariant);
+    shrink(plan, guesses, still_fails, go_on)
 }
 
 impl Tally {
@@ -209,7 +252,7 @@ impl Tally {
         }
     }
 
-    fn count(&mut self, plan: &Plan, judged: &Judged) {
+    pub(crate) fn count(&mut self, plan: &Plan, judged: &Judged) {
         let Judged { run, verdict } = judged;
         *self.outcomes.entry(verdict.outcome).or_default() += 1;
         self.operations += run.planned as u64;

@@ -17,8 +17,9 @@ use sibcheck_checkers::{Claim, History, Invariant, Outcome, Verdict, format::rea
 use crate::{
     campaign::{self, run_and_judge},
     fuzzing::TARGETS,
-    nodes::{Server, serve},
-    plans::read_plan,
+    laboratory::{Laboratory, RunError},
+    nodes::{Server, external::Program, serve},
+    plans::{Plan, read_plan},
     protocol::Case,
 };
 
@@ -68,6 +69,14 @@ pub enum CorpusError {
         path: PathBuf,
         /// Why.
         error: io::Error,
+    },
+    /// The program that it is run on failed.
+    #[error("{}: {error}", path.display())]
+    Run {
+        /// The plan.
+        path: PathBuf,
+        /// How it failed.
+        error: RunError,
     },
     /// It is not what its place and name say.
     #[error("{}: {what}", path.display())]
@@ -149,18 +158,19 @@ fn kind(path: &Path) -> Option<Kind> {
 }
 
 impl Saved {
-    /// Judges the file.
+    /// Judges the file; a plan that was made for a program is run on `program`.
     ///
     /// # Errors
     ///
-    /// When it cannot be read or is not what its place and name say.
-    pub fn judge(&self) -> Result<Judged, CorpusError> {
+    /// When it cannot be read, is not what its place and name say, or a program is missing or
+    /// fails.
+    pub fn judge(&self, program: Option<&Program>) -> Result<Judged, CorpusError> {
         let bytes = fs::read(&self.path).map_err(|error| CorpusError::Io {
             path: self.path.clone(),
             error,
         })?;
         match self.kind {
-            Kind::Plan => self.judge_plan(self.text(&bytes)?),
+            Kind::Plan => self.judge_plan(self.text(&bytes)?, program),
             Kind::History => self.judge_history(&bytes),
             Kind::Conformance => self.judge_case(self.text(&bytes)?),
             Kind::Fuzz(target) => Ok(judge_input(target, &bytes)),
@@ -178,9 +188,9 @@ impl Saved {
         std::str::from_utf8(bytes).map_err(|error| self.malformed(&error))
     }
 
-    fn judge_plan(&self, text: &str) -> Result<Judged, CorpusError> {
+    fn judge_plan(&self, text: &str, program: Option<&Program>) -> Result<Judged, CorpusError> {
         let plan = read_plan(text).map_err(|error| self.malformed(&error))?;
-        let campaign::Judged { run, verdict } = run_and_judge(&plan);
+        let campaign::Judged { run, verdict } = self.run(&plan, program)?;
         Ok(match &plan.expect {
             Some(expect) => {
                 let invariants: Vec<_> = expect.invariants.iter().map(|name| name.0).collect();
@@ -188,6 +198,28 @@ impl Saved {
             }
             None => compare(None, run.history, verdict),
         })
+    }
+
+    fn run(&self, plan: &Plan, program: Option<&Program>) -> Result<campaign::Judged, CorpusError> {
+        let Some(dialect) = plan.program else {
+            return Ok(run_and_judge(plan));
+        };
+        let Some(program) = program else {
+            let what = format!(
+                "this plan was made for a program that speaks {dialect}: name it with --bin"
+            );
+            return Err(self.malformed(&what));
+        };
+        let program = Program {
+            dialect,
+            ..program.clone()
+        };
+        Laboratory::new(program)
+            .run(plan)
+            .map_err(|error| CorpusError::Run {
+                path: self.path.clone(),
+                error,
+            })
     }
 
     fn judge_history(&self, bytes: &[u8]) -> Result<Judged, CorpusError> {

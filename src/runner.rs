@@ -32,6 +32,9 @@ pub struct Run {
     pub planned: usize,
     /// What the network did.
     pub traffic: Traffic,
+    /// The step of the plan that asked for an operation, by operation: whose it is in the plan, and
+    /// its position. Final reads have none.
+    pub steps: Vec<(usize, usize)>,
     /// How many answers came when nobody waited for them any more.
     pub late_answers: u64,
     /// When the last planned operation ended and all faults healed.
@@ -50,11 +53,12 @@ pub fn run(plan: &Plan) -> Run {
 pub fn drive<N: Nodes>(plan: &Plan, nodes: &mut N) -> Run {
     let mut runner = Runner::new(plan, nodes);
     runner.start();
-    while let Some(event) = runner.simulation.next_event() {
-        runner.handle(event);
-        if runner.stage == Stage::Done {
+    while runner.stage != Stage::Done && !runner.nodes.failed() {
+        runner.give_real_time();
+        let Some(event) = runner.simulation.next_event() else {
             break;
-        }
+        };
+        runner.handle(event);
     }
     runner.finish()
 }
@@ -150,7 +154,10 @@ struct Runner<'a, N: Nodes> {
     out: Vec<Output<N::Message>>,
     late_answers: u64,
     planned: usize,
+    steps: Vec<(usize, usize)>,
     healed: Nanos,
+    /// The final reads differed once and were made again.
+    nudged: bool,
 }
 
 impl<'a, N: Nodes> Runner<'a, N> {
@@ -185,7 +192,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
             out: Vec::new(),
             late_answers: 0,
             planned: 0,
+            steps: Vec::with_capacity(capacity),
             healed: Nanos::ZERO,
+            nudged: false,
         }
     }
 
@@ -204,6 +213,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
         Run {
             history: self.history,
             planned: self.planned,
+            steps: self.steps,
             traffic: self.simulation.traffic(),
             late_answers: self.late_answers,
             healed: self.healed,
@@ -270,12 +280,88 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 self.planned = self.history.operations.len();
                 self.simulation.heal();
                 self.healed = self.simulation.now();
-                self.stage = Stage::Settling;
-                let settled = self.healed + self.plan.settle_ns;
-                self.simulation.set_alarm(settled, Alarm::Settled.pack());
+                self.settle();
             }
-            Stage::FinalReads => self.stage = Stage::Done,
+            Stage::FinalReads => {
+                if !self.nodes.live_in_real_time() || self.final_reads_agree() {
+                    self.stage = Stage::Done;
+                } else if !self.nudged {
+                    // Reading may have started a repair: read once more.
+                    self.nudged = true;
+                    self.settle_again(Vec::new());
+                } else if let Some(outputs) = self.nodes.await_timers() {
+                    self.settle_again(outputs);
+                } else {
+                    self.stage = Stage::Done;
+                }
+            }
             Stage::Settling | Stage::Done => {}
+        }
+    }
+
+    fn settle(&mut self) {
+        self.stage = Stage::Settling;
+        let settled = self.simulation.now() + self.plan.settle_ns;
+        self.simulation.set_alarm(settled, Alarm::Settled.pack());
+    }
+
+    /// Nodes had timers of their own: what they did is sent, and the final reads come again.
+    fn settle_again(&mut self, outputs: Vec<(u32, Output<N::Message>)>) {
+        for operation in &mut self.history.operations {
+            if let Action::Read(read) = &mut operation.action {
+                read.last = false;
+            }
+        }
+        self.send_all(outputs);
+        self.settle();
+    }
+
+    /// True when every key's final reads were all answered, with the same siblings everywhere.
+    fn final_reads_agree(&self) -> bool {
+        let mut answers: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        self.history.operations.iter().all(|operation| {
+            let Action::Read(read) = &operation.action else {
+                return true;
+            };
+            if !read.last {
+                return true;
+            }
+            let mut values: Vec<String> = read
+                .siblings
+                .iter()
+                .map(|sibling| format!("{:?}", sibling.value))
+                .collect();
+            values.sort_unstable();
+            operation.status == Status::Ok
+                && *answers
+                    .entry(operation.key)
+                    .or_insert_with(|| values.clone())
+                    == values
+        })
+    }
+
+    /// When a client is about to give up, a node that lives in real time gets a last chance.
+    fn give_real_time(&mut self) {
+        let Some(Alarm::Timeout(op)) = self.simulation.next_alarm().map(Alarm::unpack) else {
+            return;
+        };
+        if self.awaiter(op).is_some() {
+            let outputs = self.nodes.await_answer(op);
+            self.send_all(outputs);
+        }
+    }
+
+    /// The client that still waits for this operation's answer.
+    fn awaiter(&self, op: OpId) -> Option<usize> {
+        let client = self.invokers[op as usize] as usize;
+        let waits = self.clients.get(client)?.waiting == Some(op);
+        waits.then_some(client)
+    }
+
+    fn send_all(&mut self, outputs: Vec<(u32, Output<N::Message>)>) {
+        for (node, output) in outputs {
+            self.out.push(output);
+            self.flush(node);
         }
     }
 
@@ -392,7 +478,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             .iter()
             .fold(VectorClock::new(), |joined, parent| joined.merge(parent));
         let write = Write {
-            value: value.into(),
+            value: self.nodes.recorded(value),
             tombstone: data.is_none(),
             sources,
             context: Some(reported(&context)),
@@ -445,12 +531,17 @@ impl<'a, N: Nodes> Runner<'a, N> {
             status: Status::Info,
             action,
         });
+        if let Work::Plan { client, next } = self.clients[client].work {
+            self.steps.push((client, next.saturating_sub(1)));
+        }
         self.invokers.push(index(client));
         self.contexts.push(Vec::new());
         self.clients[client].waiting = Some(op);
         let message = self.nodes.request(Request {
             id: op,
             client: self.history.clients[identity as usize].clone(),
+            identity,
+            node,
             key: self.keys[key as usize].clone(),
             ask,
         });
@@ -463,7 +554,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
     /// A message arrives at whoever bears this identity.
     fn answer(&mut self, identity: u32, message: N::Message) {
         let bearer = self.bearers[identity as usize] as usize;
-        let Some((op, reply)) = self.nodes.reply(message) else {
+        let Some((op, reply)) = self.nodes.reply(identity, message) else {
             return;
         };
         let awaited = self
@@ -510,12 +601,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
     }
 
     fn time_out(&mut self, op: OpId) {
-        let client = self.invokers[op as usize] as usize;
-        let waits = self
-            .clients
-            .get(client)
-            .is_some_and(|client| client.waiting == Some(op));
-        if waits {
+        if let Some(client) = self.awaiter(op) {
             self.end_uncertain(client, op);
         }
     }

@@ -19,7 +19,7 @@ fn replay(folder: &str) -> usize {
         .join(folder);
     let saved = corpus::find(&path).unwrap();
     for case in &saved {
-        let judged = case.judge().unwrap();
+        let judged = case.judge(None).unwrap();
         assert!(
             judged.as_expected,
             "{}: {}, expected: {:?}",

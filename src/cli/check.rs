@@ -19,12 +19,14 @@ use crate::{
     campaign::{Campaign, Failure as Failing, Judged, run_and_judge, shrink_failure},
     nodes::StoreName,
     plans::{Plan, Shape},
+    protocol::Dialect,
     reports::{Checked, Proof, Report, human, json},
     simulation::FaultName,
 };
 
 use super::{
     Exit, Failure, Format,
+    check_program::check_program,
     output::{self, Progress, Stopwatch},
     results::{self, Found},
 };
@@ -37,71 +39,92 @@ Examples:
   sibcheck check --seed 7 --runs 10000               more runs, repeatable
   sibcheck check --store dotted --nodes 5 --faults partition,crash
   sibcheck check --store versioned --nodes 1         one node: claim linearizable
+  sibcheck check --bin 'python3 node.py' --nodes 3
   sibcheck check --store faulty:last-writer-wins     a planted bug (all are in the README)")]
 pub(super) struct Arguments {
     /// The store, may be given several times: versioned, dotted, or faulty:NAME [default: both
     /// correct ones]
     #[arg(long, value_name = "NAME")]
-    store: Vec<StoreName>,
+    pub(super) store: Vec<StoreName>,
+
+    /// Check this program instead of a store inside: its command line, as a shell would split it
+    #[arg(long, value_name = "COMMAND", conflicts_with = "store")]
+    pub(super) bin: Option<String>,
+
+    /// How the program words reads and writes: vc, dvv or vv [default: found out by asking]
+    #[arg(long, requires = "bin")]
+    pub(super) dialect: Option<Dialect>,
+
+    /// How long the program may be silent or busy, in real time, before it is given up
+    #[arg(long, value_name = "MS", requires = "bin", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(super) patience_ms: u64,
 
     /// The seed of the first run; run k has the seed SEED + k [default: a fresh one]
     #[arg(long)]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
 
-    /// How many runs of each store
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
-    runs: u64,
+    /// How many runs: of each store [default: 2000], or of a program on each rung of the ladder of
+    /// faults [default: 10]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) runs: Option<u64>,
 
     /// Client operations in each run
     #[arg(long, default_value_t = Shape::OPERATIONS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    ops: u32,
+    pub(super) ops: u32,
 
-    /// Nodes of the cluster [default: 3, or 1 for linearizable]
+    /// Nodes of the cluster [default: 3; 1 for linearizable and for a program]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
-    nodes: Option<u32>,
+    pub(super) nodes: Option<u32>,
 
     /// Concurrent clients
     #[arg(long, default_value_t = Shape::CLIENTS, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    clients: u32,
+    pub(super) clients: u32,
 
     /// Keys that they share
     #[arg(long, default_value_t = Shape::KEYS, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    keys: u32,
+    pub(super) keys: u32,
 
     /// Kinds of fault that may occur, separated by commas: reorder, loss, client-loss, duplicate,
-    /// partition, crash, pause, all or none [default: all]
+    /// partition, crash, pause, all or none [default: all; for a program a ladder: none, reorder,
+    /// partition]
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
-    faults: Vec<String>,
+    pub(super) faults: Vec<String>,
 
     /// What the store promises: eventual or linearizable [default: eventual, or linearizable for
     /// one node]
     #[arg(long)]
-    claim: Option<Claim>,
+    pub(super) claim: Option<Claim>,
 
     /// How the report is written
     #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    pub(super) format: Format,
 
     /// Where plan, history and verdict of a violation are saved
     #[arg(long, value_name = "DIR", default_value = "sibcheck-results")]
-    results: PathBuf,
+    pub(super) results: PathBuf,
 
     /// Save plan, history and verdict of each store's first run even when it violates nothing
     #[arg(long)]
-    save_first: bool,
+    pub(super) save_first: bool,
 
     /// Threads; the result does not depend on it [default: one for each processor]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1_024))]
-    jobs: Option<u16>,
+    pub(super) jobs: Option<u16>,
 }
 
 /// How long a found violation is shrunk at most.
-const SHRINKING: Duration = Duration::from_secs(10);
+pub(super) const SHRINKING: Duration = Duration::from_secs(10);
+
+/// Runs of each store, unless the command line says otherwise.
+const RUNS: u64 = 2_000;
 
 pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut shape = shape(arguments)?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let stop = stop_on_interrupt()?;
+    if let Some(command_line) = &arguments.bin {
+        return check_program(arguments, command_line, shape, &stop);
+    }
     let stores = match arguments.store.as_slice() {
         [] => &StoreName::CORRECT,
         named => named,
@@ -111,7 +134,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
         // Writing to a string cannot fail.
         let _ = write!(named, " --store {store}");
     }
-    let (runs, flags) = (arguments.runs, shape.flags());
+    let (runs, flags) = (arguments.runs.unwrap_or(RUNS), shape.flags());
     let mut report = Report {
         seed,
         command: format!("sibcheck check{named} --seed {seed} --runs {runs}{flags}"),
@@ -162,6 +185,7 @@ fn check_store(campaign: Campaign, arguments: &Arguments, stop: &AtomicBool) -> 
         tally,
         elapsed,
         saved_first,
+        program: None,
         proof,
     }
 }
@@ -173,8 +197,7 @@ fn prove(
     arguments: &Arguments,
     stop: &AtomicBool,
 ) -> Proof {
-    let violations = run_and_judge(&failure.plan).verdict.violations;
-    let invariant = violations.iter().map(|violation| violation.invariant).min();
+    let invariant = run_and_judge(&failure.plan).gravest();
     let watch = Stopwatch::start();
     let shrunk = shrink_failure(failure.plan.clone(), invariant, |_| {
         watch.elapsed() < SHRINKING && !stop.load(Ordering::Relaxed)
@@ -193,17 +216,20 @@ fn prove(
         ),
         shrunk,
         judged,
+        repeats: None,
     }
 }
 
-fn save(
+pub(super) fn save(
     arguments: &Arguments,
     seed: u64,
     original: &Plan,
     plan: &Plan,
     judged: &Judged,
 ) -> Result<PathBuf, String> {
-    let name = format!("{}-seed-{seed}", plan.store);
+    let store = plan.store.to_string();
+    let subject = plan.program.map_or(store, |_| "program".to_owned());
+    let name = format!("{subject}-seed-{seed}");
     let found = Found {
         original,
         plan,
@@ -223,6 +249,7 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
     let (nodes, claim) = nodes_and_claim(arguments)?;
     Ok(Shape {
         store: StoreName::Versioned,
+        program: None,
         claim,
         nodes,
         clients: arguments.clients,
@@ -241,6 +268,7 @@ fn nodes_and_claim(arguments: &Arguments) -> Result<(u32, Claim), Failure> {
              promise {linearizable} on one node only; drop one of the two flags"
         ))),
         (None | Some(1), Some(Claim::Linearizable)) | (Some(1), None) => Ok((1, linearizable)),
+        (None, None) if arguments.bin.is_some() => Ok((1, linearizable)),
         (nodes, claim) => Ok((
             nodes.unwrap_or(Shape::NODES),
             claim.unwrap_or(Claim::Eventual),
@@ -291,7 +319,7 @@ fn faults(asked: &[String], nodes: u32) -> Result<Vec<FaultName>, Failure> {
 }
 
 /// A seed that nobody chose, short enough to be typed.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(()) % 1_000_000_000
 }
 

@@ -1,6 +1,8 @@
 //! The command line: one file for each subcommand.
 
 mod check;
+mod check_program;
+mod conform;
 mod exit;
 mod node;
 mod output;
@@ -9,6 +11,8 @@ mod results;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::nodes::process::{GUARD_COMMAND, exec_guarded};
 
 pub use exit::{Exit, Failure};
 
@@ -19,6 +23,8 @@ pub use exit::{Exit, Failure};
 Examples:
   sibcheck check                                   check the reference stores
   sibcheck check --store faulty:last-writer-wins   see a planted bug being caught
+  sibcheck check --bin ./my-node --dialect vc      check a program
+  sibcheck conform --bin ./my-node --dialect vc    run the sample cases against it
   sibcheck node --store dotted                     serve a store on stdin/stdout
   sibcheck verify history.jsonl                    judge a recorded history
   sibcheck replay corpora/                         judge all saved cases
@@ -37,6 +43,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Conform(conform::Arguments),
     Node(node::Arguments),
     Verify(verify::Arguments),
     Replay(replay::Arguments),
@@ -50,6 +57,18 @@ enum Color {
     Never,
 }
 
+/// When this process was started to become a node that dies with its starter, becomes it.
+fn guard() -> Option<Exit> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next()? != GUARD_COMMAND {
+        return None;
+    }
+    let parent = words.next()?.to_str()?.parse().ok()?;
+    let error = exec_guarded(parent, &words.collect::<Vec<_>>());
+    anstream::eprintln!("sibcheck: failed to start the node: {error}");
+    Some(Exit::Machine)
+}
+
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -61,6 +80,9 @@ enum Format {
 
 /// Parses the command line of this process, does what it says, and tells how to exit.
 pub fn main() -> Exit {
+    if let Some(exit) = guard() {
+        return exit;
+    }
     let arguments = Arguments::parse();
     match arguments.color {
         Color::Auto => {}
@@ -69,6 +91,7 @@ pub fn main() -> Exit {
     }
     let done = match arguments.command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Conform(arguments) => conform::conform(&arguments),
         Command::Node(arguments) => node::node(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),

@@ -6,10 +6,13 @@ use clap::Args;
 
 use crate::{
     corpus::{CorpusError, Judged, Saved, find},
+    laboratory::RunError,
+    nodes::external::Program,
+    protocol::Dialect,
     reports::{human, json},
 };
 
-use super::{Exit, Failure, Format, output};
+use super::{Exit, Failure, Format, check_program, output};
 
 /// Judge saved plans, histories, conformance cases and fuzz inputs
 #[derive(Debug, Args)]
@@ -24,12 +27,28 @@ pub(super) struct Arguments {
     #[arg(required = true)]
     paths: Vec<PathBuf>,
 
+    /// The program on which plans that were made for a program are run
+    #[arg(long, value_name = "COMMAND")]
+    bin: Option<String>,
+
     /// How the report is written
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 }
 
 pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
+    let program = match &arguments.bin {
+        Some(command_line) => {
+            let argv = check_program::words(command_line)?;
+            let pid = std::process::id();
+            let folder = std::env::temp_dir().join(format!("sibcheck-replay-{pid}"));
+            Some(Program {
+                guard: std::env::current_exe().ok(),
+                ..Program::new(argv, Dialect::Vc, folder)
+            })
+        }
+        None => None,
+    };
     let mut cases = Vec::new();
     for path in &arguments.paths {
         cases.extend(find(path).map_err(|error| told(&error))?);
@@ -38,7 +57,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut unreadable = Vec::new();
     for case in cases {
         // One bad file must not hide the verdicts of the others.
-        match case.judge() {
+        match case.judge(program.as_ref()) {
             Ok(verdict) => judged.push((case, verdict)),
             Err(error) => unreadable.push(told(&error)),
         }
@@ -73,7 +92,15 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
 fn told(error: &CorpusError) -> Failure {
     let message = error.to_string();
     match error {
-        CorpusError::Io { .. } => Failure::machine(message),
+        CorpusError::Io { .. }
+        | CorpusError::Run {
+            error: RunError::Machine(_),
+            ..
+        } => Failure::machine(message),
+        CorpusError::Run { .. } => Failure {
+            exit: Exit::Node,
+            message,
+        },
         CorpusError::Malformed { .. } => Failure::usage(message),
     }
 }

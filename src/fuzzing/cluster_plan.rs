@@ -30,6 +30,7 @@ pub fn decode(data: &[u8]) -> Plan {
             Claim::Eventual
         },
         faults: FaultName::ALL.to_vec(),
+        program: None,
         store,
     };
     generate(&shape, &mut choices, "bytes of a fuzzer".to_owned())

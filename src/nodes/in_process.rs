@@ -187,7 +187,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         Packet::Request(request)
     }
 
-    fn reply(&mut self, message: Self::Message) -> Option<(u32, Reply)> {
+    fn reply(&mut self, _: u32, message: Self::Message) -> Option<(u32, Reply)> {
         let Packet::Answer { to, answer } = message else {
             return None;
         };

@@ -3,7 +3,9 @@
 //! The runner drives any kind of node through [`Nodes`]. It never looks into a message: requests
 //! are encoded and answers decoded by the nodes' side, and what nodes tell each other stays opaque.
 
+pub mod external;
 mod in_process;
+pub mod process;
 mod serve;
 mod store_name;
 
@@ -12,7 +14,7 @@ pub(crate) use in_process::{node_name, reported};
 pub use serve::{ServeError, Server, serve};
 pub use store_name::{StoreName, UnknownStore};
 
-use sibcheck_checkers::history::{Name, Read, Version};
+use sibcheck_checkers::history::{Name, Read, Value, Version};
 
 use crate::{
     clocks::VectorClock,
@@ -27,6 +29,10 @@ pub struct Request {
     pub id: u32,
     /// The client's name.
     pub client: Name,
+    /// The number under which messages for it are addressed.
+    pub identity: u32,
+    /// The position of the node that is asked.
+    pub node: u32,
     /// The key.
     pub key: Key,
     /// What is asked.
@@ -92,7 +98,7 @@ pub trait Nodes {
 
     /// Decodes a message that arrived at a client: the id of the request it answers, and the
     /// answer. `None` when it answers nothing.
-    fn reply(&mut self, message: Self::Message) -> Option<(u32, Reply)>;
+    fn reply(&mut self, client: u32, message: Self::Message) -> Option<(u32, Reply)>;
 
     /// A message arrives at a node.
     fn deliver(
@@ -108,4 +114,31 @@ pub trait Nodes {
 
     /// A node dies with all that it had not synced.
     fn crash(&mut self, node: u32);
+
+    /// How a value that is written stands in the history.
+    fn recorded(&self, value: TaggedValue) -> Value {
+        value.into()
+    }
+
+    /// True when a node broke the protocol or died by itself: the run cannot go on.
+    fn failed(&self) -> bool {
+        false
+    }
+
+    /// True when the nodes may do something by themselves while real time passes.
+    fn live_in_real_time(&self) -> bool {
+        false
+    }
+
+    /// A client is about to give up waiting for this request. Nodes that live in real time may
+    /// still be at work on it: lets some pass, and returns what they do meanwhile.
+    fn await_answer(&mut self, _request: u32) -> Vec<(u32, Output<Self::Message>)> {
+        Vec::new()
+    }
+
+    /// The final reads differ between nodes. Nodes that live in real time may have timers of their
+    /// own: lets some pass, and returns what they do meanwhile, or `None` when waiting is useless.
+    fn await_timers(&mut self) -> Option<Vec<(u32, Output<Self::Message>)>> {
+        None
+    }
 }

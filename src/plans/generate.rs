@@ -9,6 +9,7 @@ use sibcheck_checkers::Claim;
 
 use crate::{
     nodes::StoreName,
+    protocol::Dialect,
     simulation::{
         Fault, FaultKind, FaultName, Latency, Link, Nanos, NetworkPlan, PartitionShape, Purpose,
     },
@@ -21,6 +22,9 @@ use super::{Act, Choices, ContextChoice, PLAN_VERSION, Plan, Step};
 pub struct Shape {
     /// The store to be run.
     pub store: StoreName,
+    /// The dialect of the outside program to be run in its place, if there is one. What it has no
+    /// words for is left out of the plans: deletes, and equal values that only a tag tells apart.
+    pub program: Option<Dialect>,
     /// The claim to be checked.
     pub claim: Claim,
     /// How many nodes; at least one.
@@ -54,6 +58,7 @@ impl Shape {
     pub fn with_nodes(store: StoreName, nodes: u32) -> Self {
         Self {
             store,
+            program: None,
             claim: if nodes == 1 {
                 Claim::Linearizable
             } else {
@@ -152,7 +157,11 @@ impl Mix {
 /// Draws a plan.
 pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Plan {
     let (nodes, keys) = (shape.nodes.max(1), shape.keys.max(1));
-    let mix = Mix::draw(choices);
+    let mut mix = Mix::draw(choices);
+    if shape.program.is_some() {
+        mix.delete = 0;
+        mix.equal_values_percent = 0;
+    }
     let network = network(nodes, choices);
     let clients = clients(shape, nodes, keys, &mix, choices);
     let longest = network.longest();
@@ -162,6 +171,7 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         sibcheck_plan: PLAN_VERSION,
         origin,
         store: shape.store,
+        program: shape.program,
         claim: shape.claim,
         nodes,
         keys,

@@ -13,7 +13,7 @@ mod strategy;
 pub use choices::{ByteChoices, Choices, SeededChoices};
 pub use file::{PlanError, read_plan, write_plan};
 pub use generate::{Shape, generate};
-pub use shrink::{Shrinker, Shrunk, shrink};
+pub use shrink::{Shrinker, Shrunk, shrink, with_only};
 pub use strategy::{PlanStrategy, plans};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use sibcheck_checkers::{Claim, Invariant, Outcome};
 
 use crate::{
     nodes::StoreName,
+    protocol::Dialect,
     simulation::{Fault, Nanos, NetworkPlan},
 };
 
@@ -38,6 +39,14 @@ pub struct Plan {
     /// The store that the plan was made for.
     #[serde(with = "as_text")]
     pub store: StoreName,
+    /// The dialect of the outside program that the plan was made for, if it was; `store` is then
+    /// the reference store that speaks it too.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "as_optional_text"
+    )]
+    pub program: Option<Dialect>,
     /// The claim to check.
     #[serde(with = "as_text")]
     pub claim: Claim,
@@ -149,6 +158,32 @@ pub enum ContextChoice {
     Stale(u32),
     /// Those of its last two reads of the key, merged.
     TwoReads,
+}
+
+/// As [`as_text`], for names that may be left out.
+mod as_optional_text {
+    use std::{fmt::Display, str::FromStr};
+
+    use serde::{Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
+    pub(super) fn serialize<T: Display, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => super::as_text::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        super::as_text::deserialize(deserializer).map(Some)
+    }
 }
 
 /// Serialises a name through `Display` and `FromStr`.

@@ -4,6 +4,8 @@
 //! node alike. It tries ever smaller cuts (delta debugging, Zeller & Hildebrandt 2002), then makes
 //! what is left plainer, and starts over until nothing more can go.
 
+use std::collections::BTreeSet;
+
 use crate::simulation::{Fault, Latency, Nanos};
 
 use super::{Act, ContextChoice, Plan};
@@ -294,14 +296,37 @@ pub struct Shrunk {
     pub tries: u64,
 }
 
-/// Shrinks a failing plan as long as `go_on` allows. `fails` says whether a plan still fails.
+/// A plan with only some of its steps, each told by its client and its position.
+pub fn with_only(plan: &Plan, steps: &BTreeSet<(usize, usize)>) -> Plan {
+    let mut left = plan.clone();
+    for (client, all) in left.clients.iter_mut().enumerate() {
+        let mut position = 0;
+        all.retain(|_| {
+            position += 1;
+            steps.contains(&(client, position - 1))
+        });
+    }
+    left
+}
+
+/// Shrinks a failing plan as long as `go_on` allows. `fails` says whether a plan still fails. The
+/// `guesses` are tried first: a lucky one saves most of the work.
 pub fn shrink(
     failing: Plan,
+    guesses: Vec<Plan>,
     mut fails: impl FnMut(&Plan) -> bool,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Shrunk {
-    let mut shrinker = Shrinker::new(failing);
     let mut tries = 0;
+    let mut start = failing;
+    for guess in guesses {
+        tries += 1;
+        if go_on(tries) && fails(&guess) {
+            start = guess;
+            break;
+        }
+    }
+    let mut shrinker = Shrinker::new(start);
     while go_on(tries) {
         let Some(plan) = shrinker.propose() else {
             break;
@@ -334,7 +359,7 @@ mod tests {
                 .count()
         };
         assert!(deletes(&plan) >= 2, "the seed should give two deletes");
-        let shrunk = shrink(plan, |plan| deletes(plan) >= 2, |_| true);
+        let shrunk = shrink(plan, Vec::new(), |plan| deletes(plan) >= 2, |_| true);
         assert_eq!(shrunk.plan.operations(), 2);
         assert!(shrunk.plan.faults.is_empty());
         assert!(shrunk.plan.clients.len() <= 2);
@@ -345,6 +370,9 @@ mod tests {
     fn a_bound_on_tries_is_kept() {
         let shape = Shape::new(StoreName::Dotted);
         let plan = generate(&shape, &mut SeededChoices::new(5), String::new());
-        assert_eq!(shrink(plan, |_| true, |tries| tries < 7).tries, 7);
+        assert_eq!(
+            shrink(plan, Vec::new(), |_| true, |tries| tries < 7).tries,
+            7
+        );
     }
 }

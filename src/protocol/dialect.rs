@@ -1,9 +1,12 @@
 //! The dialects: how sibling stores word reads and writes.
 
+use std::{fmt, str::FromStr};
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
     clocks::{Actor, DottedVersionVector, VectorClock},
+    nodes::StoreName,
     stores::{Key, Siblings},
 };
 
@@ -16,6 +19,30 @@ pub enum Dialect {
     Vc,
     /// `dvv_update`, `dvv_get`: a dot for each value, and a context for the key.
     Dvv,
+    /// As [`Dialect::Vc`], with `vv_` for `vc_`.
+    Vv,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A dialect's name was not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no dialect {0:?}; the dialects are vc, dvv and vv")]
+pub struct UnknownDialect(String);
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|dialect| dialect.name() == name)
+            .ok_or_else(|| UnknownDialect(name.to_owned()))
+    }
 }
 
 /// A client's request, decoded.
@@ -38,11 +65,32 @@ pub enum ClientRequest {
 }
 
 impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 3] = [Self::Vc, Self::Dvv, Self::Vv];
+
+    /// The name on the command line and in plans.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Vc => "vc",
+            Self::Dvv => "dvv",
+            Self::Vv => "vv",
+        }
+    }
+
+    /// The reference store that speaks it too, or one of its kin.
+    pub const fn reference(self) -> StoreName {
+        match self {
+            Self::Vc | Self::Vv => StoreName::Versioned,
+            Self::Dvv => StoreName::Dotted,
+        }
+    }
+
     /// The type of a write.
     pub const fn write_type(self) -> &'static str {
         match self {
             Self::Vc => "vc_write",
             Self::Dvv => "dvv_update",
+            Self::Vv => "vv_write",
         }
     }
 
@@ -51,7 +99,19 @@ impl Dialect {
         match self {
             Self::Vc => "vc_read",
             Self::Dvv => "dvv_get",
+            Self::Vv => "vv_read",
         }
+    }
+
+    /// The body of a client's write, without its id.
+    pub(crate) fn write(self, key: &Key, value: &Json, context: &VectorClock) -> Map<String, Json> {
+        let kind = self.write_type();
+        object(json!({"type": kind, "key": key, "value": value, "context": context}))
+    }
+
+    /// The body of a client's read, without its id.
+    pub(crate) fn read(self, key: &Key) -> Map<String, Json> {
+        object(json!({"type": self.read_type(), "key": key}))
     }
 
     /// Decodes a client's request; `None` when its type is not of this dialect. `slots` names the

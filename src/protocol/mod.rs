@@ -6,7 +6,7 @@ mod error_code;
 mod message;
 
 pub use conformance::{Case, CaseError, Mismatch};
-pub use dialect::{ClientRequest, Dialect};
+pub use dialect::{ClientRequest, Dialect, UnknownDialect};
 pub use error_code::ErrorCode;
 pub use message::{Envelope, Malformed, parse_line};
 

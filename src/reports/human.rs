@@ -11,7 +11,7 @@ use crate::{
     simulation::FaultName,
 };
 
-use super::{Checked, Proof, Report};
+use super::{Checked, ProgramFigures, Proof, Report};
 
 const BOLD: Style = Style::new().bold();
 
@@ -64,7 +64,7 @@ fn write_checked(out: &mut String, checked: &Checked, threads: usize, width: usi
     write!(
         out,
         "{BOLD}{}{BOLD:#}: {} (claim {}",
-        shape.store,
+        checked.subject(),
         verdict_word(outcome),
         shape.claim
     )?;
@@ -74,13 +74,21 @@ fn write_checked(out: &mut String, checked: &Checked, threads: usize, width: usi
         write!(out, ", {} of {runs} inconclusive", thousands(inconclusive))?;
     }
     writeln!(out, ")")?;
+    if let Some(program) = &checked.program {
+        write_program(out, program)?;
+    }
     if let Some(proof) = &checked.proof {
-        write_proof(out, proof, width)?;
+        write_proof(out, proof, checked.program.as_ref(), width)?;
     }
     write_figures(out, checked, threads)
 }
 
-fn write_proof(out: &mut String, proof: &Proof, width: usize) -> fmt::Result {
+fn write_proof(
+    out: &mut String,
+    proof: &Proof,
+    program: Option<&ProgramFigures>,
+    width: usize,
+) -> fmt::Result {
     let history = &proof.judged.run.history;
     write_violations(out, history, &proof.judged.verdict, width)?;
     writeln!(
@@ -90,16 +98,56 @@ fn write_proof(out: &mut String, proof: &Proof, width: usize) -> fmt::Result {
         proof.shrunk.plan.operations(),
         count(proof.shrunk.tries, "run")
     )?;
+    if let Some((failed, tries)) = proof.repeats {
+        writeln!(
+            out,
+            "  the program is not deterministic: the same plan failed {failed} of {tries} times"
+        )?;
+    }
     match &proof.saved {
         Ok(folder) => {
             let folder = folder.display();
             writeln!(out, "  plan, history and verdict saved in {folder}")?;
-            writeln!(out, "  run it again: sibcheck replay {folder}/plan.json")?;
+            let bin = program.map_or_else(String::new, |program| {
+                format!(" --bin '{}'", program.command_line)
+            });
+            writeln!(
+                out,
+                "  run it again: sibcheck replay{bin} {folder}/plan.json"
+            )?;
         }
         Err(why) => writeln!(out, "  not saved: {why}")?,
     }
     writeln!(out, "  as it was drawn: {}", proof.command)?;
     writeln!(out)
+}
+
+/// How an outside program fared, rung by rung.
+fn write_program(out: &mut String, program: &ProgramFigures) -> fmt::Result {
+    writeln!(
+        out,
+        "  program     {} (dialect {})",
+        program.command_line, program.dialect
+    )?;
+    if let Some(failure) = &program.failure {
+        let style = color(Outcome::Violated);
+        writeln!(out, "  {style}the program failed{style:#}: {failure}")?;
+    }
+    for rung in &program.rungs {
+        let how = match (rung.failed, rung.held) {
+            (true, held_before) => format!("failed in run {}", held_before + 1),
+            (false, 0) => "not reached".to_owned(),
+            (false, held) => format!("held in {}", count(held, "run")),
+        };
+        writeln!(out, "    {:<18}{how}", rung.name)?;
+    }
+    for (name, times) in &program.tolerated {
+        writeln!(out, "  tolerated   {} {name}", thousands(*times))?;
+    }
+    writeln!(
+        out,
+        "  not tried   deletes, and equal values of different writers: the dialect has no words for them"
+    )
 }
 
 /// The first violation in full, the others by their sentences.
@@ -329,6 +377,24 @@ fn write_replay(out: &mut String, cases: &[(Saved, Judged)], width: usize) -> fm
         .count();
     let cases = count(cases.len() as u64, "case");
     writeln!(out, "{cases} judged, {good} as expected")
+}
+
+/// Conformance cases by name, each with how many lines agreed or what did not.
+pub fn conform(results: &[(String, Result<usize, String>)]) -> String {
+    let mut text = String::new();
+    for (name, result) in results {
+        let (outcome, mark, what) = match result {
+            Ok(lines) => (Outcome::Valid, "ok", count(*lines as u64, "line")),
+            Err(what) => (Outcome::Violated, "FAIL", what.clone()),
+        };
+        let style = color(outcome);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{style}{mark:4}{style:#}  {name}: {what}");
+    }
+    let good = results.iter().filter(|(_, result)| result.is_ok()).count();
+    let cases = count(results.len() as u64, "case");
+    let _ = writeln!(text, "{cases} run, {good} passed");
+    text
 }
 
 /// What could not be tested, and why.

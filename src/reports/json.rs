@@ -5,7 +5,7 @@ use sibcheck_checkers::{History, Outcome, Verdict};
 
 use crate::corpus::{Judged, Saved};
 
-use super::{Checked, Proof, Report, SCHEMA_VERSION, human::situations};
+use super::{Checked, ProgramFigures, Proof, Report, SCHEMA_VERSION, human::situations};
 
 /// What `sibcheck check` found.
 pub fn check(report: &Report) -> String {
@@ -75,7 +75,7 @@ fn store(checked: &Checked) -> Json {
         .collect();
     let traffic = &tally.traffic;
     json!({
-        "store": shape.store.to_string(),
+        "store": checked.subject(),
         "claim": shape.claim.name(),
         "outcome": tally.outcome().name(),
         "nodes": shape.nodes,
@@ -100,7 +100,32 @@ fn store(checked: &Checked) -> Json {
         "faults": faults,
         "situations": situations,
         "exercised": exercised,
+        "program": checked.program.as_ref().map(program),
         "violation": checked.proof.as_ref().map(proof),
+    })
+}
+
+fn program(program: &ProgramFigures) -> Json {
+    let rungs: Vec<Json> = program
+        .rungs
+        .iter()
+        .map(|rung| {
+            let faults: Vec<_> = rung.faults.iter().map(|fault| fault.name()).collect();
+            json!({"name": rung.name, "faults": faults, "held": rung.held, "failed": rung.failed})
+        })
+        .collect();
+    let tolerated: Map<String, Json> = program
+        .tolerated
+        .iter()
+        .map(|(name, times)| ((*name).to_owned(), (*times).into()))
+        .collect();
+    json!({
+        "command_line": program.command_line,
+        "dialect": program.dialect.name(),
+        "rungs": rungs,
+        "messages": program.messages,
+        "tolerated": tolerated,
+        "failure": program.failure,
     })
 }
 
@@ -115,6 +140,7 @@ fn proof(proof: &Proof) -> Json {
         "operations": proof.original,
         "shrunk_operations": proof.shrunk.plan.operations(),
         "shrink_tries": proof.shrunk.tries,
+        "failed_of_repeats": proof.repeats,
         "saved_in": saved_in,
         "not_saved": not_saved,
         "verdict": proof.judged.verdict.to_json(&proof.judged.run.history),

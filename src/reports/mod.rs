@@ -11,6 +11,8 @@ use crate::{
     campaign::{Campaign, Judged, Tally},
     cli::Exit,
     plans::Shrunk,
+    protocol::Dialect,
+    simulation::FaultName,
 };
 
 /// The version of the JSON reports' schema.
@@ -52,17 +54,58 @@ pub struct Checked {
     pub elapsed: Duration,
     /// The folder in which the first run is saved, or why it is not, when that was asked for.
     pub saved_first: Option<Result<PathBuf, String>>,
+    /// What is to be told of an outside program.
+    pub program: Option<ProgramFigures>,
     /// The first violation.
     pub proof: Option<Proof>,
 }
 
 impl Checked {
+    /// What was checked: a store inside, or a program.
+    pub fn subject(&self) -> String {
+        if self.program.is_some() {
+            "program".to_owned()
+        } else {
+            self.campaign.shape.store.to_string()
+        }
+    }
+
     /// Client operations simulated and checked in a second.
     pub fn speed(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let operations = self.tally.operations as f64;
         operations / self.elapsed.as_secs_f64().max(1e-9)
     }
+}
+
+/// What is to be told of an outside program.
+#[derive(Debug)]
+pub struct ProgramFigures {
+    /// Its command line.
+    pub command_line: String,
+    /// Its words.
+    pub dialect: Dialect,
+    /// How far it came.
+    pub rungs: Vec<Rung>,
+    /// Messages that it was handed.
+    pub messages: u64,
+    /// Oddities that were tolerated.
+    pub tolerated: Vec<(&'static str, u64)>,
+    /// How a node failed, if one did.
+    pub failure: Option<String>,
+}
+
+/// A rung of the ladder of faults.
+#[derive(Debug)]
+pub struct Rung {
+    /// What it is called.
+    pub name: &'static str,
+    /// What may go wrong on it.
+    pub faults: Vec<FaultName>,
+    /// How many runs held.
+    pub held: u64,
+    /// A run violated its claim.
+    pub failed: bool,
 }
 
 /// A violation with all that is needed to see it again.
@@ -80,4 +123,6 @@ pub struct Proof {
     pub judged: Judged,
     /// The folder in which it is saved, or why it is not.
     pub saved: Result<PathBuf, String>,
+    /// How often the same plan failed, out of how many runs, when it did not always fail alike.
+    pub repeats: Option<(u32, u32)>,
 }

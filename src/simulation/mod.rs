@@ -175,6 +175,14 @@ impl<M: Clone> Simulation<M> {
         }
     }
 
+    /// The alarm that goes off next, if nothing else happens before.
+    pub fn next_alarm(&self) -> Option<u64> {
+        match self.queue.peek()? {
+            Scheduled::Alarm(token) => Some(*token),
+            _ => None,
+        }
+    }
+
     /// Advances to the next event and returns it; `None` when nothing is left to happen.
     pub fn next_event(&mut self) -> Option<Event<M>> {
         loop {

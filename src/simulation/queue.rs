@@ -33,6 +33,11 @@ impl<T> Queue<T> {
         self.heap.push(Entry { at, sequence, item });
     }
 
+    /// What [`Queue::pop`] would return. O(1).
+    pub(super) fn peek(&self) -> Option<&T> {
+        self.heap.peek().map(|entry| &entry.item)
+    }
+
     /// O(log n).
     pub(super) fn pop(&mut self) -> Option<(Nanos, T)> {
         self.heap.pop().map(|entry| (entry.at, entry.item))

@@ -1,0 +1,822 @@
+//! One program outside: its pipes, its life and its death.
+
+use std::{
+    collections::VecDeque,
+    env, fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    path::{self, Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::Access,
+    io::{Errno, ioctl_fionbio, ioctl_fionread},
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
+};
+
+use super::{
+    DATA_DIR_VARIABLE, DEFAULT_PATIENCE, ExternalError, GUARD_COMMAND, Idle, Launch, Limits, Line,
+    Unsettled, Waited,
+    idle::{self, Before, Rest, Watch},
+    lines::{Lines, Storm},
+    now,
+};
+
+/// Read at once: as much as a pipe holds unless it was enlarged.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Chunks read before the clock and the input are looked at again.
+const CHUNKS_PER_TURN: usize = 16;
+/// How long we look without sleeping between looks: most programs rest by then.
+const EAGER: Duration = Duration::from_micros(200);
+/// The first sleep between looks; it doubles until [`LONGEST_NAP`]. Output or death end it.
+const SHORTEST_NAP: Duration = Duration::from_micros(20);
+const LONGEST_NAP: Duration = Duration::from_millis(1);
+/// From a closed pipe to the end of the process that closed it.
+const DEATH_NOTICE: Duration = Duration::from_millis(500);
+/// From SIGKILL to the end; more means that it hangs in a system call.
+const KILL_NOTICE: Duration = Duration::from_secs(5);
+/// From SIGSTOP until all threads stand still.
+const STOP_NOTICE: Duration = Duration::from_secs(1);
+/// Rounds of killing descendants that were born meanwhile.
+const KILL_ROUNDS: usize = 8;
+/// What a report shows of stderr.
+const TAIL_LINES: usize = 10;
+const TAIL_BYTES: u64 = 4096;
+const TAIL_LINE_CHARS: usize = 300;
+
+const READ_REMEDY: &str = "this is the machine's fault; raise `ulimit -n` if files ran out, else run again with `--time real`";
+
+/// How a program was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its status, when it could be had.
+    pub status: Option<ExitStatus>,
+    /// Whether it had to be killed.
+    pub killed: bool,
+}
+
+/// A running program. Dropping it kills it, its process group and its known descendants.
+pub struct Process {
+    name: String,
+    stderr_file: PathBuf,
+    child: Child,
+    group: Pid,
+    /// Becomes readable at the end of the process; `None` on kernels before 5.3.
+    end: Option<OwnedFd>,
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+    stdout_ended: bool,
+    /// What the pipe had no room for.
+    unsent: VecDeque<Unsent>,
+    lines: Lines,
+    line: Vec<u8>,
+    chunk: Box<[u8]>,
+    watch: Option<Watch>,
+    patience: Duration,
+    paused: bool,
+    /// Its end was seen and it was waited for: its number may mean another process by now.
+    gone: bool,
+    status: Option<ExitStatus>,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Process")
+            .field("name", &self.name)
+            .field("id", &self.child.id())
+            .field("gone", &self.gone)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A line that is not written, or not completely.
+struct Unsent {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+/// What became of a turn of reading and writing.
+enum Turn {
+    /// Nothing was read.
+    Quiet,
+    /// Output came.
+    Read,
+    /// The program closed a pipe.
+    Closed(&'static str),
+}
+
+impl Process {
+    /// Starts a program in its own process group.
+    ///
+    /// With [`Launch::guard`] it dies with the calling **thread**, see
+    /// [`exec_guarded`](super::exec_guarded).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such program or it cannot be executed, or a file cannot be created. Behind
+    /// a guard, what only `exec` finds out (a script without `#!`) shows as a death instead.
+    pub fn spawn(launch: &Launch) -> Result<Self, ExternalError> {
+        let name = &launch.name;
+        let create = |path: &Path| {
+            let path = path.to_owned();
+            move |source| ExternalError::Create {
+                name: name.clone(),
+                path,
+                source,
+            }
+        };
+        let (program, arguments) = launch
+            .argv
+            .split_first()
+            .ok_or_else(|| ExternalError::NoProgram { name: name.clone() })?;
+        let found = locate(name, program)?;
+        fs::create_dir_all(&launch.folder).map_err(create(&launch.folder))?;
+        let folder = path::absolute(&launch.folder).map_err(create(&launch.folder))?;
+        let stderr = append_to(&launch.stderr_file).map_err(create(&launch.stderr_file))?;
+
+        let mut command = match &launch.guard {
+            None => Command::new(&found),
+            Some(guard) => {
+                let mut command = Command::new(guard);
+                command
+                    .arg(GUARD_COMMAND)
+                    .arg(std::process::id().to_string())
+                    .arg(&found);
+                command
+            }
+        };
+        command
+            .args(arguments)
+            .current_dir(&folder)
+            .env(DATA_DIR_VARIABLE, &folder)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr);
+        let before = Before::now();
+        let failed = |source| ExternalError::Spawn {
+            name: name.clone(),
+            program: program.clone(),
+            source,
+        };
+        let mut child = command.spawn().map_err(failed)?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(failed(io::ErrorKind::BrokenPipe.into()));
+        };
+        let group = Pid::from_child(&child);
+        let mut process = Self {
+            name: name.clone(),
+            stderr_file: launch.stderr_file.clone(),
+            end: end_of(group),
+            group,
+            child,
+            stdin: Some(stdin),
+            stdout,
+            stdout_ended: false,
+            unsent: VecDeque::new(),
+            lines: Lines::default(),
+            line: Vec::new(),
+            chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
+            watch: None,
+            patience: DEFAULT_PATIENCE,
+            paused: false,
+            gone: false,
+            status: None,
+        };
+        // From here on an error drops, and so ends, the process.
+        process
+            .prepare(&folder, before)
+            .map_err(|source| process.system("watch the process", source))?;
+        Ok(process)
+    }
+
+    fn prepare(&mut self, folder: &Path, before: Before) -> io::Result<()> {
+        if let Some(stdin) = &self.stdin {
+            ioctl_fionbio(stdin, true)?;
+        }
+        ioctl_fionbio(&self.stdout, true)?;
+        if idle::supported() {
+            let mut variable = format!("{DATA_DIR_VARIABLE}=").into_bytes();
+            variable.extend_from_slice(folder.as_os_str().as_encoded_bytes());
+            self.watch = Some(Watch::new(self.child.id(), variable, before)?);
+        }
+        Ok(())
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process id, also the id of its group.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How long to wait for a rest before [`Idle::Never`]. Give a first request more: some
+    /// languages take seconds to start.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// What the program may write in its life.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.lines.set_limits(limits);
+    }
+
+    /// Writes a line, waits until the program rests, and hands over what it wrote, in order.
+    ///
+    /// The line goes out by a write of its own, with a line feed added. After [`Idle::Reached`]
+    /// the program has read it; after [`Idle::Never`] part of it may still have to be written,
+    /// which the next call goes on with.
+    ///
+    /// # Errors
+    ///
+    /// When the program died, closed a pipe or wrote too much. Lines that came before are in `out`
+    /// then, too. Only [`Process::kill`] and the like are of use afterwards.
+    pub fn deliver(&mut self, line: &str, out: &mut Vec<Line>) -> Result<Idle, ExternalError> {
+        self.send(line, out)?;
+        self.settle(out)
+    }
+
+    /// Waits until the program rests, and hands over what it wrote: after a start, after
+    /// [`Process::resume`], or after [`Process::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::deliver`].
+    pub fn settle(&mut self, out: &mut Vec<Line>) -> Result<Idle, ExternalError> {
+        let deadline = now() + self.patience;
+        self.settle_until(deadline, out)
+    }
+
+    /// Writes a line and does not wait: for real time. What the pipe has no room for is written by
+    /// later calls.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::deliver`].
+    pub fn send(&mut self, line: &str, out: &mut Vec<Line>) -> Result<(), ExternalError> {
+        self.check_alive()?;
+        let mut bytes = std::mem::take(&mut self.line);
+        bytes.clear();
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.push(b'\n');
+        let written = if self.unsent.is_empty() {
+            self.write(&bytes)
+        } else {
+            Ok(0)
+        };
+        let result = match written {
+            Ok(written) => {
+                if written < bytes.len() {
+                    let bytes = std::mem::take(&mut bytes);
+                    self.unsent.push_back(Unsent { bytes, written });
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(self.closed("stdin", out))
+            }
+            Err(error) => Err(self.system("write to stdin", error)),
+        };
+        self.line = bytes;
+        result
+    }
+
+    /// Hands over what the program wrote so far, and does not wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::deliver`].
+    pub fn collect(&mut self, out: &mut Vec<Line>) -> Result<(), ExternalError> {
+        self.check_alive()?;
+        match self.turn(out)? {
+            Turn::Closed(stream) => Err(self.closed(stream, out)),
+            Turn::Quiet if self.has_ended() => Err(self.died(out)),
+            Turn::Read | Turn::Quiet => Ok(()),
+        }
+    }
+
+    /// Lets real time pass until the program wrote a line and rests again, or the span is over:
+    /// for programs with timers of their own. A program that writes but does not rest is waited
+    /// for as long as the patience.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::deliver`].
+    pub fn wait(&mut self, up_to: Duration, out: &mut Vec<Line>) -> Result<Waited, ExternalError> {
+        self.check_alive()?;
+        let deadline = now() + up_to;
+        let before = out.len();
+        loop {
+            match self.turn(out)? {
+                Turn::Closed(stream) => return Err(self.closed(stream, out)),
+                Turn::Read | Turn::Quiet => {}
+            }
+            if out.len() > before {
+                let settled = self.settle_until(deadline.min(now() + self.patience), out)?;
+                return Ok(match settled {
+                    Idle::Reached | Idle::Paused => Waited::Wrote,
+                    Idle::Never(_) => Waited::Busy,
+                });
+            }
+            if self.has_ended() {
+                return Err(self.died(out));
+            }
+            let left = deadline.saturating_duration_since(now());
+            if left.is_zero() {
+                let rests = match &mut self.watch {
+                    Some(watch) => {
+                        watch.stir();
+                        watch.look().is_ok_and(|rest| rest == Rest::Asleep)
+                    }
+                    None => true,
+                };
+                return Ok(if rests { Waited::Silent } else { Waited::Busy });
+            }
+            self.nap(left);
+        }
+    }
+
+    /// Stops the process group where it stands (SIGSTOP), and returns once it stands still.
+    ///
+    /// # Errors
+    ///
+    /// When the program is gone.
+    pub fn pause(&mut self) -> Result<(), ExternalError> {
+        self.check_alive()?;
+        self.signal(Signal::STOP)?;
+        self.paused = true;
+        let deadline = now() + STOP_NOTICE;
+        while let Some(watch) = &mut self.watch
+            && now() < deadline
+        {
+            match watch.is_stopped() {
+                Ok(false) => std::thread::sleep(SHORTEST_NAP),
+                Ok(true) => break,
+                Err(source) => return Err(self.system("read /proc", source)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets it go on (SIGCONT). Follow with [`Process::settle`].
+    ///
+    /// # Errors
+    ///
+    /// When the program is gone.
+    pub fn resume(&mut self) -> Result<(), ExternalError> {
+        self.check_alive()?;
+        self.paused = false;
+        self.signal(Signal::CONT)
+    }
+
+    /// Kills the process group and the known descendants at once (SIGKILL), and waits for the end.
+    pub fn kill(&mut self) -> Ended {
+        let killed = !self.has_ended();
+        self.kill_all();
+        Ended {
+            status: self.status,
+            killed,
+        }
+    }
+
+    /// Ends it gracefully: closes stdin, waits for its end as long as `grace`, then kills what is
+    /// left of the group. What it writes meanwhile is handed over, as far as the limits allow.
+    pub fn stop(&mut self, grace: Duration, out: &mut Vec<Line>) -> Ended {
+        if self.paused {
+            // It may be gone already.
+            let _ = self.resume();
+        }
+        let deadline = now() + grace;
+        // What is still unsent is lost: it would keep stdin open for ever.
+        self.unsent.clear();
+        self.stdin = None;
+        while !self.has_ended() && now() < deadline {
+            if self.read(out).is_err() {
+                break;
+            }
+            self.nap(
+                deadline
+                    .saturating_duration_since(now())
+                    .min(LONGEST_NAP * 10),
+            );
+        }
+        if !self.gone && self.has_ended() {
+            self.read_rest(out);
+        }
+        self.kill()
+    }
+
+    fn settle_until(
+        &mut self,
+        deadline: Instant,
+        out: &mut Vec<Line>,
+    ) -> Result<Idle, ExternalError> {
+        self.check_alive()?;
+        if let Some(watch) = &mut self.watch {
+            watch.stir();
+        }
+        let eager_until = deadline.min(now() + EAGER);
+        let mut eager = true;
+        let mut nap = SHORTEST_NAP;
+        loop {
+            match self.turn(out)? {
+                Turn::Closed(stream) => return Err(self.closed(stream, out)),
+                // Room in a full pipe may have woken it.
+                Turn::Read => {
+                    if let Some(watch) = &mut self.watch {
+                        watch.stir();
+                    }
+                }
+                Turn::Quiet => {}
+            }
+            if self.paused {
+                return Ok(Idle::Paused);
+            }
+            let unread = self
+                .has_unread_input()
+                .map_err(|source| self.system("ask for unread input", source))?;
+            let unsettled = match &mut self.watch {
+                None => return Ok(Idle::Never(Unsettled::Unobservable)),
+                Some(watch) if !unread || !eager => {
+                    match watch
+                        .look()
+                        .map_err(|source| self.system("read /proc", source))?
+                    {
+                        Rest::Dead => return Err(self.died(out)),
+                        Rest::Asleep if unread => Unsettled::InputUnread,
+                        // What was written before the rest is in the pipe.
+                        Rest::Asleep => match self.turn(out)? {
+                            Turn::Quiet => return Ok(Idle::Reached),
+                            Turn::Closed(stream) => return Err(self.closed(stream, out)),
+                            Turn::Read => {
+                                if let Some(watch) = &mut self.watch {
+                                    watch.stir();
+                                }
+                                continue;
+                            }
+                        },
+                        Rest::Busy => Unsettled::Running,
+                    }
+                }
+                Some(_) => Unsettled::InputUnread,
+            };
+            let moment = now();
+            eager = moment < eager_until;
+            if eager {
+                std::thread::yield_now();
+            } else {
+                let left = deadline.saturating_duration_since(moment);
+                if left.is_zero() {
+                    return Ok(Idle::Never(unsettled));
+                }
+                if self.has_ended() {
+                    return Err(self.died(out));
+                }
+                self.nap(nap.min(left));
+                nap = (nap * 2).min(LONGEST_NAP);
+            }
+        }
+    }
+
+    /// Writes what is unsent and reads what has come, both without waiting.
+    fn turn(&mut self, out: &mut Vec<Line>) -> Result<Turn, ExternalError> {
+        while let Some(mut next) = self.unsent.pop_front() {
+            match self.write(&next.bytes[next.written..]) {
+                Ok(written) => {
+                    next.written += written;
+                    if next.written < next.bytes.len() {
+                        self.unsent.push_front(next);
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return Ok(Turn::Closed("stdin"));
+                }
+                Err(error) => return Err(self.system("write to stdin", error)),
+            }
+        }
+        let read = self.read(out)?;
+        Ok(if self.stdout_ended {
+            Turn::Closed("stdout")
+        } else if read {
+            Turn::Read
+        } else {
+            Turn::Quiet
+        })
+    }
+
+    /// Writes as much as there is room for.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(stdin) = &mut self.stdin else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        let mut written = 0;
+        while written < bytes.len() {
+            match stdin.write(&bytes[written..]) {
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Reads until nothing is left, or for one turn. Returns whether anything came.
+    fn read(&mut self, out: &mut Vec<Line>) -> Result<bool, ExternalError> {
+        let mut any = false;
+        for _ in 0..CHUNKS_PER_TURN {
+            if self.stdout_ended {
+                break;
+            }
+            match self.stdout.read(&mut self.chunk) {
+                Ok(0) => {
+                    self.stdout_ended = true;
+                    self.lines.finish(out);
+                }
+                Ok(count) => {
+                    any = true;
+                    self.lines
+                        .push(&self.chunk[..count], out)
+                        .map_err(|storm| self.storm(storm))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.system("read stdout", error)),
+            }
+        }
+        Ok(any)
+    }
+
+    /// After the end: all that is still in the pipe, and the last line without an end.
+    fn read_rest(&mut self, out: &mut Vec<Line>) {
+        // A storm or a broken pipe changes nothing about a dead program.
+        while let Ok(true) = self.read(out) {}
+        self.lines.finish(out);
+    }
+
+    fn has_unread_input(&self) -> io::Result<bool> {
+        Ok(!self.unsent.is_empty()
+            || match &self.stdin {
+                Some(stdin) => ioctl_fionread(stdin)? > 0,
+                None => false,
+            })
+    }
+
+    /// Sleeps until output comes, the process ends, unsent input finds room, or the span is over.
+    fn nap(&self, span: Duration) {
+        let mut sources = Vec::with_capacity(3);
+        if !self.stdout_ended {
+            sources.push(PollFd::new(&self.stdout, PollFlags::IN));
+        }
+        let mut span = span;
+        match &self.end {
+            Some(end) => sources.push(PollFd::new(end, PollFlags::IN)),
+            None => span = span.min(LONGEST_NAP),
+        }
+        if let Some(stdin) = &self.stdin
+            && !self.unsent.is_empty()
+        {
+            sources.push(PollFd::new(stdin, PollFlags::OUT));
+        }
+        let span = Timespec::try_from(span).unwrap_or(Timespec {
+            tv_sec: 3600,
+            tv_nsec: 0,
+        });
+        // Being interrupted is a short nap: every caller looks again.
+        let _ = poll(&mut sources, Some(&span));
+    }
+
+    /// Whether the process has ended. Does not wait for it, so that its number stays taken.
+    fn has_ended(&self) -> bool {
+        self.gone
+            || !matches!(
+                waitid(
+                    WaitId::Pid(self.group),
+                    WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT,
+                ),
+                Ok(None) | Err(Errno::INTR)
+            )
+    }
+
+    fn await_end(&self, span: Duration) -> bool {
+        let deadline = now() + span;
+        loop {
+            if self.has_ended() {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(now());
+            if left.is_zero() {
+                return false;
+            }
+            let span = Timespec::try_from(left.min(LONGEST_NAP * 10)).unwrap_or_default();
+            let mut end: Vec<_> = self
+                .end
+                .iter()
+                .map(|end| PollFd::new(end, PollFlags::IN))
+                .collect();
+            let _ = poll(&mut end, Some(&span));
+        }
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), ExternalError> {
+        kill_process_group(self.group, signal)
+            .map_err(|source| self.system("signal the process group", source.into()))
+    }
+
+    fn kill_all(&mut self) {
+        for _ in 0..KILL_ROUNDS {
+            if !self.gone {
+                // Not waited for yet, so the number still means this group. When it fails, there is
+                // nobody left.
+                let _ = kill_process_group(self.group, Signal::KILL);
+            }
+            let Some(watch) = &mut self.watch else { break };
+            let born = watch.refresh().unwrap_or(false);
+            for thread in watch.descendants() {
+                kill_process(thread);
+            }
+            if !born {
+                break;
+            }
+        }
+        self.stdin = None;
+        if !self.gone {
+            // A process that hangs in the kernel is left to it: nobody could end it.
+            let ended = self.await_end(KILL_NOTICE);
+            self.status = ended.then(|| self.child.wait().ok()).flatten();
+            self.gone = true;
+        }
+    }
+
+    fn check_alive(&self) -> Result<(), ExternalError> {
+        if self.gone { Err(self.dead()) } else { Ok(()) }
+    }
+
+    /// A pipe was closed, most likely by the end of the process.
+    fn closed(&mut self, stream: &'static str, out: &mut Vec<Line>) -> ExternalError {
+        let deadline = now() + DEATH_NOTICE;
+        while !self.has_ended() {
+            // It may be unable to end before its last output is taken.
+            if now() > deadline || self.read(out).is_err() {
+                return ExternalError::Closed {
+                    name: self.name.clone(),
+                    stream,
+                };
+            }
+            self.await_end(LONGEST_NAP);
+        }
+        self.died(out)
+    }
+
+    /// The process has ended: hands over what it left, and ends what is left of its group.
+    fn died(&mut self, out: &mut Vec<Line>) -> ExternalError {
+        self.read_rest(out);
+        self.kill_all();
+        self.dead()
+    }
+
+    fn dead(&self) -> ExternalError {
+        ExternalError::Died {
+            name: self.name.clone(),
+            status: self.status,
+            stderr_tail: tail(&self.stderr_file),
+            stderr_file: self.stderr_file.clone(),
+        }
+    }
+
+    fn storm(&self, storm: Storm) -> ExternalError {
+        ExternalError::Storm {
+            name: self.name.clone(),
+            storm,
+        }
+    }
+
+    fn system(&self, action: &'static str, source: io::Error) -> ExternalError {
+        ExternalError::System {
+            name: self.name.clone(),
+            action,
+            source,
+            remedy: READ_REMEDY,
+        }
+    }
+}
+
+/// Its stdout, to wait for several programs at once.
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stdout.as_fd()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill_all();
+    }
+}
+
+/// Finds a program as a shell would, but tells why it cannot.
+fn locate(name: &str, program: &str) -> Result<PathBuf, ExternalError> {
+    let not_found = |place: &str| ExternalError::NotFound {
+        name: name.to_owned(),
+        program: program.to_owned(),
+        place: place.to_owned(),
+    };
+    let not_executable = || ExternalError::NotExecutable {
+        name: name.to_owned(),
+        program: program.to_owned(),
+    };
+    let is_executable =
+        |path: &Path| path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        // The program gets another working folder, so the path must not depend on ours.
+        let path = path::absolute(program).map_err(|_| not_found("there"))?;
+        return if is_executable(&path) {
+            Ok(path)
+        } else if path.exists() {
+            Err(not_executable())
+        } else {
+            Err(not_found("there"))
+        };
+    }
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let mut seen = false;
+    for folder in env::split_paths(&folders) {
+        let Ok(path) = path::absolute(folder.join(program)) else {
+            continue;
+        };
+        if is_executable(&path) {
+            return Ok(path);
+        }
+        seen |= path.is_file();
+    }
+    Err(if seen {
+        not_executable()
+    } else {
+        not_found("in PATH")
+    })
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// The last lines of a file, cut; none when it cannot be read.
+fn tail(path: &Path) -> Vec<String> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.len().saturating_sub(TAIL_LINES);
+    let cut = |line: &&str| line.chars().take(TAIL_LINE_CHARS).collect();
+    lines[first..].iter().map(cut).collect()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn end_of(process: Pid) -> Option<OwnedFd> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    pidfd_open(process, PidfdFlags::empty()).ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn end_of(_process: Pid) -> Option<OwnedFd> {
+    None
+}
+
+/// Kills the process of this thread, and surely no other that was given its number since.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn kill_process(thread: &super::threads::Thread) {
+    use rustix::process::pidfd_send_signal;
+    let process = i32::try_from(thread.process).ok().and_then(Pid::from_raw);
+    let Some(handle) = process.and_then(end_of) else {
+        return;
+    };
+    // The handle was made while the thread lived, so it is of the thread's process.
+    if let Ok(Some(_)) = thread.state() {
+        let _ = pidfd_send_signal(&handle, Signal::KILL);
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn kill_process(_thread: &super::threads::Thread) {}
