@@ -58,15 +58,16 @@ enum Color {
 }
 
 /// When this process was started to become a node that dies with its starter, becomes it.
-fn guard() -> Option<Exit> {
+fn become_a_node() {
     let mut words = std::env::args_os().skip(1);
-    if words.next()? != GUARD_COMMAND {
-        return None;
+    if words.next().is_none_or(|word| word != GUARD_COMMAND) {
+        return;
     }
-    let parent = words.next()?.to_str()?.parse().ok()?;
-    let error = exec_guarded(parent, &words.collect::<Vec<_>>());
+    let parent = words.next().and_then(|word| word.to_str()?.parse().ok());
+    let error = exec_guarded(parent.unwrap_or(0), &words.collect::<Vec<_>>());
     anstream::eprintln!("sibcheck: failed to start the node: {error}");
-    Some(Exit::Machine)
+    // As a shell says that a program was found and could not be executed.
+    std::process::exit(126);
 }
 
 /// How a report is written.
@@ -80,9 +81,7 @@ enum Format {
 
 /// Parses the command line of this process, does what it says, and tells how to exit.
 pub fn main() -> Exit {
-    if let Some(exit) = guard() {
-        return exit;
-    }
+    become_a_node();
     let arguments = Arguments::parse();
     match arguments.color {
         Color::Auto => {}
