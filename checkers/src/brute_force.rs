@@ -152,16 +152,24 @@ impl<'h> Naive<'h> {
                         let superseded = self.by(completed, write, &in_time, late);
                         unite(&mut next[id], &superseded);
                     }
-                    for write in (0..size).filter(|write| !self.must[id][*write]) {
-                        next[id][write] &= !self.would_supersede(write, id);
                     }
-                }
             }
             if (&next_in_time, &next) == (&in_time, &relation) {
-                return relation;
+                return self.without_the_impossible(relation);
             }
             (in_time, relation) = (next_in_time, next);
         }
+    }
+
+    /// The same without what a replica cannot have held when it answered as it did. Contexts
+    /// joined from the answer may cover that all the same.
+    fn without_the_impossible(&self, mut relation: Relation) -> Relation {
+        for &read in self.ids.iter().filter(|id| self.write(**id).is_none()) {
+            for write in (0..relation.len()).filter(|write| !self.must[read][*write]) {
+                relation[read][write] &= !self.would_supersede(write, read);
+            }
+        }
+        relation
     }
 
     /// What a write may have superseded by a moment.

@@ -367,7 +367,13 @@ impl<'h> KeyView<'h> {
                 Some(Node::Write(write, view)) => {
                     self.add_past(&mut may, write, view.op.completed.unwrap_or(TimeNs::MAX));
                 }
-                Some(Node::Read(_, view)) => may.union_with(&view.visible_may),
+                Some(Node::Read(_, view)) => {
+                    may.union_with(&view.visible_may);
+                    // The context that clients join from an answer may cover more than the replica
+                    // had: of the prefix of a client's writes that an entry stands for, also those
+                    // that the replica was spared.
+                    may.union_with(&view.refuted);
+                }
                 None => {}
             }
         }
@@ -455,7 +461,7 @@ impl<'h> KeyView<'h> {
                 if event.is_read {
                     let (may, refuted) = self.may_be_visible(event.slot);
                     let view = &mut self.reads[event.slot];
-                    changed |= view.visible_may != may;
+                    changed |= view.visible_may != may || view.refuted != refuted;
                     (view.visible_may, view.refuted) = (may, refuted);
                 } else {
                     let early = self.early(event.slot);
