@@ -89,8 +89,11 @@ impl Laboratory {
 
 impl Drop for Laboratory {
     fn drop(&mut self) {
-        // Only when nothing was kept in it.
+        // Only when nothing was kept in them.
         let _ = fs::remove_dir(&self.program.folder);
+        if let Some(results) = self.program.folder.parent() {
+            let _ = fs::remove_dir(results);
+        }
     }
 }
 

@@ -97,6 +97,9 @@ fn a_correct_node_holds_and_its_dialect_is_found_out() {
     ] {
         assert!(report.contains(word), "{word:?} is missing:\n{report}");
     }
+    let left = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("programs-small/sibcheck-results");
+    let left = fs::read_dir(left).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "a run that holds leaves nothing behind");
 }
 
 #[test]
@@ -208,7 +211,7 @@ fn a_node_that_fails_is_told_with_what_and_where() {
             "{name}: {report}{}",
             text(&output.stderr)
         );
-        for word in words.iter().chain(&["node n1"]) {
+        for word in words.iter().chain(&["program: FAILED", "node n1"]) {
             assert!(
                 report.contains(word),
                 "{name}: {word:?} is missing:\n{report}"

@@ -152,7 +152,7 @@ impl<'h> Naive<'h> {
                         let superseded = self.by(completed, write, &in_time, late);
                         unite(&mut next[id], &superseded);
                     }
-                    }
+                }
             }
             if (&next_in_time, &next) == (&in_time, &relation) {
                 return self.without_the_impossible(relation);

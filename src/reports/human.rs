@@ -65,7 +65,11 @@ fn write_checked(out: &mut String, checked: &Checked, threads: usize, width: usi
         out,
         "{BOLD}{}{BOLD:#}: {} (claim {}",
         checked.subject(),
-        verdict_word(outcome),
+        if checked.failed() {
+            format!("{red}FAILED{red:#}", red = color(Outcome::Violated))
+        } else {
+            verdict_word(outcome)
+        },
         shape.claim
     )?;
     let inconclusive = checked.tally.runs(Outcome::Unknown);
@@ -79,6 +83,9 @@ fn write_checked(out: &mut String, checked: &Checked, threads: usize, width: usi
     }
     if let Some(proof) = &checked.proof {
         write_proof(out, proof, checked.program.as_ref(), width)?;
+    }
+    if checked.tally.outcomes.is_empty() {
+        return Ok(());
     }
     write_figures(out, checked, threads)
 }
@@ -130,8 +137,7 @@ fn write_program(out: &mut String, program: &ProgramFigures) -> fmt::Result {
         program.command_line, program.dialect
     )?;
     if let Some(failure) = &program.failure {
-        let style = color(Outcome::Violated);
-        writeln!(out, "  {style}the program failed{style:#}: {failure}")?;
+        writeln!(out, "  {}", failure.replace('\n', "\n  "))?;
     }
     for rung in &program.rungs {
         let how = match (rung.failed, rung.held) {

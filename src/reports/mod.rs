@@ -70,6 +70,15 @@ impl Checked {
         }
     }
 
+    /// True when a program failed before it could violate anything.
+    pub fn failed(&self) -> bool {
+        let failure = self
+            .program
+            .as_ref()
+            .and_then(|program| program.failure.as_ref());
+        failure.is_some() && self.proof.is_none()
+    }
+
     /// Client operations simulated and checked in a second.
     pub fn speed(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

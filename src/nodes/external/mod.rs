@@ -10,7 +10,7 @@ mod speech;
 
 pub use program::{NodeFailure, Program, Sin, Tolerated};
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value as Json, json};
 use sibcheck_checkers::history::{Name, Value};
@@ -517,6 +517,19 @@ pub fn converse(
 ///
 /// When it answers the read of no dialect; with what came of the first.
 pub fn detect(program: &Program) -> Result<Dialect, NodeFailure> {
+    let probe = Program {
+        folder: program.folder.join("probe"),
+        ..program.clone()
+    };
+    let found = ask_for_dialect(&probe);
+    if found.is_ok() {
+        // What is left behind tells about a failure only.
+        let _ = fs::remove_dir_all(&probe.folder);
+    }
+    found
+}
+
+fn ask_for_dialect(program: &Program) -> Result<Dialect, NodeFailure> {
     let name = node_name(0);
     let line =
         |client: &str, body: Json| json!({"src": client, "dest": name, "body": body}).to_string();
