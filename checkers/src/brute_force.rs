@@ -130,7 +130,6 @@ impl<'h> Naive<'h> {
     /// revealed and its client's earlier writes; one that takes effect late also its client's later
     /// writes, taken as in time, that were invoked before it is known to have taken effect.
     fn may(&self, late: bool) -> Relation {
-        let size = self.history.operations.len();
         let (mut in_time, mut relation) = (self.must.clone(), self.must.clone());
         loop {
             let (mut next_in_time, mut next) = (in_time.clone(), relation.clone());
