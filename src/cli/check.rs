@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     #[arg(long, requires = "bin")]
     pub(super) dialect: Option<Dialect>,
 
-    /// How long the program may be silent or busy, in real time, before it is given up
+    /// How long the program may be silent, in real time, while a client waits for it
     #[arg(long, value_name = "MS", requires = "bin", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub(super) patience_ms: u64,
 

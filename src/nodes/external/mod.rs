@@ -143,7 +143,7 @@ impl<'p> External<'p> {
     }
 
     fn fail_restless(&mut self, node: u32, why: Unsettled) {
-        let patience = self.program.patience;
+        let patience = self.program.busy_patience;
         let what = match why {
             Unsettled::Running => "it went on running",
             Unsettled::InputUnread => "it left input unread",
@@ -152,8 +152,7 @@ impl<'p> External<'p> {
         self.fail(
             node,
             &format!("{what} for {patience:?} after a message"),
-            "a node in lockstep has to come to rest after each message: look for a busy loop, or \
-             give --patience-ms more",
+            "a node in lockstep has to come to rest after each message: look for a busy loop",
         );
     }
 
@@ -267,7 +266,7 @@ impl<'p> External<'p> {
         // Some languages take seconds to start.
         process.set_patience(self.program.start_patience);
         process.deliver(&init, &mut lines)?;
-        process.set_patience(self.program.patience);
+        process.set_patience(self.program.busy_patience);
         let initialised = |lines: &[Line]| {
             lines
                 .iter()

@@ -19,9 +19,11 @@ pub struct Program {
     pub folder: PathBuf,
     /// How long a node may take to answer its `init`.
     pub start_patience: Duration,
-    /// How long a node may be silent while a client waits, and how long it may be busy with one
-    /// message.
+    /// How long a node may be silent while a client waits.
     pub patience: Duration,
+    /// How long a node may be busy with one message. Longer than anyone computes on purpose, so
+    /// that a loaded machine is not taken for a busy loop.
+    pub busy_patience: Duration,
     /// How much real time may pass for timers of the nodes when their final reads differ.
     pub timer_patience: Duration,
     /// The program that starts a node so that it dies with this process.
@@ -37,6 +39,7 @@ impl Program {
             folder,
             start_patience: Duration::from_secs(10),
             patience: Duration::from_millis(500),
+            busy_patience: Duration::from_secs(3),
             timer_patience: Duration::from_secs(5),
             guard: None,
         }
