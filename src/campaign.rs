@@ -19,7 +19,7 @@ use sibcheck_checkers::{
 use crate::{
     plans::{Plan, SeededChoices, Shape, Shrunk, generate, shrink, with_only},
     runner::{self, Run},
-    simulation::{FaultKind, FaultName, Nanos, Traffic},
+    simulation::{FaultKind, FaultName, Traffic},
 };
 
 /// Many runs of one store.
@@ -46,8 +46,6 @@ pub struct Tally {
     pub final_reads: u64,
     /// What the network did.
     pub traffic: Traffic,
-    /// The virtual time of all runs up to their healing.
-    pub virtual_time: Nanos,
     /// Faults by kind.
     pub faults: BTreeMap<FaultName, FaultCount>,
     /// Situations that arose.
@@ -258,7 +256,6 @@ impl Tally {
         self.operations += run.planned as u64;
         self.final_reads += (run.history.operations.len() - run.planned) as u64;
         self.traffic.add(&run.traffic);
-        self.virtual_time = self.virtual_time + run.healed;
         self.situations.add(&verdict.situations);
         for (invariant, count) in verdict.exercised.iter() {
             self.exercised.add(invariant, count);
@@ -303,7 +300,6 @@ impl Tally {
         self.operations += other.operations;
         self.final_reads += other.final_reads;
         self.traffic.add(&other.traffic);
-        self.virtual_time = self.virtual_time + other.virtual_time;
         for (name, count) in &other.faults {
             let sum = self.faults.entry(*name).or_default();
             sum.planned += count.planned;

@@ -2,11 +2,11 @@
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use sibcheck_checkers::{Verdict, judge};
+use sibcheck_checkers::judge;
 
 use crate::{
     campaign::Judged,
@@ -78,7 +78,7 @@ impl Laboratory {
             return Err(failure.into());
         }
         fs::remove_dir_all(&folder).map_err(|error| refused("remove", &folder, &error))?;
-        let verdict: Verdict = judge(&run.history, plan.claim).map_err(|fault| {
+        let verdict = judge(&run.history, plan.claim).map_err(|fault| {
             RunError::Machine(format!(
                 "the recorded history makes no sense, which is a bug of sibcheck: {fault}"
             ))
@@ -98,6 +98,5 @@ impl Drop for Laboratory {
 }
 
 fn refused(what: &str, folder: &Path, error: &io::Error) -> RunError {
-    let folder: PathBuf = folder.to_owned();
     RunError::Machine(format!("failed to {what} {}: {error}", folder.display()))
 }

@@ -35,8 +35,6 @@ pub struct Run {
     /// The step of the plan that asked for an operation, by operation: whose it is in the plan, and
     /// its position. Final reads have none.
     pub steps: Vec<(usize, usize)>,
-    /// How many answers came when nobody waited for them any more.
-    pub late_answers: u64,
     /// When the last planned operation ended and all faults healed.
     pub healed: Nanos,
 }
@@ -152,7 +150,6 @@ struct Runner<'a, N: Nodes> {
     /// What the answer to an operation lets its client pass back, by operation.
     contexts: Vec<Vec<VectorClock>>,
     out: Vec<Output<N::Message>>,
-    late_answers: u64,
     planned: usize,
     steps: Vec<(usize, usize)>,
     healed: Nanos,
@@ -190,7 +187,6 @@ impl<'a, N: Nodes> Runner<'a, N> {
             invokers: Vec::with_capacity(capacity),
             contexts: Vec::with_capacity(capacity),
             out: Vec::new(),
-            late_answers: 0,
             planned: 0,
             steps: Vec::with_capacity(capacity),
             healed: Nanos::ZERO,
@@ -215,7 +211,6 @@ impl<'a, N: Nodes> Runner<'a, N> {
             planned: self.planned,
             steps: self.steps,
             traffic: self.simulation.traffic(),
-            late_answers: self.late_answers,
             healed: self.healed,
         }
     }
@@ -562,7 +557,6 @@ impl<'a, N: Nodes> Runner<'a, N> {
             .get(bearer)
             .is_some_and(|client| client.identity == identity && client.waiting == Some(op));
         if !awaited {
-            self.late_answers += 1;
             return;
         }
         match reply {

@@ -113,11 +113,8 @@ pub(super) fn check_program(
         seed,
         threads: 1,
     };
-    let saved_first = if arguments.save_first && proof.is_none() && failure.is_none() {
-        Some(trial.save_first(seed))
-    } else {
-        None
-    };
+    let held = proof.is_none() && failure.is_none();
+    let saved_first = (arguments.save_first && held).then(|| trial.save_first(seed));
     let report = Report {
         seed,
         command,
@@ -152,10 +149,7 @@ pub(super) fn check_program(
         Some(RunError::Machine(_)) => Exit::Machine,
         None => Exit::Holds,
     };
-    Ok(match failed {
-        Exit::Holds => report.exit(),
-        failed => failed.and(report.exit()),
-    })
+    Ok(failed.and(report.exit()))
 }
 
 struct Trial<'a> {

@@ -167,25 +167,18 @@ fn write_violations(
         return Ok(());
     };
     let wrapped = |text: &str, first, others| wrapped(text, first, others, width);
-    let key = |violation: &Violation| history.keys[violation.key as usize].clone();
-    let headline = format!(
-        "{}, key {}: {}",
-        first.invariant,
-        key(first),
-        first.sentence(history)
-    );
-    writeln!(out, "{}", wrapped(&headline, "  ", "    "))?;
+    let told = |violation: &Violation| {
+        let key = &history.keys[violation.key as usize];
+        let sentence = violation.sentence(history);
+        format!("{}, key {key}: {sentence}", violation.invariant)
+    };
+    writeln!(out, "{}", wrapped(&told(first), "  ", "    "))?;
     for (number, step) in (1..).zip(first.steps(history)) {
         let text = format!("{number}. {}", step.text);
         writeln!(out, "{}", wrapped(&text, "    ", "       "))?;
     }
     for violation in others {
-        let line = format!(
-            "also {}, key {}: {}",
-            violation.invariant,
-            key(violation),
-            violation.sentence(history)
-        );
+        let line = format!("also {}", told(violation));
         writeln!(out, "{}", wrapped(&line, "  ", "    "))?;
     }
     Ok(())

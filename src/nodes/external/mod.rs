@@ -174,7 +174,7 @@ impl<'p> External<'p> {
         if objects.len() > 1 {
             self.tolerated.note(Sin::MergedLines);
         }
-        let whole = (objects.len() == 1).then(|| String::from_utf8_lossy(&line.bytes).into());
+        let alone = objects.len() == 1;
         for mut object in objects {
             let Some(Json::String(to)) = object.get("dest") else {
                 if object.get("dest").is_some_and(Json::is_null) {
@@ -185,9 +185,11 @@ impl<'p> External<'p> {
             };
             if let Some(peer) = self.names.iter().position(|name| name == to) {
                 let peer = u32::try_from(peer).unwrap_or(u32::MAX);
-                let line = whole
-                    .clone()
-                    .unwrap_or_else(|| Json::Object(object).to_string().into());
+                let line = if alone {
+                    String::from_utf8_lossy(&line.bytes).into()
+                } else {
+                    Json::Object(object).to_string().into()
+                };
                 out.push(Output::Send(Address::Node(peer), Wire::Line(line)));
                 continue;
             }
