@@ -23,8 +23,17 @@ use crate::{
     protocol::Case,
 };
 
-/// Files that are no cases: the last is what `check` leaves beside the plan that it judged.
-const FOR_PEOPLE: [&str; 2] = ["README.md", "verdict.json"];
+/// What `check` leaves beside a plan and its history: the verdict.
+pub const VERDICT_FILE: &str = "verdict.json";
+
+/// What `check` leaves beside a plan and its history: what became of every message.
+pub const TRACE_FILE: &str = "trace.jsonl";
+
+/// What `check` leaves beside a plan and its history: what each node wrote to stderr.
+pub const LOG_EXTENSION: &str = "stderr";
+
+/// Files that are no cases.
+const FOR_PEOPLE: [&str; 3] = ["README.md", VERDICT_FILE, TRACE_FILE];
 
 /// What a file of the corpus holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +138,8 @@ pub fn find(path: &Path) -> Result<Vec<Saved>, CorpusError> {
     for entry in fs::read_dir(path).map_err(io_error)? {
         let entry = entry.map_err(io_error)?.path();
         let name = entry.file_name().unwrap_or_default().to_string_lossy();
-        if !FOR_PEOPLE.contains(&&*name) && !name.starts_with('.') {
+        let is_log = entry.extension() == Some(LOG_EXTENSION.as_ref());
+        if !FOR_PEOPLE.contains(&&*name) && !name.starts_with('.') && !is_log {
             inside.push(entry);
         }
     }

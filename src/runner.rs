@@ -8,7 +8,7 @@
 //! After the last operation every fault heals, the cluster settles, and every key is read once at
 //! every node: the final reads.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use compact_str::format_compact;
 use sibcheck_checkers::history::{
@@ -17,9 +17,11 @@ use sibcheck_checkers::history::{
 
 use crate::{
     clocks::VectorClock,
-    nodes::{Ask, InProcess, Nodes, Output, Reply, Request, TaggedValue, node_name, reported},
+    nodes::{
+        Ask, Grace, InProcess, Nodes, Output, Reply, Request, TaggedValue, node_name, reported,
+    },
     plans::{Act, ContextChoice, Plan, Step},
-    simulation::{Address, Event, Nanos, Simulation, Traffic},
+    simulation::{Address, Event, Happening, Nanos, Simulation, Traced, Traffic},
     stores::{Key, faulty::Basis},
 };
 
@@ -47,18 +49,28 @@ pub fn run(plan: &Plan) -> Run {
     }
 }
 
+/// As [`run`], with what became of every message: one JSON object a line.
+pub fn run_traced(plan: &Plan) -> (Run, String) {
+    match plan.store.basis() {
+        Basis::Versioned => drive_traced(plan, &mut InProcess::versioned(plan)),
+        Basis::Dotted => drive_traced(plan, &mut InProcess::dotted(plan)),
+    }
+}
+
 /// Runs a plan on these nodes.
 pub fn drive<N: Nodes>(plan: &Plan, nodes: &mut N) -> Run {
     let mut runner = Runner::new(plan, nodes);
-    runner.start();
-    while runner.stage != Stage::Done && !runner.nodes.failed() {
-        runner.give_real_time();
-        let Some(event) = runner.simulation.next_event() else {
-            break;
-        };
-        runner.handle(event);
-    }
+    runner.run();
     runner.finish()
+}
+
+/// As [`drive`], with what became of every message: one JSON object a line.
+pub fn drive_traced<N: Nodes>(plan: &Plan, nodes: &mut N) -> (Run, String) {
+    let mut runner = Runner::new(plan, nodes);
+    runner.simulation.record();
+    runner.run();
+    let trace = runner.trace();
+    (runner.finish(), trace)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,15 +206,75 @@ impl<'a, N: Nodes> Runner<'a, N> {
         }
     }
 
+    fn run(&mut self) {
+        self.start();
+        while self.stage != Stage::Done && !self.nodes.failed() {
+            if self.nodes.wall_time().is_some() {
+                self.pass_real_time();
+            } else {
+                self.give_real_time();
+            }
+            let Some(event) = self.simulation.next_event() else {
+                break;
+            };
+            self.handle(event);
+        }
+    }
+
     fn start(&mut self) {
         for node in 0..self.plan.nodes {
             self.nodes.start(node, &mut self.out);
             self.flush(node);
         }
+        self.nodes.begin();
         for client in 0..self.plan.clients.len() {
             self.add_client(Work::Plan { client, next: 0 });
         }
         self.begin_stage();
+    }
+
+    /// What was recorded, one JSON object a line.
+    fn trace(&mut self) -> String {
+        let trace = self.simulation.take_trace();
+        let name = |address: Address| match address {
+            Address::Client(identity) => self.history.clients[identity as usize].clone(),
+            Address::Node(node) => self.history.nodes[node as usize].clone(),
+        };
+        let mut text = String::new();
+        for Traced { at, what } in &trace {
+            let (event, node) = match what {
+                Happening::Message {
+                    fate,
+                    from,
+                    to,
+                    message,
+                } => {
+                    // Writing to a string cannot fail.
+                    let _ = writeln!(
+                        text,
+                        r#"{{"ns":{},"event":"{}","from":"{}","to":"{}","message":{}}}"#,
+                        at.0,
+                        fate.name(),
+                        name(*from),
+                        name(*to),
+                        self.nodes.shown(message)
+                    );
+                    continue;
+                }
+                Happening::Crash(node) => ("crash", node),
+                Happening::Stop(node) => ("stop", node),
+                Happening::Restart(node) => ("restart", node),
+                Happening::Pause(node) => ("pause", node),
+                Happening::Resume(node) => ("resume", node),
+            };
+            let node = name(Address::Node(*node));
+            let _ = writeln!(
+                text,
+                r#"{{"ns":{},"event":"{event}","node":"{node}"}}"#,
+                at.0
+            );
+        }
+        text
     }
 
     fn finish(self) -> Run {
@@ -275,7 +347,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 self.planned = self.history.operations.len();
                 self.simulation.heal();
                 self.healed = self.simulation.now();
-                self.settle();
+                self.settle(self.plan.settle_ns);
             }
             Stage::FinalReads => {
                 if !self.nodes.live_in_real_time() || self.final_reads_agree() {
@@ -283,9 +355,12 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 } else if !self.nudged {
                     // Reading may have started a repair: read once more.
                     self.nudged = true;
-                    self.settle_again(Vec::new());
-                } else if let Some(outputs) = self.nodes.await_timers() {
-                    self.settle_again(outputs);
+                    self.settle_again(Grace {
+                        outputs: Vec::new(),
+                        settle: Nanos::ZERO,
+                    });
+                } else if let Some(grace) = self.nodes.await_timers() {
+                    self.settle_again(grace);
                 } else {
                     self.stage = Stage::Done;
                 }
@@ -294,21 +369,21 @@ impl<'a, N: Nodes> Runner<'a, N> {
         }
     }
 
-    fn settle(&mut self) {
+    fn settle(&mut self, span: Nanos) {
         self.stage = Stage::Settling;
-        let settled = self.simulation.now() + self.plan.settle_ns;
+        let settled = self.simulation.now() + span;
         self.simulation.set_alarm(settled, Alarm::Settled.pack());
     }
 
     /// Nodes had timers of their own: what they did is sent, and the final reads come again.
-    fn settle_again(&mut self, outputs: Vec<(u32, Output<N::Message>)>) {
+    fn settle_again(&mut self, grace: Grace<N::Message>) {
         for operation in &mut self.history.operations {
             if let Action::Read(read) = &mut operation.action {
                 read.last = false;
             }
         }
-        self.send_all(outputs);
-        self.settle();
+        self.send_all(grace.outputs);
+        self.settle(self.plan.settle_ns + grace.settle);
     }
 
     /// True when every key's final reads were all answered, with the same siblings everywhere.
@@ -333,6 +408,25 @@ impl<'a, N: Nodes> Runner<'a, N> {
                     .or_insert_with(|| values.clone())
                     == values
         })
+    }
+
+    /// Waits for the moment of the next event, and sends what nodes write meanwhile. Nothing is
+    /// recorded as earlier than it was: completions are stamped after their answers came, and
+    /// invocations before their requests went.
+    fn pass_real_time(&mut self) {
+        while !self.nodes.failed()
+            && let (Some(due), Some(now)) = (self.simulation.next_time(), self.nodes.wall_time())
+        {
+            let outputs = self.nodes.listen(Nanos(due.0.saturating_sub(now.0)));
+            let now = self.nodes.wall_time().unwrap_or(now);
+            if !outputs.is_empty() {
+                self.simulation.advance_to(now);
+                self.send_all(outputs);
+            }
+            if now >= due {
+                return;
+            }
+        }
     }
 
     /// When a client is about to give up, a node that lives in real time gets a last chance.
@@ -380,6 +474,15 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 self.flush(node);
             }
             Event::Crash(node) => self.nodes.crash(node),
+            Event::Stop(node) => {
+                self.nodes.stop(node, &mut self.out);
+                self.flush(node);
+            }
+            Event::Pause(node) => self.nodes.pause(node),
+            Event::Resume(node) => {
+                self.nodes.resume(node, &mut self.out);
+                self.flush(node);
+            }
             Event::Restart(node) => {
                 self.nodes.start(node, &mut self.out);
                 self.flush(node);

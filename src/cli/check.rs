@@ -16,11 +16,13 @@ use clap::Args;
 use sibcheck_checkers::Claim;
 
 use crate::{
-    campaign::{Campaign, Failure as Failing, Judged, run_and_judge, shrink_failure},
+    campaign::{Campaign, Failure as Failing, run_and_judge, shrink_failure},
+    laboratory::Observed,
     nodes::StoreName,
-    plans::{Plan, Shape},
+    plans::{Plan, Shape, Time},
     protocol::Dialect,
     reports::{Checked, Proof, Report, human, json},
+    runner::run_traced,
     simulation::FaultName,
 };
 
@@ -54,6 +56,11 @@ pub(super) struct Arguments {
     /// How the program words reads and writes: vc, dvv or vv [default: found out by asking]
     #[arg(long, requires = "bin")]
     pub(super) dialect: Option<Dialect>,
+
+    /// Whose time passes for the program: virtual (nothing sleeps; needs /proc) or real (latencies
+    /// and faults last as long as they say; for programs whose own timers drive them)
+    #[arg(long, requires = "bin", default_value_t)]
+    pub(super) time: Time,
 
     /// How long the program may be silent, in real time, while a client waits for it
     #[arg(long, value_name = "MS", requires = "bin", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=600_000))]
@@ -171,13 +178,7 @@ fn check_store(campaign: Campaign, arguments: &Arguments, stop: &AtomicBool) -> 
     progress.end();
     let saved_first = (arguments.save_first && failure.is_none()).then(|| {
         let plan = campaign.plan(campaign.seed);
-        save(
-            arguments,
-            campaign.seed,
-            &plan,
-            &plan,
-            &run_and_judge(&plan),
-        )
+        save(arguments, campaign.seed, &plan, &plan, &observe(&plan))
     });
     let proof = failure.map(|failure| prove(&campaign, &failure, arguments, stop));
     Checked {
@@ -187,6 +188,15 @@ fn check_store(campaign: Campaign, arguments: &Arguments, stop: &AtomicBool) -> 
         saved_first,
         program: None,
         proof,
+    }
+}
+
+/// Runs a plan on the in-process store that it names, with everything that is kept of a violation.
+fn observe(plan: &Plan) -> Observed {
+    Observed {
+        judged: run_and_judge(plan),
+        trace: run_traced(plan).1,
+        logs: Vec::new(),
     }
 }
 
@@ -202,7 +212,7 @@ fn prove(
     let shrunk = shrink_failure(failure.plan.clone(), invariant, |_| {
         watch.elapsed() < SHRINKING && !stop.load(Ordering::Relaxed)
     });
-    let judged = run_and_judge(&shrunk.plan);
+    let observed = observe(&shrunk.plan);
     Proof {
         seed: failure.seed,
         command: campaign.command(failure.seed),
@@ -212,10 +222,10 @@ fn prove(
             failure.seed,
             &failure.plan,
             &shrunk.plan,
-            &judged,
+            &observed,
         ),
         shrunk,
-        judged,
+        judged: observed.judged,
         repeats: None,
     }
 }
@@ -225,7 +235,7 @@ pub(super) fn save(
     seed: u64,
     original: &Plan,
     plan: &Plan,
-    judged: &Judged,
+    observed: &Observed,
 ) -> Result<PathBuf, String> {
     let store = plan.store.to_string();
     let subject = plan.program.map_or(store, |_| "program".to_owned());
@@ -233,10 +243,12 @@ pub(super) fn save(
     let found = Found {
         original,
         plan,
-        run: &judged.run,
-        verdict: &judged.verdict,
+        run: &observed.judged.run,
+        verdict: &observed.judged.verdict,
+        trace: observed.trace.clone(),
+        logs: observed.logs.clone(),
     };
-    results::save(&arguments.results, &name, &found).map_err(|error| {
+    results::save(&arguments.results, &name, found).map_err(|error| {
         format!(
             "failed to save it in {}: {error}",
             arguments.results.display()
@@ -250,6 +262,7 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
     Ok(Shape {
         store: StoreName::Versioned,
         program: None,
+        time: arguments.time,
         claim,
         nodes,
         clients: arguments.clients,

@@ -12,7 +12,7 @@ use crate::{
     campaign::{Campaign, Judged, Tally},
     laboratory::{Laboratory, RunError},
     nodes::external::{Program, detect},
-    plans::{Plan, SeededChoices, Shape, generate, shrink},
+    plans::{Plan, SeededChoices, Shape, Time, generate, shrink},
     protocol::Dialect,
     reports::{Checked, ProgramFigures, Proof, Report, Rung, human, json},
     simulation::FaultName,
@@ -54,12 +54,8 @@ fn ladder(asked: &[String], shape: &Shape) -> Vec<Rung> {
     rungs
 }
 
-pub(super) fn check_program(
-    arguments: &Arguments,
-    command_line: &str,
-    mut shape: Shape,
-    stop: &AtomicBool,
-) -> Result<Exit, Failure> {
+/// The program to be checked, with the dialect that was named or found out.
+fn program(arguments: &Arguments, command_line: &str) -> Result<Program, Failure> {
     let argv = words(command_line)?;
     let folder = arguments
         .results
@@ -78,14 +74,22 @@ pub(super) fn check_program(
         })?,
     };
     program.dialect = dialect;
+    Ok(program)
+}
+
+pub(super) fn check_program(
+    arguments: &Arguments,
+    command_line: &str,
+    mut shape: Shape,
+    stop: &AtomicBool,
+) -> Result<Exit, Failure> {
+    let program = program(arguments, command_line)?;
+    let dialect = program.dialect;
     shape.store = dialect.reference();
     shape.program = Some(dialect);
     let seed = arguments.seed.unwrap_or_else(check::fresh_seed);
     let runs = arguments.runs.unwrap_or(RUNS);
-    let flags = shape.flags();
-    let command = format!(
-        "sibcheck check --bin '{command_line}' --dialect {dialect} --seed {seed} --runs {runs}{flags}"
-    );
+    let asked_for = shape.faults.clone();
     let laboratory = Laboratory::new(program);
     let mut trial = Trial {
         laboratory: &laboratory,
@@ -99,9 +103,17 @@ pub(super) fn check_program(
     let watch = Stopwatch::start();
     let climbed = trial.climb(&mut ladder, seed, runs);
     let elapsed = watch.elapsed();
+    let flags = Shape {
+        faults: asked_for,
+        ..trial.shape.clone()
+    }
+    .flags();
+    let command = format!(
+        "sibcheck check --bin '{command_line}' --dialect {dialect} --seed {seed} --runs {runs}{flags}"
+    );
     let (proof, failure) = match climbed {
         Ok(None) => (None, None),
-        Ok(Some((failing_seed, plan, judged))) => match trial.prove(failing_seed, &plan, judged) {
+        Ok(Some((failing_seed, plan, judged))) => match trial.prove(failing_seed, &plan, &judged) {
             Ok(proof) => (Some(proof), None),
             Err(error) => (None, Some(error)),
         },
@@ -114,7 +126,12 @@ pub(super) fn check_program(
         threads: 1,
     };
     let held = proof.is_none() && failure.is_none();
-    let saved_first = (arguments.save_first && held).then(|| trial.save_first(seed));
+    let saved_first = (arguments.save_first && held).then(|| {
+        trial.shape.faults = ladder
+            .first()
+            .map_or_else(Vec::new, |rung| rung.faults.clone());
+        trial.save_first(seed)
+    });
     let report = Report {
         seed,
         command,
@@ -127,6 +144,8 @@ pub(super) fn check_program(
             program: Some(ProgramFigures {
                 command_line: command_line.to_owned(),
                 dialect,
+                time: trial.shape.time,
+                real_time_because: laboratory.real_time_because().map(str::to_owned),
                 rungs: ladder,
                 messages: laboratory.delivered(),
                 tolerated: laboratory
@@ -162,6 +181,15 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
+    /// Runs the plan of this seed.
+    fn run(&mut self, seed: u64) -> Result<(Plan, Judged), RunError> {
+        let judged = self.laboratory.run(&self.plan(seed))?;
+        if self.laboratory.real_time_because().is_some() {
+            self.shape.time = Time::Real;
+        }
+        Ok((self.plan(seed), judged))
+    }
+
     /// Runs rung by rung until a run violates its claim.
     fn climb(
         &mut self,
@@ -178,8 +206,7 @@ impl Trial<'_> {
                     return Ok(None);
                 }
                 let seed = seed.wrapping_add(run);
-                let plan = self.plan(seed);
-                let judged = self.laboratory.run(&plan)?;
+                let (plan, judged) = self.run(seed)?;
                 self.tally.count(&plan, &judged);
                 done += 1;
                 progress.tell(done);
@@ -210,18 +237,17 @@ impl Trial<'_> {
         format!("sibcheck check --bin '{bin}' --dialect {dialect} --seed {seed} --runs 1{flags}")
     }
 
-    /// Runs the first plan again, with no faults, and saves it.
-    fn save_first(&mut self, seed: u64) -> Result<PathBuf, String> {
-        self.shape.faults.clear();
+    /// Runs the first plan again and saves it.
+    fn save_first(&self, seed: u64) -> Result<PathBuf, String> {
         let plan = self.plan(seed);
-        match self.laboratory.run(&plan) {
-            Ok(judged) => check::save(self.arguments, seed, &plan, &plan, &judged),
+        match self.laboratory.observe(&plan) {
+            Ok(observed) => check::save(self.arguments, seed, &plan, &plan, &observed),
             Err(error) => Err(error.to_string()),
         }
     }
 
     /// Shrinks a failing plan, tells whether it always fails, and saves it.
-    fn prove(&self, seed: u64, plan: &Plan, judged: Judged) -> Result<Proof, RunError> {
+    fn prove(&self, seed: u64, plan: &Plan, judged: &Judged) -> Result<Proof, RunError> {
         let invariant = judged.gravest();
         let mut node_failure = None;
         let watch = Stopwatch::start();
@@ -237,27 +263,29 @@ impl Trial<'_> {
             },
             |_| watch.elapsed() < SHRINKING && !self.stop.load(Ordering::Relaxed),
         );
-        let mut judged = judged;
-        let mut failed = 0;
-        let mut histories = Vec::new();
-        for _ in 0..REPEATS {
-            let again = self.laboratory.run(&shrunk.plan)?;
-            if again.violates(invariant) {
-                failed += 1;
-                histories.push(again.run.history.clone());
-                judged = again;
+        let first = self.laboratory.observe(&shrunk.plan)?;
+        let mut failed = u32::from(first.judged.violates(invariant));
+        let mut alike = true;
+        let mut observed = first;
+        for _ in 1..REPEATS {
+            let again = self.laboratory.observe(&shrunk.plan)?;
+            let fails = again.judged.violates(invariant);
+            alike &= again.trace == observed.trace
+                && again.judged.run.history == observed.judged.run.history;
+            failed += u32::from(fails);
+            if fails {
+                observed = again;
             }
         }
-        histories.dedup();
-        let saved = check::save(self.arguments, seed, plan, &shrunk.plan, &judged);
+        let saved = check::save(self.arguments, seed, plan, &shrunk.plan, &observed);
         Ok(Proof {
             seed,
             command: self.command(seed),
             original: plan.operations(),
             shrunk,
-            judged,
+            judged: observed.judged,
             saved,
-            repeats: (failed < REPEATS || histories.len() > 1).then_some((failed, REPEATS)),
+            repeats: (failed < REPEATS || !alike).then_some((failed, REPEATS)),
         })
     }
 }

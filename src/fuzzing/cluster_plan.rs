@@ -4,7 +4,7 @@ use sibcheck_checkers::{Claim, Outcome, judge};
 
 use crate::{
     nodes::StoreName,
-    plans::{ByteChoices, Choices, Plan, Shape, generate, read_plan, write_plan},
+    plans::{ByteChoices, Choices, Plan, Shape, Time, generate, read_plan, write_plan},
     runner,
     simulation::{FaultName, Purpose},
 };
@@ -20,6 +20,7 @@ pub fn decode(data: &[u8]) -> Plan {
     let mut below = |bound| u32::try_from(choices.below(Purpose::Shape, bound)).unwrap_or(0);
     let nodes = 1 + below(5);
     let shape = Shape {
+        time: Time::Virtual,
         nodes,
         clients: 1 + below(6),
         keys: 1 + below(3),

@@ -1,5 +1,6 @@
 //! Nodes in this process: a reference store behind the node interface, called directly.
 
+use serde_json::Value as Json;
 use sibcheck_checkers::history::{
     Read, ReportedClock, Sibling as RecordedSibling, Value, Version as RecordedVersion,
 };
@@ -256,6 +257,15 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         let node = &mut self.nodes[node as usize];
         node.disk.crash();
         node.replica = fresh;
+    }
+
+    fn stop(&mut self, node: u32, _: &mut Vec<Output<Self::Message>>) {
+        self.nodes[node as usize].disk.sync();
+        self.crash(node);
+    }
+
+    fn shown(&self, message: &Self::Message) -> String {
+        Json::from(format!("{message:?}")).to_string()
     }
 }
 

@@ -85,6 +85,15 @@ pub enum Output<M> {
     SetTimer(Nanos, u32),
 }
 
+/// Time that nodes get for what their own timers start.
+#[derive(Clone, Debug)]
+pub struct Grace<M> {
+    /// What they did while it passed.
+    pub outputs: Vec<(u32, Output<M>)>,
+    /// How long the healed cluster is to be left alone beyond what the plan says.
+    pub settle: Nanos,
+}
+
 /// The nodes of one run, addressed by position from 0.
 pub trait Nodes {
     /// What travels over the network.
@@ -115,6 +124,18 @@ pub trait Nodes {
     /// A node dies with all that it had not synced.
     fn crash(&mut self, node: u32);
 
+    /// A node ends in good order: it loses nothing that it had accepted.
+    fn stop(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>);
+
+    /// A node stands still until [`Nodes::resume`]; it gets no messages meanwhile.
+    fn pause(&mut self, _node: u32) {}
+
+    /// A node goes on.
+    fn resume(&mut self, _node: u32, _out: &mut Vec<Output<Self::Message>>) {}
+
+    /// How a message stands in the trace, as JSON.
+    fn shown(&self, message: &Self::Message) -> String;
+
     /// How a value that is written stands in the history.
     fn recorded(&self, value: TaggedValue) -> Value {
         value.into()
@@ -137,8 +158,21 @@ pub trait Nodes {
     }
 
     /// The final reads differ between nodes. Nodes that live in real time may have timers of their
-    /// own: lets some pass, and returns what they do meanwhile, or `None` when waiting is useless.
-    fn await_timers(&mut self) -> Option<Vec<(u32, Output<Self::Message>)>> {
+    /// own: lets some pass, or tells how long to wait; `None` when waiting is useless.
+    fn await_timers(&mut self) -> Option<Grace<Self::Message>> {
         None
+    }
+
+    /// Every node has been started: the clients begin.
+    fn begin(&mut self) {}
+
+    /// The time since [`Nodes::begin`] on the wall's clock, when that is the time that passes.
+    fn wall_time(&self) -> Option<Nanos> {
+        None
+    }
+
+    /// Lets real time pass until nodes do something or the span is over, and returns what they do.
+    fn listen(&mut self, _up_to: Nanos) -> Vec<(u32, Output<Self::Message>)> {
+        Vec::new()
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-use super::{Act, Choices, ContextChoice, PLAN_VERSION, Plan, Step};
+use super::{Act, Choices, ContextChoice, PLAN_VERSION, Plan, Step, Time};
 
 /// The bounds within which plans are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Shape {
     /// The dialect of the outside program to be run in its place, if there is one. What it has no
     /// words for is left out of the plans: deletes, and equal values that only a tag tells apart.
     pub program: Option<Dialect>,
+    /// Whose time passes.
+    pub time: Time,
     /// The claim to be checked.
     pub claim: Claim,
     /// How many nodes; at least one.
@@ -59,6 +61,7 @@ impl Shape {
         Self {
             store,
             program: None,
+            time: Time::Virtual,
             claim: if nodes == 1 {
                 Claim::Linearizable
             } else {
@@ -100,10 +103,17 @@ impl Shape {
             faults.join(",")
         };
         flag("faults", self.faults != usual.faults, &faults);
+        flag("time", self.time != usual.time, &self.time);
         flag("claim", self.claim != usual.claim, &self.claim);
         flags
     }
 }
+
+/// How long a client waits for a node that takes no time itself, the network's share left out.
+const VIRTUAL_TIMEOUT: Nanos = Nanos::from_millis(40);
+
+/// How much longer it waits for a node that takes real time, on a machine that others use too.
+pub(super) const REAL_TIMEOUT: Nanos = Nanos::from_millis(1_000);
 
 /// How likely each kind of operation is in one plan.
 struct Mix {
@@ -167,15 +177,16 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
     let longest = network.longest();
     let anti_entropy_ns = Nanos::from_millis(50);
     let faults = faults(shape, nodes, expected_length(&clients, &network), choices);
-    Plan {
+    let plan = Plan {
         sibcheck_plan: PLAN_VERSION,
         origin,
         store: shape.store,
         program: shape.program,
+        time: Time::Virtual,
         claim: shape.claim,
         nodes,
         keys,
-        timeout_ns: Nanos::from_millis(40) + longest.times(2),
+        timeout_ns: VIRTUAL_TIMEOUT + longest.times(2),
         anti_entropy_ns,
         // Every pair of nodes has exchanged its state both ways by then.
         settle_ns: anti_entropy_ns.times(u64::from(nodes)) + longest.times(4),
@@ -183,6 +194,10 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         clients,
         faults,
         expect: None,
+    };
+    match shape.time {
+        Time::Virtual => plan,
+        Time::Real => plan.in_real_time(),
     }
 }
 
@@ -384,6 +399,9 @@ fn fault(name: FaultName, nodes: u32, choices: &mut impl Choices) -> FaultKind {
             }
         }
         FaultName::Crash => FaultKind::Crash {
+            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+        },
+        FaultName::Stop => FaultKind::Stop {
             node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
         },
         FaultName::Pause => FaultKind::Pause {

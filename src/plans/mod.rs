@@ -16,6 +16,8 @@ pub use generate::{Shape, generate};
 pub use shrink::{Shrinker, Shrunk, shrink, with_only};
 pub use strategy::{PlanStrategy, plans};
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
 use sibcheck_checkers::{Claim, Invariant, Outcome};
 
@@ -47,6 +49,9 @@ pub struct Plan {
         with = "as_optional_text"
     )]
     pub program: Option<Dialect>,
+    /// Whose time passes.
+    #[serde(default, skip_serializing_if = "Time::is_virtual", with = "as_text")]
+    pub time: Time,
     /// The claim to check.
     #[serde(with = "as_text")]
     pub claim: Claim,
@@ -91,6 +96,17 @@ pub struct Expected {
 pub struct InvariantName(#[serde(with = "as_text")] pub Invariant);
 
 impl Plan {
+    /// The same plan by the clock on the wall, with more patience for nodes that take real time.
+    #[must_use]
+    pub fn in_real_time(&self) -> Self {
+        let mut plan = self.clone();
+        if plan.time == Time::Virtual {
+            plan.time = Time::Real;
+            plan.timeout_ns = plan.timeout_ns + generate::REAL_TIMEOUT;
+        }
+        plan
+    }
+
     /// How many client operations the plan asks for; resolving counts as a read and a write.
     pub fn operations(&self) -> usize {
         self.clients
@@ -101,6 +117,58 @@ impl Plan {
                 _ => 1,
             })
             .sum()
+    }
+}
+
+/// Whose time passes while a plan runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Time {
+    /// The simulation's: a node gets a message, runs until it rests, and time jumps to what happens
+    /// next.
+    #[default]
+    Virtual,
+    /// The clock's on the wall: latencies and faults last as long as the plan says.
+    Real,
+}
+
+impl Time {
+    /// Every kind of time.
+    pub const ALL: [Self; 2] = [Self::Virtual, Self::Real];
+
+    /// The name on the command line and in plans.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Virtual => "virtual",
+            Self::Real => "real",
+        }
+    }
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde calls"
+    )]
+    fn is_virtual(&self) -> bool {
+        *self == Self::Virtual
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name was that of no kind of time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {0:?} time; it is virtual or real")]
+pub struct UnknownTime(String);
+
+impl FromStr for Time {
+    type Err = UnknownTime;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|time| time.name() == name);
+        found.ok_or_else(|| UnknownTime(name.to_owned()))
     }
 }
 

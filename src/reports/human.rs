@@ -8,6 +8,7 @@ use sibcheck_checkers::{History, Outcome, Situation, Verdict, Violation};
 use crate::{
     campaign::Tally,
     corpus::{Judged, Saved},
+    plans::Time,
     simulation::FaultName,
 };
 
@@ -108,13 +109,17 @@ fn write_proof(
     if let Some((failed, tries)) = proof.repeats {
         writeln!(
             out,
-            "  the program is not deterministic: the same plan failed {failed} of {tries} times"
+            "  {}: the same plan failed {failed} of {tries} times",
+            match program.map(|program| program.time) {
+                Some(Time::Real) => "in real time no two runs are alike",
+                _ => "the program is not deterministic",
+            }
         )?;
     }
     match &proof.saved {
         Ok(folder) => {
             let folder = folder.display();
-            writeln!(out, "  plan, history and verdict saved in {folder}")?;
+            writeln!(out, "  plan, history, trace and verdict saved in {folder}")?;
             let bin = program.map_or_else(String::new, |program| {
                 format!(" --bin '{}'", program.command_line)
             });
@@ -136,6 +141,17 @@ fn write_program(out: &mut String, program: &ProgramFigures) -> fmt::Result {
         "  program     {} (dialect {})",
         program.command_line, program.dialect
     )?;
+    match (&program.real_time_because, program.time) {
+        (Some(why), _) => {
+            writeln!(
+                out,
+                "  time        real instead of virtual: {}",
+                why.replace('\n', "\n  ")
+            )?;
+        }
+        (None, Time::Real) => writeln!(out, "  time        real")?,
+        (None, Time::Virtual) => {}
+    }
     if let Some(failure) = &program.failure {
         writeln!(out, "  {}", failure.replace('\n', "\n  "))?;
     }
@@ -145,7 +161,7 @@ fn write_program(out: &mut String, program: &ProgramFigures) -> fmt::Result {
             (false, 0) => "not reached".to_owned(),
             (false, held) => format!("held in {}", count(held, "run")),
         };
-        writeln!(out, "    {:<18}{how}", rung.name)?;
+        writeln!(out, "    {:<22}{how}", rung.name)?;
     }
     for (name, times) in &program.tolerated {
         writeln!(out, "  tolerated   {} {name}", thousands(*times))?;

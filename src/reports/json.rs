@@ -122,6 +122,8 @@ fn program(program: &ProgramFigures) -> Json {
     json!({
         "command_line": program.command_line,
         "dialect": program.dialect.name(),
+        "time": program.time.name(),
+        "real_time_because": program.real_time_because,
         "rungs": rungs,
         "messages": program.messages,
         "tolerated": tolerated,

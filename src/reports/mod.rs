@@ -10,7 +10,7 @@ use std::{path::PathBuf, time::Duration};
 use crate::{
     campaign::{Campaign, Judged, Tally},
     cli::Exit,
-    plans::Shrunk,
+    plans::{Shrunk, Time},
     protocol::Dialect,
     simulation::FaultName,
 };
@@ -94,6 +94,10 @@ pub struct ProgramFigures {
     pub command_line: String,
     /// Its words.
     pub dialect: Dialect,
+    /// Whose time passed.
+    pub time: Time,
+    /// Why real time passed although virtual time was asked for.
+    pub real_time_because: Option<String>,
     /// How far it came.
     pub rungs: Vec<Rung>,
     /// Messages that it was handed.

@@ -50,6 +50,11 @@ pub enum FaultKind {
         /// The node's position, from 0.
         node: u32,
     },
+    /// The node ends in good order, keeping what it had accepted, and restarts at the end.
+    Stop {
+        /// The node's position, from 0.
+        node: u32,
+    },
     /// The node does nothing, and then goes on with all that has arrived meanwhile.
     Pause {
         /// The node's position, from 0.
@@ -61,7 +66,7 @@ impl FaultKind {
     /// The nodes that it names.
     pub fn nodes(&self) -> Vec<u32> {
         match self {
-            Self::Crash { node } | Self::Pause { node } => vec![*node],
+            Self::Crash { node } | Self::Stop { node } | Self::Pause { node } => vec![*node],
             Self::Partition { cut, .. } => cut.iter().flat_map(|&(from, to)| [from, to]).collect(),
             _ => Vec::new(),
         }
@@ -99,6 +104,7 @@ impl FaultKind {
             Self::Duplication { .. } => FaultName::Duplicate,
             Self::Partition { .. } => FaultName::Partition,
             Self::Crash { .. } => FaultName::Crash,
+            Self::Stop { .. } => FaultName::Stop,
             Self::Pause { .. } => FaultName::Pause,
         }
     }
@@ -119,13 +125,15 @@ pub enum FaultName {
     Partition,
     /// Nodes die, lose what was not synced, and restart.
     Crash,
-    /// Nodes stop for a while.
+    /// Nodes do nothing for a while.
     Pause,
+    /// Nodes end in good order and restart.
+    Stop,
 }
 
 impl FaultName {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Reorder,
         Self::Loss,
         Self::ClientLoss,
@@ -133,6 +141,7 @@ impl FaultName {
         Self::Partition,
         Self::Crash,
         Self::Pause,
+        Self::Stop,
     ];
 
     /// True for faults of the links between nodes, which one node alone does not have.
@@ -150,6 +159,7 @@ impl FaultName {
             Self::Partition => "partition",
             Self::Crash => "crash",
             Self::Pause => "pause",
+            Self::Stop => "stop",
         }
     }
 }

@@ -11,12 +11,14 @@ mod queue;
 mod random;
 mod storage;
 mod time;
+mod trace;
 
 pub use faults::{Fault, FaultKind, FaultName, PartitionShape};
 pub use network::{Latency, Link, NetworkPlan, Traffic};
 pub use random::{Purpose, Random};
 pub use storage::Disk;
 pub use time::Nanos;
+pub use trace::{Fate, Happening, Traced};
 
 use self::{network::Network, queue::Queue};
 
@@ -52,8 +54,14 @@ pub enum Event<M> {
     Alarm(u64),
     /// A node dies.
     Crash(u32),
+    /// A node is told to end in good order.
+    Stop(u32),
     /// A dead node comes back.
     Restart(u32),
+    /// A node stands still.
+    Pause(u32),
+    /// A node that stood still goes on; what arrived meanwhile comes next.
+    Resume(u32),
 }
 
 enum Scheduled<M> {
@@ -104,6 +112,8 @@ pub struct Simulation<M> {
     active: Vec<bool>,
     /// No fault begins any more.
     healed: bool,
+    /// What became of messages and nodes, if it is to be told.
+    trace: Option<Vec<Traced<M>>>,
 }
 
 impl<M: Clone> Simulation<M> {
@@ -126,6 +136,35 @@ impl<M: Clone> Simulation<M> {
             faults: faults.to_vec(),
             active: vec![false; faults.len()],
             healed: false,
+            trace: None,
+        }
+    }
+
+    /// From now on keeps what becomes of messages and nodes.
+    pub fn record(&mut self) {
+        self.trace.get_or_insert_default();
+    }
+
+    /// What was recorded since [`Simulation::record`].
+    pub fn take_trace(&mut self) -> Vec<Traced<M>> {
+        self.trace.take().unwrap_or_default()
+    }
+
+    fn note(&mut self, what: Happening<M>) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(Traced { at: self.now, what });
+        }
+    }
+
+    fn note_message(&mut self, fate: Fate, from: Address, to: Address, message: &M) {
+        if self.trace.is_some() {
+            let message = message.clone();
+            self.note(Happening::Message {
+                fate,
+                from,
+                to,
+                message,
+            });
         }
     }
 
@@ -142,6 +181,12 @@ impl<M: Clone> Simulation<M> {
     /// Sends a message now. The network decides whether, when and how often it arrives.
     pub fn send(&mut self, from: Address, to: Address, message: M) {
         let arrivals = self.network.send(self.now, from, to);
+        let fate = if arrivals.first.is_some() {
+            Fate::Sent
+        } else {
+            Fate::Lost
+        };
+        self.note_message(fate, from, to, &message);
         if let Some(at) = arrivals.second {
             let message = message.clone();
             self.queue
@@ -183,11 +228,22 @@ impl<M: Clone> Simulation<M> {
         }
     }
 
+    /// When the next thing happens; `None` when nothing is left to happen.
+    pub fn next_time(&self) -> Option<Nanos> {
+        self.queue.next_time()
+    }
+
+    /// Lets time pass without an event: for nodes that live in real time. What was scheduled for a
+    /// moment before then happens late.
+    pub fn advance_to(&mut self, now: Nanos) {
+        self.now = self.now.max(now);
+    }
+
     /// Advances to the next event and returns it; `None` when nothing is left to happen.
     pub fn next_event(&mut self) -> Option<Event<M>> {
         loop {
             let (at, scheduled) = self.queue.pop()?;
-            self.now = at;
+            self.advance_to(at);
             if let Some(event) = self.happen(scheduled) {
                 return Some(event);
             }
@@ -200,11 +256,13 @@ impl<M: Clone> Simulation<M> {
                 if let Address::Node(node) = to {
                     if self.network.is_cut(from, to) {
                         self.network.traffic.cut += 1;
+                        self.note_message(Fate::Lost, from, to, &message);
                         return None;
                     }
                     let state = &mut self.nodes[node as usize];
                     if state.crashed > 0 {
                         self.network.traffic.at_dead_node += 1;
+                        self.note_message(Fate::AtDeadNode, from, to, &message);
                         return None;
                     }
                     if state.paused > 0 {
@@ -213,6 +271,7 @@ impl<M: Clone> Simulation<M> {
                     }
                 }
                 self.network.traffic.delivered += 1;
+                self.note_message(Fate::Delivered, from, to, &message);
                 Some(Event::Deliver { from, to, message })
             }
             Scheduled::Timer { node, timer, life } => {
@@ -239,35 +298,57 @@ impl<M: Clone> Simulation<M> {
         self.active[index] = begins;
         let fault = &self.faults[index].what;
         self.network.apply(fault, begins);
-        match *fault {
-            FaultKind::Crash { node } => {
-                let state = self.nodes.get_mut(node as usize)?;
-                if begins {
-                    state.crashed += 1;
-                    state.life += u32::from(state.crashed == 1);
-                    state.backlog.clear();
-                    (state.crashed == 1).then_some(Event::Crash(node))
-                } else {
-                    state.crashed = state.crashed.saturating_sub(1);
-                    (state.crashed == 0).then_some(Event::Restart(node))
-                }
+        let event = match *fault {
+            FaultKind::Crash { node } | FaultKind::Stop { node } => {
+                let graceful = matches!(fault, FaultKind::Stop { .. });
+                self.end_or_restart(node, begins, graceful)
             }
-            FaultKind::Pause { node } => {
-                let state = self.nodes.get_mut(node as usize)?;
-                if begins {
-                    state.paused += 1;
-                } else {
-                    state.paused = state.paused.saturating_sub(1);
-                    if state.paused == 0 {
-                        for held in state.backlog.drain(..) {
-                            self.queue.push(self.now, held);
-                        }
-                    }
-                }
-                None
-            }
+            FaultKind::Pause { node } => self.pause_or_resume(node, begins),
             _ => None,
+        };
+        match event {
+            Some(Event::Crash(node)) => self.note(Happening::Crash(node)),
+            Some(Event::Stop(node)) => self.note(Happening::Stop(node)),
+            Some(Event::Restart(node)) => self.note(Happening::Restart(node)),
+            Some(Event::Pause(node)) => self.note(Happening::Pause(node)),
+            Some(Event::Resume(node)) => self.note(Happening::Resume(node)),
+            _ => {}
         }
+        event
+    }
+
+    fn end_or_restart(&mut self, node: u32, ends: bool, graceful: bool) -> Option<Event<M>> {
+        let state = self.nodes.get_mut(node as usize)?;
+        if ends {
+            state.crashed += 1;
+            state.backlog.clear();
+            (state.crashed == 1).then(|| {
+                state.life += 1;
+                if graceful {
+                    Event::Stop(node)
+                } else {
+                    Event::Crash(node)
+                }
+            })
+        } else {
+            state.crashed = state.crashed.saturating_sub(1);
+            (state.crashed == 0).then_some(Event::Restart(node))
+        }
+    }
+
+    fn pause_or_resume(&mut self, node: u32, pauses: bool) -> Option<Event<M>> {
+        let state = self.nodes.get_mut(node as usize)?;
+        if pauses {
+            state.paused += 1;
+            return (state.paused == 1).then_some(Event::Pause(node));
+        }
+        state.paused = state.paused.saturating_sub(1);
+        (state.paused == 0).then(|| {
+            for held in state.backlog.drain(..) {
+                self.queue.push(self.now, held);
+            }
+            Event::Resume(node)
+        })
     }
 }
 
@@ -319,13 +400,64 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_is_a_crash_in_good_order() {
+        let mut simulation = simulation(&[
+            fault(FaultKind::Stop { node: 1 }, 5, 20),
+            fault(FaultKind::Crash { node: 1 }, 7, 30),
+        ]);
+        let expected = [(5, "Stop(1)"), (30, "Restart(1)")];
+        let expected = expected.map(|(at, what)| (at, what.to_owned()));
+        assert_eq!(trace(&mut simulation), expected);
+    }
+
+    #[test]
+    fn what_becomes_of_messages_is_recorded() {
+        let mut simulation = simulation(&[fault(FaultKind::Crash { node: 1 }, 15, 40)]);
+        simulation.record();
+        simulation.send(Address::Node(0), Address::Node(1), 1);
+        while !matches!(simulation.next_event(), Some(Event::Crash(1))) {}
+        simulation.send(Address::Node(0), Address::Node(1), 2);
+        while simulation.next_event().is_some() {}
+        let trace = simulation.take_trace();
+        let told: Vec<String> = trace
+            .iter()
+            .map(|traced| match &traced.what {
+                Happening::Message { fate, message, .. } => {
+                    format!("{} {fate:?} {message}", traced.at.0)
+                }
+                other => format!("{} {other:?}", traced.at.0),
+            })
+            .collect();
+        let expected = [
+            "0 Sent 1",
+            "10 Delivered 1",
+            "15 Crash(1)",
+            "15 Sent 2",
+            "25 AtDeadNode 2",
+            "40 Restart(1)",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_is_late_happens_late() {
+        let mut simulation = simulation(&[]);
+        simulation.set_alarm(Nanos(5), 1);
+        simulation.advance_to(Nanos(8));
+        assert_eq!(trace(&mut simulation), [(8, "Alarm(1)".to_owned())]);
+    }
+
+    #[test]
     fn a_pause_delays_but_loses_nothing_and_keeps_the_order() {
         let mut simulation = simulation(&[fault(FaultKind::Pause { node: 1 }, 5, 50)]);
         simulation.send(Address::Node(0), Address::Node(1), 1);
         simulation.send(Address::Client(0), Address::Node(1), 2);
         simulation.set_timer(1, Nanos(30), 3);
-        let times: Vec<u64> = trace(&mut simulation).iter().map(|(at, _)| *at).collect();
-        assert_eq!(times, [50, 50, 50]);
+        let trace = trace(&mut simulation);
+        let times: Vec<u64> = trace.iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [5, 50, 50, 50, 50]);
+        assert_eq!(trace[0].1, "Pause(1)");
+        assert_eq!(trace[1].1, "Resume(1)", "before what arrived meanwhile");
     }
 
     #[test]

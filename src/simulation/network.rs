@@ -200,7 +200,7 @@ impl Network {
                     }
                 }
             }
-            FaultKind::Crash { .. } | FaultKind::Pause { .. } => {}
+            FaultKind::Crash { .. } | FaultKind::Stop { .. } | FaultKind::Pause { .. } => {}
         }
     }
 

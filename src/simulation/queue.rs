@@ -38,6 +38,11 @@ impl<T> Queue<T> {
         self.heap.peek().map(|entry| &entry.item)
     }
 
+    /// The time of what [`Queue::pop`] would return. O(1).
+    pub(super) fn next_time(&self) -> Option<Nanos> {
+        self.heap.peek().map(|entry| entry.at)
+    }
+
     /// O(log n).
     pub(super) fn pop(&mut self) -> Option<(Nanos, T)> {
         self.heap.pop().map(|entry| (entry.at, entry.item))

@@ -1,29 +1,41 @@
-//! Nodes that are programs outside, in lockstep with virtual time.
+//! Nodes that are programs outside: in lockstep with virtual time, or in real time.
 //!
 //! The harness is the network, so it also owns time: a message is written to a program's stdin, the
 //! program runs until it is idle, and what it wrote becomes new messages at the same virtual
 //! instant. Nothing sleeps, and a program without timers or randomness of its own behaves the same
 //! on every run.
+//!
+//! In real time (`Time::Real`) the same network delays messages by the clock on the wall, and
+//! programs are listened to all the time: for those whose own timers drive them, that never rest,
+//! or whose rest cannot be seen.
 
 mod program;
 mod speech;
 
 pub use program::{NodeFailure, Program, Sin, Tolerated};
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
 use sibcheck_checkers::history::{Name, Value};
 
 use crate::{
     clocks::{Actor, VectorClock},
+    plans::{Plan, Time},
     protocol::Dialect,
-    simulation::Address,
+    simulation::{Address, Nanos},
 };
 
 use super::{
-    Ask, Nodes, Output, Reply, Request, TaggedValue, node_name,
-    process::{ExternalError, Idle, Launch, Line, Process, Unsettled},
+    Ask, Grace, Nodes, Output, Reply, Request, TaggedValue, node_name,
+    process::{ExternalError, Idle, Launch, Line, Process, Unsettled, await_any, now},
 };
 
 /// What travels between clients and programs.
@@ -67,8 +79,22 @@ pub struct External<'p> {
     failure: Option<NodeFailure>,
     /// How often it is still worth waiting for timers.
     timer_waits: u32,
+    /// Set when the run began, where the wall's clock is the time that passes.
+    began: Option<Instant>,
+    real_time: bool,
+    /// Those that have yet to answer their `init`, in real time.
+    starting: Vec<Option<Starting>>,
+    paused: Vec<bool>,
     /// Requests delivered to nodes, by clients and by nodes.
     pub delivered: u64,
+}
+
+/// A node that was started anew in real time.
+struct Starting {
+    /// When its patience is over.
+    deadline: Instant,
+    /// What it will get once it has answered its `init`.
+    held: Vec<Arc<str>>,
 }
 
 /// Whoever sends `init`.
@@ -76,6 +102,13 @@ const INITIATOR: &str = "c0";
 
 /// Rounds of gossip that nodes are given to converge after the faults have healed.
 const TIMER_WAITS: u32 = 3;
+
+/// How long a node may take to end once its input has.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The longest sleep between two looks at all nodes in real time, so that an end which wakes nobody
+/// is noticed.
+const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
 
 /// What to do about a line that is no message.
 const STDOUT_IS_FOR_MESSAGES: &str =
@@ -85,13 +118,14 @@ const STDOUT_IS_FOR_MESSAGES: &str =
 const SHOWN: usize = 200;
 
 impl<'p> External<'p> {
-    /// The nodes of a run, not yet started. Their folders are below `folder`.
+    /// The nodes of a plan's run, not yet started. Their folders are below `folder`.
     pub fn new(
         program: &'p Program,
         tolerated: &'p Tolerated,
-        nodes: u32,
+        plan: &Plan,
         folder: PathBuf,
     ) -> Self {
+        let nodes = plan.nodes;
         Self {
             program,
             tolerated,
@@ -103,6 +137,10 @@ impl<'p> External<'p> {
             last_asked: BTreeMap::new(),
             failure: None,
             timer_waits: TIMER_WAITS,
+            began: None,
+            real_time: plan.time == Time::Real,
+            starting: (0..nodes).map(|_| None).collect(),
+            paused: vec![false; nodes as usize],
             delivered: 0,
         }
     }
@@ -121,6 +159,41 @@ impl<'p> External<'p> {
         self.failure.get_or_insert(NodeFailure::process(error));
     }
 
+    /// Ends the nodes in good order: their input is closed, and what has not ended after a grace
+    /// period is killed, with all that it started. A program that was seen not to end by itself
+    /// is not waited for again.
+    pub fn finish(&mut self) {
+        let patient = self.failure.is_none() && self.tolerated.count(Sin::StaysAlive) == 0;
+        let mut processes: Vec<Process> =
+            self.processes.iter_mut().filter_map(Option::take).collect();
+        for process in &mut processes {
+            process.close_input();
+        }
+        let deadline = now() + GRACE;
+        for mut process in processes {
+            let grace = if patient {
+                deadline.saturating_duration_since(now())
+            } else {
+                Duration::ZERO
+            };
+            // What it still writes reaches nobody.
+            let ended = process.stop(grace, &mut Vec::new());
+            if patient && ended.killed {
+                self.tolerated.note(Sin::StaysAlive);
+            }
+        }
+    }
+
+    /// What each node wrote to stderr, by its name; none for a node that was silent.
+    pub fn logs(&self) -> Vec<(String, Vec<u8>)> {
+        let nodes = 0..u32::try_from(self.names.len()).unwrap_or(0);
+        let logs = nodes.filter_map(|node| {
+            let text = fs::read(self.stderr_file(node)).ok()?;
+            (!text.is_empty()).then(|| (self.names[node as usize].to_string(), text))
+        });
+        logs.collect()
+    }
+
     fn stderr_file(&self, node: u32) -> PathBuf {
         let name = &self.names[node as usize];
         self.folder.join(format!("{name}.stderr"))
@@ -133,8 +206,23 @@ impl<'p> External<'p> {
         };
         self.delivered += 1;
         let mut lines = Vec::new();
-        let result = process.deliver(line, &mut lines);
-        self.route_all(node, &lines, out);
+        let result = if self.real_time {
+            process.send(line, &mut lines).map(|()| Idle::Reached)
+        } else {
+            process.deliver(line, &mut lines)
+        };
+        self.take_in(node, &lines, result, out);
+    }
+
+    /// Routes what a node wrote, and notes what became of it.
+    fn take_in(
+        &mut self,
+        node: u32,
+        lines: &[Line],
+        result: Result<Idle, ExternalError>,
+        out: &mut Vec<Output<Wire>>,
+    ) {
+        self.route_all(node, lines, out);
         match result {
             Ok(Idle::Never(why)) => self.fail_restless(node, why),
             Ok(Idle::Reached | Idle::Paused) => {}
@@ -145,15 +233,18 @@ impl<'p> External<'p> {
     fn fail_restless(&mut self, node: u32, why: Unsettled) {
         let patience = self.program.busy_patience;
         let what = match why {
-            Unsettled::Running => "it went on running",
-            Unsettled::InputUnread => "it left input unread",
-            Unsettled::Unobservable => "this system does not show whether it is idle",
+            Unsettled::Running => format!("it went on running for {patience:?} after a message"),
+            Unsettled::Unobservable => "this system does not show whether it is at rest".to_owned(),
+            Unsettled::InputUnread => {
+                return self.fail(
+                    node,
+                    &format!("it left input unread for {patience:?}"),
+                    "it should read every line of its stdin as it comes",
+                );
+            }
         };
-        self.fail(
-            node,
-            &format!("{what} for {patience:?} after a message"),
-            "a node in lockstep has to come to rest after each message: look for a busy loop",
-        );
+        let failure = NodeFailure::restless(&self.names[node as usize], &what);
+        self.failure.get_or_insert(failure);
     }
 
     fn route_all(&mut self, node: u32, lines: &[Line], out: &mut Vec<Output<Wire>>) {
@@ -251,9 +342,9 @@ impl<'p> External<'p> {
         }
     }
 
-    /// Starts a node's process and waits for the answer to its `init`.
-    fn launch(&mut self, node: u32, out: &mut Vec<Output<Wire>>) -> Result<(), ExternalError> {
-        let name = self.names[node as usize].clone();
+    /// Starts a node's process.
+    fn spawn(&mut self, node: u32) -> Result<(), ExternalError> {
+        let name = &self.names[node as usize];
         let launch = Launch {
             argv: self.program.argv.clone(),
             folder: self.folder.join(name.as_str()),
@@ -261,41 +352,94 @@ impl<'p> External<'p> {
             name: name.to_string(),
             guard: self.program.guard.clone(),
         };
-        let mut process = Process::spawn(&launch)?;
+        self.processes[node as usize] = Some(Process::spawn(&launch)?);
+        Ok(())
+    }
+
+    /// Starts a node's process and sends it its `init`. In virtual time, and before a run begins in
+    /// real time, waits for the answer; where a run in real time goes on, others are not held up.
+    fn launch(&mut self, node: u32, out: &mut Vec<Output<Wire>>) -> Result<(), ExternalError> {
+        if self.processes[node as usize].is_none() {
+            self.spawn(node)?;
+        }
+        let name = &self.names[node as usize];
         let body = json!({"type": "init", "msg_id": 1, "node_id": name, "node_ids": self.names});
         let init = json!({"src": INITIATOR, "dest": name, "body": body}).to_string();
-        let mut lines = Vec::new();
-        // Some languages take seconds to start.
-        process.set_patience(self.program.start_patience);
-        process.deliver(&init, &mut lines)?;
-        process.set_patience(self.program.busy_patience);
-        let initialised = |lines: &[Line]| {
-            lines
-                .iter()
-                .filter_map(|line| speech::objects(&line.bytes).ok())
-                .flatten()
-                .any(|object| object.get("dest").and_then(Json::as_str) == Some(INITIATOR))
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return Ok(());
         };
-        wait_for(
-            &mut process,
-            self.program.start_patience,
-            &mut lines,
-            initialised,
-        )?;
+        process.set_patience(self.program.busy_patience);
+        let mut lines = Vec::new();
+        process.send(&init, &mut lines)?;
+        // Some languages take seconds to start.
+        let patience = self.program.start_patience;
+        if self.began.is_some() {
+            self.starting[node as usize] = Some(Starting {
+                deadline: now() + patience,
+                held: Vec::new(),
+            });
+            return Ok(());
+        }
+        let result = wait_for(process, patience, &mut lines, initialised);
         let answered = initialised(&lines);
-        self.processes[node as usize] = Some(process);
-        self.route_all(node, &lines, out);
+        let settled = match result {
+            Ok(()) if answered && !self.real_time => process.settle(&mut lines),
+            Ok(()) => Ok(Idle::Reached),
+            Err(error) => Err(error),
+        };
+        if self.paused[node as usize] {
+            process.pause()?;
+        }
+        self.take_in(node, &lines, settled, out);
         if !answered {
-            self.fail(
-                node,
-                &format!(
-                    "no answer to its init came within {:?}",
-                    self.program.start_patience
-                ),
-                "it should answer init with init_ok, on a line of its own, and flush its output",
-            );
+            self.fail_silent(node);
         }
         Ok(())
+    }
+
+    fn fail_silent(&mut self, node: u32) {
+        self.fail(
+            node,
+            &format!(
+                "no answer to its init came within {:?}",
+                self.program.start_patience
+            ),
+            "it should answer init with init_ok, on a line of its own, and flush its output",
+        );
+    }
+
+    /// Takes in what nodes have written so far, without waiting.
+    fn collect(&mut self, all: &mut Vec<(u32, Output<Wire>)>) {
+        let mut lines = Vec::new();
+        let mut out = Vec::new();
+        for node in 0..u32::try_from(self.processes.len()).unwrap_or(0) {
+            let Some(process) = self.processes[node as usize].as_mut() else {
+                continue;
+            };
+            let result = process.collect(&mut lines).map(|()| Idle::Reached);
+            self.take_in(node, &lines, result, &mut out);
+            self.welcome(node, &lines);
+            all.extend(out.drain(..).map(|output| (node, output)));
+            lines.clear();
+        }
+    }
+
+    /// Hands a node that has answered its `init` what came for it meanwhile.
+    fn welcome(&mut self, node: u32, lines: &[Line]) {
+        let Some(starting) = &self.starting[node as usize] else {
+            return;
+        };
+        if !initialised(lines) {
+            if now() >= starting.deadline {
+                self.fail_silent(node);
+            }
+            return;
+        }
+        let held = self.starting[node as usize].take();
+        for line in held.into_iter().flat_map(|starting| starting.held) {
+            // In real time nothing is written at once.
+            self.hand_over(node, &line, &mut Vec::new());
+        }
     }
 
     /// Lets real time pass at a node, and adds what it wrote.
@@ -318,7 +462,13 @@ impl Nodes for External<'_> {
     type Message = Wire;
 
     fn start(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
-        if let Err(error) = self.launch(node, out) {
+        let mut started = Ok(());
+        if node == 0 && self.asked.is_empty() && self.failure.is_none() {
+            // Slow languages come up side by side.
+            let nodes = u32::try_from(self.names.len()).unwrap_or(0);
+            started = (0..nodes).try_for_each(|node| self.spawn(node));
+        }
+        if let Err(error) = started.and_then(|()| self.launch(node, out)) {
             self.fail_process(&error);
         }
     }
@@ -386,6 +536,10 @@ impl Nodes for External<'_> {
         let Wire::Line(line) = message else {
             return;
         };
+        if let Some(starting) = &mut self.starting[node as usize] {
+            starting.held.push(line);
+            return;
+        }
         if let Address::Client(client) = from
             && let Some(request) = self.last_asked.get(&client)
             && let Some(asked) = self.asked.get_mut(request)
@@ -401,13 +555,83 @@ impl Nodes for External<'_> {
         if let Some(mut process) = self.processes[node as usize].take() {
             process.kill();
         }
-        for asked in self
-            .asked
-            .values_mut()
-            .filter(|asked| asked.node == Some(node))
+        self.forget(node);
+    }
+
+    fn stop(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
+        if let Some(mut process) = self.processes[node as usize].take() {
+            let mut lines = Vec::new();
+            let ended = process.stop(GRACE, &mut lines);
+            if ended.killed {
+                self.tolerated.note(Sin::StaysAlive);
+            }
+            self.route_all(node, &lines, out);
+        }
+        self.forget(node);
+    }
+
+    fn pause(&mut self, node: u32) {
+        self.paused[node as usize] = true;
+        if let Some(process) = self.processes[node as usize].as_mut()
+            && let Err(error) = process.pause()
         {
-            // Nobody is left to answer it.
-            asked.waited = true;
+            self.fail_process(&error);
+        }
+    }
+
+    fn resume(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
+        self.paused[node as usize] = false;
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return;
+        };
+        let mut lines = Vec::new();
+        let result = match process.resume() {
+            Ok(()) if !self.real_time => process.settle(&mut lines),
+            Ok(()) => Ok(Idle::Reached),
+            Err(error) => Err(error),
+        };
+        self.take_in(node, &lines, result, out);
+    }
+
+    fn shown(&self, message: &Wire) -> String {
+        match message {
+            // As it was written, where that is JSON on one line.
+            Wire::Line(line) => match serde_json::from_str::<IgnoredAny>(line) {
+                Ok(_) => line.trim().to_owned(),
+                Err(_) => Json::from(line.as_ref()).to_string(),
+            },
+            Wire::Answer { node, body } => {
+                let from = &self.names[*node as usize];
+                format!(
+                    r#"{{"src":"{from}","body":{}}}"#,
+                    Json::Object((**body).clone())
+                )
+            }
+        }
+    }
+
+    fn wall_time(&self) -> Option<Nanos> {
+        let began = self.began?;
+        Some(Nanos(
+            u64::try_from(now().duration_since(began).as_nanos()).unwrap_or(u64::MAX),
+        ))
+    }
+
+    fn begin(&mut self) {
+        self.began = self.real_time.then(now);
+    }
+
+    fn listen(&mut self, up_to: Nanos) -> Vec<(u32, Output<Wire>)> {
+        let deadline = now() + Duration::from_nanos(up_to.0);
+        let mut all = Vec::new();
+        loop {
+            self.collect(&mut all);
+            let left = deadline.saturating_duration_since(now());
+            if !all.is_empty() || left.is_zero() || self.failed() {
+                return all;
+            }
+            let awaited: Vec<&Process> = self.processes.iter().flatten().collect();
+            await_any(&awaited, left.min(LONGEST_DEAFNESS));
         }
     }
 
@@ -439,15 +663,44 @@ impl Nodes for External<'_> {
         all
     }
 
-    fn await_timers(&mut self) -> Option<Vec<(u32, Output<Wire>)>> {
+    fn await_timers(&mut self) -> Option<Grace<Wire>> {
         self.timer_waits = self.timer_waits.checked_sub(1)?;
-        let mut all = Vec::new();
+        let patience = self.program.timer_patience;
+        let mut outputs = Vec::new();
+        if self.real_time {
+            let settle = Nanos(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX));
+            return Some(Grace { outputs, settle });
+        }
         let nodes = u32::try_from(self.processes.len()).unwrap_or(1);
         for node in 0..nodes {
-            self.let_time_pass(node, self.program.timer_patience / nodes, &mut all);
+            self.let_time_pass(node, patience / nodes, &mut outputs);
         }
-        (!all.is_empty()).then_some(all)
+        let settle = Nanos::ZERO;
+        (!outputs.is_empty()).then_some(Grace { outputs, settle })
     }
+}
+
+impl External<'_> {
+    /// A node is gone: nobody is left to answer what it was asked.
+    fn forget(&mut self, node: u32) {
+        self.starting[node as usize] = None;
+        for asked in self
+            .asked
+            .values_mut()
+            .filter(|asked| asked.node == Some(node))
+        {
+            asked.waited = true;
+        }
+    }
+}
+
+/// True when an answer to `init` is among these lines.
+fn initialised(lines: &[Line]) -> bool {
+    lines
+        .iter()
+        .filter_map(|line| speech::objects(&line.bytes).ok())
+        .flatten()
+        .any(|object| object.get("dest").and_then(Json::as_str) == Some(INITIATOR))
 }
 
 /// Lets real time pass until `enough` has been written or `patience` is over.

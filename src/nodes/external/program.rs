@@ -48,18 +48,40 @@ impl Program {
 
 /// A node broke the protocol, died by itself or never answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NodeFailure(String);
+#[error("{what}")]
+pub struct NodeFailure {
+    what: String,
+    restless: Option<String>,
+}
 
 impl NodeFailure {
     /// What a node did, and what can be done about it.
     pub(super) fn new(node: &str, what: &str, remedy: &str) -> Self {
-        Self(format!("node {node}: {what}; {remedy}"))
+        Self {
+            what: format!("node {node}: {what}; {remedy}"),
+            restless: None,
+        }
+    }
+
+    /// A node whose rest cannot be seen: it can only be judged in real time.
+    pub(super) fn restless(node: &str, what: &str) -> Self {
+        Self {
+            restless: Some(format!("node {node}: {what}")),
+            ..Self::new(node, what, "judge it in real time: --time real")
+        }
+    }
+
+    /// Why the node, which did nothing wrong, can only be judged in real time.
+    pub fn why_restless(&self) -> Option<&str> {
+        self.restless.as_deref()
     }
 
     /// What became of a process, which names its node and the remedy itself.
     pub(super) fn process(error: &ExternalError) -> Self {
-        Self(error.to_string())
+        Self {
+            what: error.to_string(),
+            restless: None,
+        }
     }
 }
 
@@ -80,15 +102,18 @@ pub enum Sin {
     Unasked,
     /// A message was addressed to nobody.
     NoReceiver,
+    /// A node went on running after its input had ended, and had to be killed.
+    StaysAlive,
 }
 
 impl Sin {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::MergedLines,
         Self::NoReplyTo,
         Self::Unasked,
         Self::NoReceiver,
+        Self::StaysAlive,
     ];
 
     /// What it is called in reports.
@@ -98,6 +123,7 @@ impl Sin {
             Self::NoReplyTo => "answers without in_reply_to",
             Self::Unasked => "answers that nobody waited for",
             Self::NoReceiver => "messages to somebody who does not exist",
+            Self::StaysAlive => "nodes that did not end with their input",
         }
     }
 }
@@ -108,11 +134,16 @@ impl Tolerated {
         self.counts[sin as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How often one was noted.
+    pub fn count(&self, sin: Sin) -> u64 {
+        self.counts[sin as usize].load(Ordering::Relaxed)
+    }
+
     /// Every kind that occurred, with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Sin, u64)> + '_ {
         Sin::ALL
             .into_iter()
-            .map(|sin| (sin, self.counts[sin as usize].load(Ordering::Relaxed)))
+            .map(|sin| (sin, self.count(sin)))
             .filter(|(_, count)| *count > 0)
     }
 }

@@ -20,7 +20,7 @@ mod threads;
 
 pub use idle::supported;
 pub use lines::{Limits, Line, MAX_BYTES_PER_RUN, MAX_LINE_BYTES, MAX_LINES_PER_RUN, Storm};
-pub use running::{Ended, Process};
+pub use running::{Ended, Process, await_any};
 
 use std::{
     ffi::OsString,
@@ -240,6 +240,6 @@ pub fn exec_guarded(expected_parent: u32, argv: &[OsString]) -> io::Error {
 
 /// Real time: only for patience and waiting, never for anything that is recorded.
 #[expect(clippy::disallowed_methods, reason = "patience is real time")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

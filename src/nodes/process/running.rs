@@ -5,10 +5,7 @@ use std::{
     env, fmt,
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::process::CommandExt,
-    },
+    os::{fd::OwnedFd, unix::process::CommandExt},
     path::{self, Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -390,6 +387,13 @@ impl Process {
         }
     }
 
+    /// Closes its stdin: the sign that a program should end. [`Process::stop`] waits for that.
+    pub fn close_input(&mut self) {
+        // What is still unsent is lost: it would keep stdin open for ever.
+        self.unsent.clear();
+        self.stdin = None;
+    }
+
     /// Ends it gracefully: closes stdin, waits for its end as long as `grace`, then kills what is
     /// left of the group. What it writes meanwhile is handed over, as far as the limits allow.
     pub fn stop(&mut self, grace: Duration, out: &mut Vec<Line>) -> Ended {
@@ -398,9 +402,7 @@ impl Process {
             let _ = self.resume();
         }
         let deadline = now() + grace;
-        // What is still unsent is lost: it would keep stdin open for ever.
-        self.unsent.clear();
-        self.stdin = None;
+        self.close_input();
         while !self.has_ended() && now() < deadline {
             if self.read(out).is_err() {
                 break;
@@ -576,26 +578,23 @@ impl Process {
 
     /// Sleeps until output comes, the process ends, unsent input finds room, or the span is over.
     fn nap(&self, span: Duration) {
-        let mut sources = Vec::with_capacity(3);
+        await_any(&[self], span);
+    }
+
+    /// What may wake one that naps; false when its end does not.
+    fn wakers<'p>(&'p self, sources: &mut Vec<PollFd<'p>>) -> bool {
         if !self.stdout_ended {
             sources.push(PollFd::new(&self.stdout, PollFlags::IN));
         }
-        let mut span = span;
-        match &self.end {
-            Some(end) => sources.push(PollFd::new(end, PollFlags::IN)),
-            None => span = span.min(LONGEST_NAP),
+        if let Some(end) = &self.end {
+            sources.push(PollFd::new(end, PollFlags::IN));
         }
         if let Some(stdin) = &self.stdin
             && !self.unsent.is_empty()
         {
             sources.push(PollFd::new(stdin, PollFlags::OUT));
         }
-        let span = Timespec::try_from(span).unwrap_or(Timespec {
-            tv_sec: 3600,
-            tv_nsec: 0,
-        });
-        // Being interrupted is a short nap: every caller looks again.
-        let _ = poll(&mut sources, Some(&span));
+        self.end.is_some()
     }
 
     /// Whether the process has ended. Does not wait for it, so that its number stays taken.
@@ -713,11 +712,22 @@ impl Process {
     }
 }
 
-/// Its stdout, to wait for several programs at once.
-impl AsFd for Process {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stdout.as_fd()
+/// Sleeps until output of one of them comes, one ends, its unsent input finds room, or the span is
+/// over. It may return early: look again.
+pub fn await_any(processes: &[&Process], span: Duration) {
+    let mut sources = Vec::with_capacity(3 * processes.len());
+    let mut span = span;
+    for process in processes {
+        if !process.wakers(&mut sources) {
+            span = span.min(LONGEST_NAP);
+        }
     }
+    let span = Timespec::try_from(span).unwrap_or(Timespec {
+        tv_sec: 3600,
+        tv_nsec: 0,
+    });
+    // Being interrupted is a short nap.
+    let _ = poll(&mut sources, Some(&span));
 }
 
 impl Drop for Process {
