@@ -50,7 +50,7 @@ pub(super) fn soundness(subject: &Subject<'_, '_>, found: &mut Found) {
                 found.tested();
                 if !below {
                     found.violated(|| {
-                        let mut evidence = with_reports(subject, [lower, upper]);
+                        let mut evidence = with_reports(subject, [lower, upper], None);
                         if reports(subject, source, lower) {
                             evidence
                                 .retain(|op| view.node(*op).is_some_and(|node| node.is_write()));
@@ -102,17 +102,22 @@ pub(super) fn precision(subject: &Subject<'_, '_>, found: &mut Found) {
             lower: view.writes[lower].id,
             upper: view.writes[upper].id,
         };
-        let mut evidence = with_reports(subject, [lower, upper]);
-        evidence.extend(view.shown_by(upper, lower));
-        (evidence, finding)
+        let shown_by = view.shown_by(upper, lower);
+        (with_reports(subject, [lower, upper], shown_by), finding)
     });
     found.violated_more(pairs - 1);
 }
 
-/// Two writes, and the answers that reported their versions: one, where that reported both.
-fn with_reports(subject: &Subject<'_, '_>, writes: [usize; 2]) -> Vec<OpId> {
+/// Two writes, a read that is evidence anyhow, and the answers that reported their versions: as few
+/// as will do.
+fn with_reports(subject: &Subject<'_, '_>, writes: [usize; 2], given: Option<OpId>) -> Vec<OpId> {
     let known = |write| Some((write, subject.clocks.known(write)?.reported_by));
-    let mut answers: Vec<_> = writes.into_iter().filter_map(known).collect();
+    let reported_anyhow = |write: usize| given.is_some_and(|read| reports(subject, read, write));
+    let mut answers: Vec<_> = writes
+        .into_iter()
+        .filter(|write| !reported_anyhow(*write))
+        .filter_map(known)
+        .collect();
     if let [(first, by_first), (second, by_second)] = answers[..] {
         if reports(subject, by_first, second) {
             answers.truncate(1);
@@ -121,7 +126,8 @@ fn with_reports(subject: &Subject<'_, '_>, writes: [usize; 2]) -> Vec<OpId> {
         }
     }
     let ids = writes.map(|write| subject.view.writes[write].id);
-    answers.into_iter().map(|(_, by)| by).chain(ids).collect()
+    let answers = answers.into_iter().map(|(_, by)| by);
+    answers.chain(given).chain(ids).collect()
 }
 
 /// Whether a read returned a write with the version that it is known to have.
@@ -181,7 +187,7 @@ pub(super) fn identity(subject: &Subject<'_, '_>, found: &mut Found) {
         if clocks.identity(first, second).is_eq() {
             let writes = [first, second].map(|write| view.writes[write].id);
             found.violated(|| {
-                let evidence = with_reports(subject, [first, second]);
+                let evidence = with_reports(subject, [first, second], None);
                 (evidence, Finding::SharedVersion { writes })
             });
         }

@@ -1,10 +1,11 @@
 //! The checkers and the brute force agree on small random histories, correct and corrupted.
 //!
-//! `SIBCHECK_HISTORIES` sets how many of each kind are tried.
+//! `SIBCHECK_HISTORIES` sets how many of each kind are tried, `SIBCHECK_FIRST_SEED` where to begin.
 
 use std::collections::BTreeSet;
 
 use crate::support::{
+    history,
     model::{Dice, Shape, correct, corrupt},
     verdict,
 };
@@ -17,10 +18,16 @@ use sibcheck_checkers::{
 };
 
 fn histories() -> u64 {
-    std::env::var("SIBCHECK_HISTORIES")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(4_000)
+    number("SIBCHECK_HISTORIES").unwrap_or(4_000)
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    let first = number("SIBCHECK_FIRST_SEED").unwrap_or(0);
+    first..first + histories()
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 fn shape(dice: &mut Dice, claim: Claim) -> Shape {
@@ -50,7 +57,7 @@ fn lines(history: &History) -> String {
 fn correct_histories_are_never_violated() {
     for claim in Claim::ALL {
         let mut valid = 0;
-        for seed in 0..histories() {
+        for seed in seeds() {
             let mut dice = Dice(seed);
             let shape = shape(&mut dice, claim);
             let history = correct(&mut dice, shape);
@@ -79,7 +86,7 @@ fn checkers_agree_with_the_definitions() {
     for claim in Claim::ALL {
         let mut fired = [0_u64; Invariant::ALL.len()];
         let (mut judged, mut not_linearizable) = (0, 0);
-        for seed in 0..histories() {
+        for seed in seeds() {
             let mut dice = Dice(seed ^ 0xc0ff_ee00_0000);
             let shape = shape(&mut dice, claim);
             let mut history = correct(&mut dice, shape);
@@ -143,6 +150,19 @@ fn checkers_agree_with_the_definitions() {
             "{claim}: only {judged} histories made sense"
         );
     }
+}
+
+#[test]
+fn a_read_that_shows_the_order_and_the_clock_is_evidence_once() {
+    let history = history(
+        "c1@n1 [0..9] write a info\nc2@n1 [10..40] read a={c1:2}\nc3@n1 [20..30] read a={c1:2}\n\
+         c1@n1 [50..60] write b -> {c1:1}",
+    );
+    let verdict = verdict(&history, Claim::Eventual);
+    let violation = &verdict.violations[0];
+    assert_eq!(violation.invariant, Invariant::ClockPrecision);
+    assert_eq!(violation.evidence, [0, 2, 3]);
+    assert_minimal(&history, violation, "two reads of one clock");
 }
 
 /// The evidence, with the writes of what its reads returned, proves the violation by itself;
