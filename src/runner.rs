@@ -11,8 +11,9 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use compact_str::format_compact;
-use sibcheck_checkers::history::{
-    Action, Header, History, OpId, Operation, Read, Status, Tombstones, Write,
+use sibcheck_checkers::{
+    ObjectModel,
+    history::{Action, Header, History, OpId, Operation, Read, Status, Tombstones, Write},
 };
 
 use crate::{
@@ -188,6 +189,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
                     origin: plan.origin.clone(),
                     claim: Some(plan.claim),
                     tombstones: Tombstones::Shown,
+                    model: ObjectModel::Context,
                     expect: None,
                 },
                 clients: Vec::new(),

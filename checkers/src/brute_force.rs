@@ -13,6 +13,7 @@ use crate::{
         Action, History, Operation, Read, ReportedClock, Sibling, Status, Tombstones, Version,
         Write,
     },
+    object_model::ObjectModel,
     verdict::Invariant,
 };
 
@@ -41,6 +42,7 @@ pub fn violations(history: &History, claim: Claim) -> Result<BTreeSet<(u32, Inva
         let naive = Naive::new(history, key);
         for invariant in Invariant::ALL {
             let holds = match invariant {
+                not_said if !history.header.model.has(not_said) => true,
                 Invariant::Linearizability if claim == Claim::Eventual => true,
                 Invariant::Linearizability => naive.linearizable()?,
                 other => naive.holds(other),
@@ -102,10 +104,55 @@ impl<'h> Naive<'h> {
             may: empty.clone(),
             in_order: empty,
         };
+        if naive.is_replica() {
+            return naive.of_replicas();
+        }
         naive.must = naive.must();
         naive.may = naive.may(true);
         naive.in_order = naive.may(false);
         naive
+    }
+
+    fn is_replica(&self) -> bool {
+        self.history.header.model == ObjectModel::Replica
+    }
+
+    /// The same where writes supersede what their replica holds. An operation may follow what was
+    /// invoked before it completed, as far as clocks allow.
+    fn of_replicas(mut self) -> Self {
+        let in_time = |naive: &Self, write: usize| -> Vec<usize> {
+            let invoked = |other: &usize| !naive.over_before(write, *other);
+            naive.applied().into_iter().filter(invoked).collect()
+        };
+        for by in self.applied() {
+            for write in in_time(&self, by) {
+                let clocks = self.version(write).zip(self.version(by));
+                self.may[by][write] =
+                    clocks.is_none_or(|(write, by)| below(write, by) != Some(false));
+            }
+        }
+        for read in self.answered() {
+            for write in self.returned(read) {
+                self.must[read][write] = true;
+                self.may[read][write] = true;
+                let superseded = self.may[write].clone();
+                unite(&mut self.may[read], &superseded);
+            }
+            for delete in self.hidden_from(read) {
+                for write in in_time(&self, delete) {
+                    self.may[read][write] = true;
+                }
+            }
+        }
+        self.in_order.clone_from(&self.may);
+        self
+    }
+
+    /// Whether a write had certainly taken effect when an operation was invoked.
+    fn over_before(&self, write: usize, other: usize) -> bool {
+        let write = self.op(write);
+        let completed = write.completed.filter(|_| write.status != Status::Info);
+        completed.is_some_and(|completed| completed < self.op(other).invoked)
     }
 
     /// What operations follow by their sources and answers alone.
@@ -334,7 +381,9 @@ impl<'h> Naive<'h> {
                 .iter()
                 .any(|(read, write)| self.has_concurrent(*read, *write)),
             Invariant::NoLostUpdate => !self.missing().iter().any(|(read, write)| {
-                self.precedes(*write, *read) || !self.has_concurrent(*read, *write)
+                self.is_replica()
+                    || self.precedes(*write, *read)
+                    || !self.has_concurrent(*read, *write)
             }),
             Invariant::NoResurrection => !self.finals().iter().any(|last| {
                 self.sound().iter().any(|read| {
@@ -633,6 +682,10 @@ impl<'h> Naive<'h> {
         }
         let returned = self.returned(next);
         let mut applied = placed.iter().filter(|op| self.write(**op).is_some());
+        if self.is_replica() {
+            let last: Vec<_> = applied.next_back().copied().into_iter().collect();
+            return returned == last;
+        }
         returned.iter().all(|write| placed.contains(write))
             && applied.all(|write| self.may[next][*write])
     }

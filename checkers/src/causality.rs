@@ -23,13 +23,18 @@
 //! complete under `must` and sound under `may`: what only `d` would bring into a read stays in its
 //! `may` set, and each read may be explained in its own way.
 //!
+//! In the replica model provenance says nothing, and time decides (`causality/replica.rs`).
+//!
 //! All sets are computed in one sweep by time: a write's at its invocation (its sources have
 //! completed), a read's at its completion (what it returned has been invoked). Where clocks are
 //! so coarse that both fall on one instant, the instant is settled in the order of dependency.
 
+mod replica;
+
 use crate::{
     history::{Action, History, OpId, Operation, Read, Status, TimeNs, Tombstones, Write},
     late_writes::LateWrites,
+    object_model::ObjectModel,
     provenance::{Origin, Provenance},
     write_set::WriteSet,
 };
@@ -131,6 +136,10 @@ impl<'h> KeyView<'h> {
                 is_read,
             });
         }
+        if view.model() == ObjectModel::Replica {
+            view.settle_as_replica();
+            return view;
+        }
         events.sort_unstable();
         for instant in events.chunk_by(|a, b| a.time == b.time) {
             view.settle_instant(instant);
@@ -145,6 +154,11 @@ impl<'h> KeyView<'h> {
 
     pub(crate) fn history(&self) -> &'h History {
         self.provenance.history
+    }
+
+    /// What a write supersedes.
+    pub(crate) fn model(&self) -> ObjectModel {
+        self.history().header.model
     }
 
     pub(crate) fn operation(&self, id: OpId) -> &'h Operation {

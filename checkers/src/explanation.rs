@@ -1,13 +1,17 @@
 //! Explanations: findings told in sentences with the names of the history.
 
+mod replica;
+
 use std::fmt::{self, Display};
 
 use serde_json::{Value as Json, json};
 
 use crate::{
     history::{
-        Action, History, OpId, Operation, Read, ReportedClock, Status, TimeNs, Version, Write,
+        Action, History, OpId, Operation, Read, ReportedClock, Sibling, Status, TimeNs, Version,
+        Write,
     },
+    object_model::ObjectModel,
     verdict::{Difference, Finding, Reason, Step, ThinAir, Unknown, Verdict, Violation},
 };
 
@@ -118,6 +122,9 @@ impl Teller<'_> {
             | Finding::WriteMissed { .. }
             | Finding::ReadWentBack { .. }
             | Finding::WritesReordered { .. } => self.order(finding),
+            Finding::RegisterSplit { .. } | Finding::RegisterWentBack { .. } => {
+                self.register(finding)
+            }
             _ => self.clock(finding),
         }
     }
@@ -294,13 +301,12 @@ impl Teller<'_> {
                 self.value(lower)
             ),
             Finding::FalseDominance { lower, upper } => format!(
-                "{} of {} should not be above {} of {}: nothing that {} had seen by then covers {}",
+                "{} of {} should not be above {} of {}: {}",
                 self.version(upper),
                 self.subject(upper),
                 self.version(lower),
                 self.described_write(lower),
-                self.client(upper),
-                self.again(lower)
+                self.cannot_know(upper, lower)
             ),
             Finding::NotAdvanced { write } => format!(
                 "{} should be answered with a version strictly above the context {} that it carried, not with {}",
@@ -431,7 +437,10 @@ impl Teller<'_> {
                 } else {
                     format!("write {}", self.value(id))
                 };
-                format!("{what} {}", self.carried(write))
+                match self.carried(write) {
+                    None => what,
+                    Some(carried) => format!("{what} {carried}"),
+                }
             }
             Action::Read(read) if read.last => "final read".to_owned(),
             Action::Read(_) => "read".to_owned(),
@@ -468,7 +477,11 @@ impl Teller<'_> {
     }
 
     /// Where a write's context came from, and what it says.
-    fn carried(&self, write: &Write) -> String {
+    fn carried(&self, write: &Write) -> Option<String> {
+        let nothing = write.sources.is_empty() && write.context.is_none();
+        if nothing && self.0.header.model == ObjectModel::Replica {
+            return None;
+        }
         let sources: Vec<_> = write
             .sources
             .iter()
@@ -478,7 +491,7 @@ impl Teller<'_> {
             .context
             .as_ref()
             .map_or(String::new(), |c| format!(" {}", Shown(c)));
-        match sources.as_slice() {
+        Some(match sources.as_slice() {
             [] if write
                 .context
                 .as_ref()
@@ -492,7 +505,7 @@ impl Teller<'_> {
                 "with the joined contexts of {}{context}",
                 several.join(" and ")
             ),
-        }
+        })
     }
 
     /// An answer as the source of a context, with the time that its step begins with.
@@ -562,11 +575,26 @@ impl Teller<'_> {
         }
     }
 
+    /// Why a clock has no business to be above another.
+    fn cannot_know(&self, upper: OpId, lower: OpId) -> String {
+        match self.0.header.model {
+            ObjectModel::Context => format!(
+                "nothing that {} had seen by then covers {}",
+                self.client(upper),
+                self.again(lower)
+            ),
+            ObjectModel::Replica => self.over_before(upper, lower),
+        }
+    }
+
     /// Why a write is in no way in an answer.
     fn nothing_covers(&self, read: OpId, write: OpId) -> String {
         let siblings = self.siblings(read);
         if siblings.is_empty() {
             return "it returned nothing".to_owned();
+        }
+        if self.0.header.model == ObjectModel::Replica {
+            return self.nothing_replaced(read, write);
         }
         format!(
             "nothing it returned ({siblings}) was written with a context that covers {}",
@@ -655,22 +683,24 @@ impl Teller<'_> {
     }
 
     fn reported(&self, op: OpId, write: OpId) -> Option<&Version> {
+        match &self.op(op).action {
+            Action::Write(original) => original.version.as_ref().filter(|_| op == write),
+            Action::Read(read) => self.returned_as(op, read, write)?.version.as_ref(),
+        }
+    }
+
+    /// The sibling as which a read returned a write.
+    fn returned_as<'r>(&self, id: OpId, read: &'r Read, write: OpId) -> Option<&'r Sibling> {
         let Action::Write(original) = &self.op(write).action else {
             return None;
         };
-        match &self.op(op).action {
-            Action::Write(_) => original.version.as_ref().filter(|_| op == write),
-            Action::Read(read) => {
-                let twin = read.siblings.iter().find(|sibling| {
-                    let value = &sibling.value;
-                    sibling.tombstone == original.tombstone
-                        && value.tag == original.value.tag
-                        && (original.tombstone || value.data == original.value.data)
-                        && self.op(op).key == self.op(write).key
-                });
-                twin?.version.as_ref()
-            }
-        }
+        read.siblings.iter().find(|sibling| {
+            let value = &sibling.value;
+            sibling.tombstone == original.tombstone
+                && value.tag == original.value.tag
+                && (original.tombstone || value.data == original.value.data)
+                && self.op(id).key == self.op(write).key
+        })
     }
 
     /// The context that an answer or a write carried.

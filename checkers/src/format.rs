@@ -9,6 +9,8 @@
 //! ```
 //!
 //! - `claim` and `expect` may be left out; `operations` lets a truncated file be noticed.
+//! - `"model":"replica"` says that writes supersede what their replica holds, and not what their
+//!   context covers ([`object_model`](crate::object_model)).
 //! - An operation has one of `write`, `delete` (a write of a tombstone, without a value) and
 //!   `read`.
 //! - A version is `"clock":{…}`, or `"dot":["n1",2]` with `"past":{…}` where that is known.
@@ -39,6 +41,7 @@ use crate::{
         Action, Expectation, Header, History, Name, OpId, Operation, Read, ReportedClock, Sibling,
         Status, TimeNs, Tombstones, Value, Version, Write,
     },
+    object_model::ObjectModel,
 };
 
 /// The version that is written, and the only one that there has been.
@@ -296,6 +299,7 @@ fn read_header(line: &Line<'_>) -> Result<(Header, u64), FormatError> {
         origin: read.origin,
         claim: read.claim.map(|ByName(claim)| claim),
         tombstones: read.tombstones,
+        model: read.model,
         expect: read.expect.map(|expect| Expectation {
             outcome: expect.verdict.0,
             invariants: expect
@@ -330,6 +334,8 @@ struct HeaderLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim: Option<ByName<Claim>>,
     tombstones: Tombstones,
+    #[serde(default, skip_serializing_if = "is_default")]
+    model: ObjectModel,
     operations: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expect: Option<ExpectLine>,
@@ -343,6 +349,7 @@ impl HeaderLine {
             origin: header.origin.clone(),
             claim: header.claim.map(ByName),
             tombstones: header.tombstones,
+            model: header.model,
             operations: history.operations.len() as u64,
             expect: header.expect.as_ref().map(|expect| ExpectLine {
                 verdict: ByName(expect.outcome),
@@ -454,6 +461,10 @@ struct SiblingLine {
 )]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
@@ -751,3 +762,4 @@ macro_rules! word {
 
 word!(Status, "ok" => Status::Ok, "fail" => Status::Fail, "info" => Status::Info);
 word!(Tombstones, "shown" => Tombstones::Shown, "hidden" => Tombstones::Hidden);
+word!(ObjectModel, "context" => ObjectModel::Context, "replica" => ObjectModel::Replica);

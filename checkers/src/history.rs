@@ -9,7 +9,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde_json::Value as Json;
 
-use crate::claim::Claim;
+use crate::{claim::Claim, object_model::ObjectModel};
 
 /// A name as it stands in a history: of a client, a node, a key or a clock entry.
 pub type Name = CompactString;
@@ -44,6 +44,8 @@ pub struct Header {
     pub claim: Option<Claim>,
     /// Whether reads hide tombstones.
     pub tombstones: Tombstones,
+    /// What a write supersedes.
+    pub model: ObjectModel,
     /// The verdict that a saved regression expects.
     pub expect: Option<Expectation>,
 }

@@ -37,6 +37,7 @@ pub mod format;
 pub mod history;
 mod invariants;
 mod late_writes;
+pub mod object_model;
 mod provenance;
 pub mod situations;
 pub mod verdict;
@@ -44,6 +45,7 @@ mod write_set;
 
 pub use claim::Claim;
 pub use history::History;
+pub use object_model::ObjectModel;
 pub use provenance::HistoryFault;
 pub use situations::{Situation, Situations};
 pub use verdict::{Invariant, Outcome, Verdict, Violation};

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    causality::{KeyView, Node},
+    causality::{KeyView, Node, WriteView},
     history::{History, Status},
+    object_model::ObjectModel,
     write_set::WriteSet,
 };
 
@@ -101,44 +102,17 @@ impl Situations {
         for read in view.sound_reads() {
             seen.union_with(&read.returned);
         }
+        // Without contexts nothing is known about which writes are concurrent, stale or merged.
+        let has_contexts = view.model() == ObjectModel::Context;
         let tombstones: Vec<_> = (0..view.writes.len())
             .filter(|write| view.writes[*write].write.tombstone)
             .collect();
         let mut writers: BTreeMap<String, u32> = BTreeMap::new();
         for (slot, write) in view.writes.iter().enumerate() {
-            // An earlier write never covers a later one, so what is not covered is concurrent.
-            let concurrent = || write.covers_must.missing(slot).take(MOST_COMPARED);
-            let at_its_node = concurrent().any(|other| view.writes[other].op.node == write.op.node);
-            self.note(Situation::ConcurrentWrites, concurrent().next().is_some());
-            self.note(Situation::OneCoordinator, at_its_node);
-            let sources = &write.write.sources;
-            if sources.is_empty() {
-                let again = view.previous_write(write.id).is_some();
-                self.note(Situation::BlindAgain, again);
-            } else {
-                let stale = match view.previous(write.id).and_then(|op| view.node(op)) {
-                    Some(Node::Read(_, read)) => !read.visible_must.is_subset(&write.covers_must),
-                    Some(Node::Write(own, _)) => !write.covers_must.contains(own),
-                    None => false,
-                };
-                self.note(Situation::StaleContext, stale);
+            if has_contexts {
+                self.observe_context(view, slot, write, &tombstones);
             }
-            let merges = sources.iter().any(|source| match view.node(*source) {
-                Some(Node::Read(_, read)) => read.returned.len() > 1,
-                _ => false,
-            });
-            self.note(Situation::Merge, merges);
-            self.note(Situation::JoinedContexts, sources.len() > 1);
-            let own = sources
-                .iter()
-                .any(|source| matches!(view.node(*source), Some(Node::Write(..))));
-            self.note(Situation::OwnWrite, own);
             self.note(Situation::Deletes, write.write.tombstone);
-            let over_tombstone = !write.write.tombstone
-                && tombstones
-                    .iter()
-                    .any(|tombstone| write.covers_must.contains(*tombstone));
-            self.note(Situation::Recreated, over_tombstone);
             let unknown = write.op.status == Status::Info;
             self.note(Situation::UnknownSeen, unknown && seen.contains(slot));
             if !write.write.tombstone {
@@ -147,5 +121,47 @@ impl Situations {
                 self.note(Situation::EqualValues, first != write.op.client);
             }
         }
+    }
+
+    /// Counts what provenance tells of one write.
+    fn observe_context(
+        &mut self,
+        view: &KeyView<'_>,
+        slot: usize,
+        write: &WriteView<'_>,
+        tombstones: &[usize],
+    ) {
+        // An earlier write never covers a later one, so what is not covered is concurrent.
+        let concurrent = || write.covers_must.missing(slot).take(MOST_COMPARED);
+        let at_its_node = concurrent().any(|other| view.writes[other].op.node == write.op.node);
+        self.note(Situation::ConcurrentWrites, concurrent().next().is_some());
+        self.note(Situation::OneCoordinator, at_its_node);
+        let sources = &write.write.sources;
+        if sources.is_empty() {
+            let again = view.previous_write(write.id).is_some();
+            self.note(Situation::BlindAgain, again);
+        } else {
+            let stale = match view.previous(write.id).and_then(|op| view.node(op)) {
+                Some(Node::Read(_, read)) => !read.visible_must.is_subset(&write.covers_must),
+                Some(Node::Write(own, _)) => !write.covers_must.contains(own),
+                None => false,
+            };
+            self.note(Situation::StaleContext, stale);
+        }
+        let merges = sources.iter().any(|source| match view.node(*source) {
+            Some(Node::Read(_, read)) => read.returned.len() > 1,
+            _ => false,
+        });
+        self.note(Situation::Merge, merges);
+        self.note(Situation::JoinedContexts, sources.len() > 1);
+        let own = sources
+            .iter()
+            .any(|source| matches!(view.node(*source), Some(Node::Write(..))));
+        self.note(Situation::OwnWrite, own);
+        let over_tombstone = !write.write.tombstone
+            && tombstones
+                .iter()
+                .any(|tombstone| write.covers_must.contains(*tombstone));
+        self.note(Situation::Recreated, over_tombstone);
     }
 }

@@ -439,6 +439,26 @@ pub enum Finding {
         /// The write that only the earlier read returned.
         write: OpId,
     },
+    /// A read returned several siblings of an atomic register.
+    RegisterSplit {
+        /// The read.
+        read: OpId,
+    },
+    /// A read returned what had been replaced in an atomic register.
+    RegisterWentBack {
+        /// The read.
+        read: OpId,
+        /// A write or read of what it returned that had ended before `begun` was invoked; `None`
+        /// when it returned nothing, for nothing was there first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        first_done: Option<OpId>,
+        /// The write that replaced it.
+        replaced_by: OpId,
+        /// That write, or a read of it: invoked only after `first_done` had ended.
+        begun: OpId,
+        /// That write, or a read of it: had ended before `read` was invoked.
+        done: OpId,
+    },
     /// A read saw a write but not one that was acknowledged before that was invoked.
     WritesReordered {
         /// The read.

@@ -25,6 +25,13 @@
 //! antichain   read ─ ok ["a" {n1:1}, "b" {n1:2}]
 //! ```
 //!
+//! In the replica model only precision, identity and the antichain are promised, and `may` of
+//! precision is time alone: `clock(s) < clock(w)` implies that `s` was invoked before `w` completed.
+//!
+//! ```text
+//! precision   write "a" ─ ok {n1:2}    write "b" ─ ok {n1:1}      (replica model)
+//! ```
+//!
 //! All are sound and complete as stated, for reported versions (precision under `must`; `may` also
 //! lets a client's write be above what is in no past of it, see `causality.rs`). Cost: O(edges ·
 //! entries); precision compares each write with those that are outside its `may`-past and have an
@@ -131,7 +138,7 @@ fn with_reports(subject: &Subject<'_, '_>, writes: [usize; 2], given: Option<OpI
 }
 
 /// Whether a read returned a write with the version that it is known to have.
-fn reports(subject: &Subject<'_, '_>, read: OpId, write: usize) -> bool {
+pub(super) fn reports(subject: &Subject<'_, '_>, read: OpId, write: usize) -> bool {
     let (Some(Node::Read(_, read)), Some(known)) =
         (subject.view.node(read), subject.clocks.known(write))
     else {

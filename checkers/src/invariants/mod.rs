@@ -4,18 +4,21 @@
 //! [`Found`]. A file's header is the specification of what it checks.
 
 mod answers;
+mod atomic_register;
 mod clocks;
 mod convergence;
 mod dominance;
 mod dots;
 mod linearizability;
 mod preservation;
+mod replica;
 
 use crate::{
     causality::KeyView,
     claim::Claim,
     clock_table::ClockTable,
     history::OpId,
+    object_model::ObjectModel,
     verdict::{Finding, Invariant, Violation},
 };
 
@@ -59,6 +62,15 @@ pub(crate) const fn promises(claim: Claim, invariant: Invariant) -> bool {
     }
 }
 
+/// The check of an invariant that reads otherwise in the replica model.
+fn in_replica_model(invariant: Invariant) -> Option<Check> {
+    match invariant {
+        Invariant::NoLostUpdate => Some(replica::no_lost_update),
+        Invariant::Linearizability => Some(atomic_register::linearizability),
+        _ => None,
+    }
+}
+
 /// Tests everything that `claim` promises on one key; tells each invariant, how often it had
 /// something to test, and its violation.
 pub(crate) fn check(
@@ -66,8 +78,13 @@ pub(crate) fn check(
     subject: &Subject<'_, '_>,
     mut tell: impl FnMut(Invariant, u64, Option<Violation>),
 ) {
+    let model = subject.view.model();
     for (invariant, check) in REGISTRY {
-        if promises(claim, invariant) {
+        if promises(claim, invariant) && model.has(invariant) {
+            let check = match model {
+                ObjectModel::Context => check,
+                ObjectModel::Replica => in_replica_model(invariant).unwrap_or(check),
+            };
             let mut found = Found::default();
             check(subject, &mut found);
             let key = subject.view.key;

@@ -44,6 +44,8 @@ fn shape(dice: &mut Dice, claim: Claim) -> Shape {
         deletes: dice.once_in(2),
         unknowns: dice.once_in(2),
         tagged: dice.once_in(2),
+        replica: dice.once_in(3),
+        silent: [0, 0, 1, 3][dice.roll(4)],
     }
 }
 
@@ -199,6 +201,7 @@ fn assert_minimal(history: &History, violation: &Violation, place: &str) {
             ..
         }
     );
+    let refutes = refutes || shows_more_than_the_drop(history, violation);
     // Without the write that explains too little, nothing explains the value.
     if violation.invariant == Invariant::NoThinAir || refutes {
         return;
@@ -212,6 +215,23 @@ fn assert_minimal(history: &History, violation: &Violation, place: &str) {
             context()
         );
     }
+}
+
+/// Whether a dropped sibling takes more evidence than the final read and what it returned: a
+/// refuted excuse.
+fn shows_more_than_the_drop(history: &History, violation: &Violation) -> bool {
+    let Finding::SiblingDropped {
+        read,
+        write,
+        seen_by,
+        ..
+    } = violation.finding
+    else {
+        return false;
+    };
+    let drop = with_returned(history, &BTreeSet::from([read, write]));
+    let more = |op: &OpId| !drop.contains(op) && Some(*op) != seen_by;
+    violation.evidence.iter().any(more)
 }
 
 /// What the operations of `kept` alone violate in the same manner. (Of reasons why no order exists

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sibcheck_checkers::{
-    Claim, HistoryFault, Invariant, Outcome,
+    Claim, HistoryFault, Invariant, ObjectModel, Outcome,
     format::{FormatError, read_history, write_history},
     history::{Action, Expectation, History},
     judge,
@@ -46,6 +46,24 @@ fn what_is_written_reads_back() {
 {"op":4,"client":"c2","node":"n1","key":"x","invoked_ns":60000000,"completed_ns":70000000,"status":"fail","read":{"siblings":[]}}
 "#;
     assert_eq!(text, expected);
+}
+
+#[test]
+fn the_object_model_is_context_unless_it_is_named() {
+    let mut history = example();
+    history.header.model = ObjectModel::Replica;
+    let text = String::from_utf8(bytes(&history)).unwrap();
+    assert!(text.contains(r#""tombstones":"shown","model":"replica","operations":5"#));
+    assert_eq!(read_history(text.as_bytes()).unwrap(), history);
+    history.header.model = ObjectModel::Context;
+    let named = text.replace("\"replica\"", "\"context\"");
+    assert_eq!(read_history(named.as_bytes()).unwrap(), history);
+    let unknown = text.replace("\"replica\"", "\"mirror\"");
+    let error = read_history(unknown.as_bytes()).unwrap_err().to_string();
+    assert!(
+        error.contains("mirror") && error.contains("context"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sibcheck_checkers::{Claim, Invariant, Outcome};
+use sibcheck_checkers::{Claim, Invariant, ObjectModel, Outcome};
 
 use crate::support::{history, verdict, violated};
 use Invariant::{
@@ -382,6 +382,116 @@ const CONTROLS: &[Control] = &[
         "c1@n1 [0..9] write a -> n1.2/{}\nc2@n1 [1..8] write b -> n1.1/{}",
         &[],
     ),
+    eventual(
+        "replicas: what came later was lost",
+        "replica\nc1@n1 write a\nc2@n2 write b\nc3@n1 final a",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "replicas: what came earlier may have been replaced",
+        "replica\nc1@n1 write a\nc2@n2 write b\nc3@n1 final b",
+        &[],
+    ),
+    eventual(
+        "replicas: overlapping writes may replace each other",
+        "replica\nc1@n1 [0..20] write a\nc2@n1 [10..30] write b\nc3@n1 final a",
+        &[],
+    ),
+    eventual(
+        "replicas: a write with an unknown outcome may replace whatever comes",
+        "replica\nc1@n1 write a info\nc2@n1 write b\nc3@n1 final a",
+        &[],
+    ),
+    eventual(
+        "replicas: clocks say that nothing replaced it",
+        "replica\nc1@n1 write a -> {n1:1}\nc2@n2 write b -> {n2:1}\nc3@n1 final b={n2:1}",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "replicas: clocks say that it was replaced",
+        "replica\nc1@n1 write a -> {n1:1}\nc2@n2 write b -> {n1:1,n2:1}\nc3@n1 final b={n1:1,n2:1}",
+        &[],
+    ),
+    eventual(
+        "replicas: one clock is missing, so time decides",
+        "replica\nc1@n1 write a\nc2@n2 write b -> {n2:1}\nc3@n1 final b={n2:1}",
+        &[],
+    ),
+    eventual(
+        "replicas: a write that was seen, and then was gone",
+        "replica\nc1@n1 write a info\nc2@n1 read a\nc3@n2 final",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "replicas: a hidden delete may stand beside what it did not meet",
+        "replica\nhidden\nc1@n1 write a\nc2@n2 delete\nc3@n1 final a",
+        &[],
+    ),
+    eventual(
+        "replicas: a hidden delete explains the silence",
+        "replica\nhidden\nc1@n1 write a\nc2@n1 delete\nc3@n1 final",
+        &[],
+    ),
+    eventual(
+        "replicas: a clock above one that came later",
+        "replica\nc1@n1 write a -> {n1:2}\nc2@n2 write b -> {n1:1}\nc3@n1 final a={n1:2} b={n1:1}",
+        &[ClockPrecision, AnswerAntichain],
+    ),
+    eventual(
+        "replicas: a clock above one that came before",
+        "replica\nc1@n1 write a -> {n1:1}\nc2@n1 write b -> {n1:2}\nc3@n1 final b={n1:2}",
+        &[],
+    ),
+    eventual(
+        "replicas: one clock for two writes",
+        "replica\nc1@n1 [0..9] write a -> {n1:1}\nc2@n1 [1..8] write b -> {n1:1}",
+        &[ClockIdentity],
+    ),
+    eventual(
+        "replicas: contexts and sources say nothing",
+        "replica\nc1@n1 write a -> {n1:1}\nc2@n2 write b after 0 with {n1:1} -> {n2:1}\nc3@n1 final a={n1:1} b={n2:1}",
+        &[],
+    ),
+    eventual(
+        "replicas: nodes that disagree",
+        "replica\nc1@n1 write a info\nc2@n1 [10..20] final a\nc3@n2 [11..21] final",
+        &[Convergence],
+    ),
+    eventual(
+        "replicas: a counter that restarts",
+        "replica\nc1@n1 write a -> n1.2/{}\nc2@n1 write b -> n1.1/{}",
+        &[DotDiscipline],
+    ),
+    linearizable(
+        "a register returns one value",
+        "replica\nc1@n1 [0..9] write a\nc2@n1 [1..8] write b\nc3@n1 read a b",
+        &[Linearizability],
+    ),
+    linearizable(
+        "a register returns the last value",
+        "replica\nc1@n1 write a\nc2@n1 write b\nc3@n1 read a",
+        &[Linearizability],
+    ),
+    linearizable(
+        "a register returns either of two overlapping writes",
+        "replica\nc1@n1 [0..9] write a\nc2@n1 [1..8] write b\nc3@n1 read a",
+        &[],
+    ),
+    linearizable(
+        "a register does not change back",
+        "replica\nc1@n1 [0..9] write a\nc2@n1 [1..8] write b\nc3@n1 read a\nc3@n1 read b\nc3@n1 read a",
+        &[Linearizability],
+    ),
+    linearizable(
+        "a register is not empty after a write",
+        "replica\nc1@n1 write a\nc2@n1 read",
+        &[Linearizability],
+    ),
+    linearizable(
+        "a register is empty before a write ends",
+        "replica\nc1@n1 [0..9] write a\nc2@n1 [1..8] read",
+        &[],
+    ),
     linearizable(
         "an acknowledged write that a later read misses",
         "c1@n1 write a\nc2@n1 read",
@@ -465,6 +575,46 @@ fn every_invariant_has_a_control_and_a_near_miss() {
         assert!(
             near_miss,
             "{invariant} is tested by no history that keeps it"
+        );
+    }
+}
+
+#[test]
+fn unreadable_contexts_leave_provenance() {
+    let healthy = "c1@n1 write a\nc2@n2 write b\nc3@n1 read a b\nc3@n1 write c after 2\n\
+                   c4@n1 final c\nc4@n2 final c";
+    for text in [healthy.to_owned(), format!("replica\n{healthy}")] {
+        let verdict = verdict(&history(&text), Claim::Eventual);
+        assert_eq!(verdict.outcome, Outcome::Valid);
+        for invariant in [
+            ClockSoundness,
+            ClockPrecision,
+            ClockAdvance,
+            ClockIdentity,
+            AnswerAntichain,
+            ContextCovers,
+            DotDiscipline,
+        ] {
+            assert_eq!(verdict.exercised.count(invariant), 0, "{invariant}");
+        }
+        assert!(verdict.exercised.count(NoLostUpdate) > 0);
+    }
+    let lossy = history("c1@n1 write a\nc2@n1 read a\nc2@n1 write b after 1\nc3@n1 final a b");
+    let lossy = verdict(&lossy, Claim::Eventual);
+    assert_eq!(violated(&lossy), BTreeSet::from([Dominance]));
+}
+
+#[test]
+fn replicas_promise_nothing_that_needs_provenance() {
+    let text = "replica\nc1@n1 write a -> {n1:1}\nc1@n1 read a={n1:1}\n\
+                c1@n1 write b after 1 with {n1:1} -> {n1:2}\nc3@n1 final b={n1:2}\nc4@n1 final b={n1:2}";
+    let verdict = verdict(&history(text), Claim::Linearizable);
+    assert_eq!(verdict.outcome, Outcome::Valid);
+    for invariant in Invariant::ALL {
+        let promised = verdict.exercised.count(invariant) > 0;
+        assert!(
+            ObjectModel::Replica.has(invariant) || !promised,
+            "{invariant}"
         );
     }
 }

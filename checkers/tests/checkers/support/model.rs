@@ -12,9 +12,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value as Json;
-use sibcheck_checkers::history::{
-    Action, Header, History, OpId, Operation, Read, ReportedClock, Sibling, Status, Tombstones,
-    Value, Version, Write,
+use sibcheck_checkers::{
+    ObjectModel,
+    history::{
+        Action, Header, History, OpId, Operation, Read, ReportedClock, Sibling, Status, Tombstones,
+        Value, Version, Write,
+    },
 };
 
 /// A small deterministic generator (`SplitMix64`).
@@ -55,6 +58,10 @@ pub(crate) struct Shape {
     pub(crate) deletes: bool,
     pub(crate) unknowns: bool,
     pub(crate) tagged: bool,
+    /// Writes carry no context and supersede what their node holds.
+    pub(crate) replica: bool,
+    /// One in how many versions and contexts is not reported; 0 for none.
+    pub(crate) silent: usize,
 }
 
 /// Everything known of one write.
@@ -100,6 +107,7 @@ pub(crate) fn correct(dice: &mut Dice, shape: Shape) -> History {
         stray: Vec::new(),
     };
     model.run();
+    model.fall_silent();
     let name =
         |prefix: &str, count: usize| (1..=count).map(|n| format!("{prefix}{n}").into()).collect();
     History {
@@ -109,6 +117,11 @@ pub(crate) fn correct(dice: &mut Dice, shape: Shape) -> History {
                 Tombstones::Hidden
             } else {
                 Tombstones::Shown
+            },
+            model: if shape.replica {
+                ObjectModel::Replica
+            } else {
+                ObjectModel::Context
             },
             ..Header::default()
         },
@@ -255,7 +268,7 @@ impl Model<'_> {
                 value,
                 tombstone,
                 sources,
-                context: Some(context),
+                context: (!self.shape.replica).then_some(context),
                 version: None,
             })
         };
@@ -296,6 +309,9 @@ impl Model<'_> {
                 .collect(),
             _ => own.last().copied().into_iter().collect(),
         };
+        if self.shape.replica {
+            sources.clear();
+        }
         // A client id in the clock: its counter must not be used twice, so a context holds its own writes.
         sources.sort_unstable();
         sources.dedup();
@@ -307,10 +323,16 @@ impl Model<'_> {
         let op = self.operations[id as usize].clone();
         let (node, key) = (op.node as usize, op.key as usize);
         if matches!(op.action, Action::Write(_)) {
+            if self.shape.replica {
+                self.supersede_what_is_held(id, node, key);
+            }
             self.counters[node][key] += 1;
             let counter = self.counters[node][key];
             if self.shape.dotted {
                 self.known[id as usize].dot = Some((node, counter));
+            } else if self.shape.replica {
+                let known = &mut self.known[id as usize];
+                known.clock = join(&known.past, &entry(&format!("n{}", node + 1), counter));
             } else {
                 // A vector clock with the client's entry covers what that client wrote before: before
                 // in the order of effects, in which a write with an unknown outcome may come late.
@@ -336,6 +358,48 @@ impl Model<'_> {
         self.answer(id, node, key);
     }
 
+    fn supersede_what_is_held(&mut self, id: OpId, node: usize, key: usize) {
+        let held = self.held[node][key].clone();
+        let past = self.join_all(&held);
+        let known = &mut self.known[id as usize];
+        (known.covers, known.past) = (held, past);
+    }
+
+    /// The least clock above those of some writes.
+    fn join_all(&self, writes: &BTreeSet<OpId>) -> ReportedClock {
+        let mut joined = ReportedClock::default();
+        for write in writes {
+            let known = &self.known[*write as usize];
+            joined = match known.dot {
+                Some((node, counter)) => join(&joined, &entry(&format!("n{}", node + 1), counter)),
+                None => join(&joined, &known.clock),
+            };
+        }
+        joined
+    }
+
+    /// Leaves out some of what was reported.
+    fn fall_silent(&mut self) {
+        let silent = self.shape.silent;
+        let mut operations = std::mem::take(&mut self.operations);
+        let mut left_out = || silent > 0 && self.dice.once_in(silent);
+        for op in &mut operations {
+            match &mut op.action {
+                Action::Write(write) => {
+                    write.version.take_if(|_| left_out());
+                    write.context.take_if(|_| left_out());
+                }
+                Action::Read(read) => {
+                    for sibling in &mut read.siblings {
+                        sibling.version.take_if(|_| left_out());
+                    }
+                    read.context.take_if(|_| left_out());
+                }
+            }
+        }
+        self.operations = operations;
+    }
+
     /// A write by the same client to the same key that took effect anywhere.
     fn is_earlier(&self, write: OpId, of: &Operation) -> bool {
         let op = &self.operations[write as usize];
@@ -354,14 +418,7 @@ impl Model<'_> {
                 .any(|above| self.known[*above as usize].covers.contains(w))
         };
         let current: Vec<_> = held.iter().copied().filter(|w| !superseded(w)).collect();
-        let mut context = ReportedClock::default();
-        for write in &held {
-            let known = &self.known[*write as usize];
-            context = match known.dot {
-                Some((node, counter)) => join(&context, &entry(&format!("n{}", node + 1), counter)),
-                None => join(&context, &known.clock),
-            };
-        }
+        let context = self.join_all(&held);
         let siblings = current
             .iter()
             .filter_map(|write| self.sibling(*write))

@@ -11,12 +11,15 @@
 //!
 //! The options `key=y`, `[from..to]` in milliseconds and `tag=7` stand before the verb. Without
 //! times operation `i` takes from `10·i` to `10·i + 5` ms. `hidden` on a line of its own hides
-//! tombstones. `#` begins a comment.
+//! tombstones, `replica` says that writes supersede what their node holds. `#` begins a comment.
 
 use serde_json::Value as Json;
-use sibcheck_checkers::history::{
-    Action, Header, History, Name, Operation, Read, ReportedClock, Sibling, Status, Tombstones,
-    Value, Version, Write,
+use sibcheck_checkers::{
+    ObjectModel,
+    history::{
+        Action, Header, History, Name, Operation, Read, ReportedClock, Sibling, Status, Tombstones,
+        Value, Version, Write,
+    },
 };
 
 const MS: u64 = 1_000_000;
@@ -38,6 +41,7 @@ pub(crate) fn history(text: &str) -> History {
         let words: Vec<_> = line.split_whitespace().collect();
         match words.as_slice() {
             [] => {}
+            ["replica"] => history.header.model = ObjectModel::Replica,
             ["hidden"] => history.header.tombstones = Tombstones::Hidden,
             [who, rest @ ..] => operation(&mut history, who, rest),
         }

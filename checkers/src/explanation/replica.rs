@@ -1,0 +1,85 @@
+//! Findings of the replica model, where time and clocks say what a write may have replaced.
+
+use super::{Teller, time};
+use crate::{
+    history::{OpId, Status},
+    verdict::Finding,
+};
+
+impl Teller<'_> {
+    /// What is wrong with an atomic register.
+    pub(super) fn register(&self, finding: &Finding) -> String {
+        match *finding {
+            Finding::RegisterSplit { read } => format!(
+                "{} should have returned one value, the last: it returned {}",
+                self.read(read),
+                self.siblings(read)
+            ),
+            Finding::RegisterWentBack {
+                read,
+                first_done,
+                replaced_by,
+                begun,
+                done,
+            } => {
+                let replaced = format!(
+                    "{} had ended at {}",
+                    self.source(done),
+                    self.completed(done)
+                );
+                match first_done {
+                    None => format!(
+                        "{} should have returned {} or a later value, not nothing: {replaced}",
+                        self.read(read),
+                        self.value(replaced_by)
+                    ),
+                    Some(first) => format!(
+                        "{} should have returned {} or a later value, not {}: {} began only after {} \
+                         had ended at {}, and {replaced}",
+                        self.read(read),
+                        self.value(replaced_by),
+                        self.siblings(read),
+                        self.source(begun),
+                        self.source(first),
+                        self.completed(first)
+                    ),
+                }
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Why no sibling that a read returned can have superseded a write.
+    pub(super) fn nothing_replaced(&self, read: OpId, write: OpId) -> String {
+        let Some(answer) = self.answered(read) else {
+            return String::new();
+        };
+        let operations = (0..).zip(&self.0.operations);
+        let returned = operations.filter(|(id, _)| self.returned_as(read, answer, *id).is_some());
+        let reasons = returned.map(|(sibling, op)| {
+            let over = op.completed.filter(|_| op.status != Status::Info);
+            if over.is_some_and(|over| over < self.op(write).invoked) {
+                self.over_before(sibling, write)
+            } else {
+                format!(
+                    "{} of {} is not above {}",
+                    self.version(sibling),
+                    self.value(sibling),
+                    self.version(write)
+                )
+            }
+        });
+        reasons.collect::<Vec<_>>().join(", and ")
+    }
+
+    /// That one write had ended when another began.
+    pub(super) fn over_before(&self, first: OpId, second: OpId) -> String {
+        format!(
+            "{} had been written by {}, before {} was invoked at {}",
+            self.value(first),
+            self.completed(first),
+            self.again(second),
+            time(self.op(second).invoked)
+        )
+    }
+}
