@@ -148,6 +148,7 @@ impl Laboratory {
         fs::create_dir_all(&folder).map_err(|error| refused("create", &folder, &error))?;
         let mut nodes = External::new(&self.program, &self.tolerated, plan, folder.clone());
         let (run, more) = drive(plan, &mut nodes);
+        nodes.check_final_reads(&run.history);
         nodes.finish();
         self.delivered.fetch_add(nodes.delivered, Ordering::Relaxed);
         let failure = nodes.failure().cloned();

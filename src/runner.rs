@@ -18,9 +18,7 @@ use sibcheck_checkers::{
 
 use crate::{
     clocks::VectorClock,
-    nodes::{
-        Ask, Grace, InProcess, Nodes, Output, Reply, Request, TaggedValue, node_name, reported,
-    },
+    nodes::{Ask, Grace, InProcess, Nodes, Output, Reply, Request, TaggedValue, reported},
     plans::{Act, ContextChoice, Plan, Step},
     simulation::{Address, Event, Happening, Nanos, Simulation, Traced, Traffic},
     stores::{Key, faulty::Basis},
@@ -176,6 +174,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             .map(|key| format_compact!("k{key}"))
             .collect();
         let capacity = plan.operations() + (plan.keys * plan.nodes) as usize;
+        let names = (0..plan.nodes).map(|node| nodes.name(node)).collect();
         Self {
             plan,
             nodes,
@@ -193,7 +192,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
                     expect: None,
                 },
                 clients: Vec::new(),
-                nodes: (0..plan.nodes).map(node_name).collect(),
+                nodes: names,
                 keys: keys.clone(),
                 operations: Vec::with_capacity(capacity),
             },

@@ -18,7 +18,7 @@ use sibcheck_checkers::Claim;
 use crate::{
     campaign::{Campaign, Failure as Failing, run_and_judge, shrink_failure},
     laboratory::Observed,
-    nodes::StoreName,
+    nodes::{StoreName, external::NodeNames},
     plans::{Plan, Shape, Time},
     protocol::Dialect,
     reports::{Checked, Proof, Report, human, json},
@@ -66,14 +66,22 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "MS", requires = "bin", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub(super) patience_ms: u64,
 
+    /// What the program's nodes are called: the first name, as in n0 or n1, a prefix, or a list
+    #[arg(long, value_name = "NAMES", requires = "bin", default_value_t)]
+    pub(super) node_names: NodeNames,
+
+    /// Make a failure of what the program does wrong and what is tolerated otherwise
+    #[arg(long, requires = "bin")]
+    pub(super) strict: bool,
+
     /// The seed of the first run; run k has the seed SEED + k [default: a fresh one]
     #[arg(long)]
     pub(super) seed: Option<u64>,
 
     /// How many runs: of each store [default: 2000], or of a program on each rung of the ladder of
-    /// faults [default: 10]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) runs: Option<u64>,
+    /// faults, one number for all or one for each [default: what takes ten seconds in all]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) runs: Vec<u64>,
 
     /// Client operations in each run
     #[arg(long, default_value_t = Shape::OPERATIONS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -92,10 +100,14 @@ pub(super) struct Arguments {
     pub(super) keys: u32,
 
     /// Kinds of fault that may occur, separated by commas: reorder, loss, client-loss, duplicate,
-    /// partition, crash, pause, all or none [default: all; for a program a ladder: none, reorder,
-    /// partition]
+    /// partition, crash, pause, all or none [default: all; for a program reorder and partition]. A
+    /// program meets them one after the other: none, then each in addition
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(super) faults: Vec<String>,
+
+    /// Let a program meet all these faults in every run, without the ladder that leads to them
+    #[arg(long, requires = "bin")]
+    pub(super) no_ladder: bool,
 
     /// What the store promises: eventual or linearizable [default: eventual, or linearizable for
     /// one node]
@@ -141,7 +153,16 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
         // Writing to a string cannot fail.
         let _ = write!(named, " --store {store}");
     }
-    let (runs, flags) = (arguments.runs.unwrap_or(RUNS), shape.flags());
+    let runs = match arguments.runs[..] {
+        [] => RUNS,
+        [runs] => runs,
+        [..] => {
+            return Err(Failure::usage(
+                "--runs takes several numbers, one for each rung, only with --bin",
+            ));
+        }
+    };
+    let flags = shape.flags();
     let mut report = Report {
         seed,
         command: format!("sibcheck check{named} --seed {seed} --runs {runs}{flags}"),

@@ -14,7 +14,7 @@ use crate::{
     nodes::external::{Program, detect},
     plans::{Plan, SeededChoices, Shape, Time, generate, shrink},
     protocol::Dialect,
-    reports::{Checked, ProgramFigures, Proof, Report, Rung, human, json},
+    reports::{Checked, Oddity, ProgramFigures, Proof, Report, Rung, human, json},
     simulation::FaultName,
 };
 
@@ -24,34 +24,81 @@ use super::{
     output::{self, Progress, Stopwatch},
 };
 
-/// Runs on each rung of the ladder, unless the command line says otherwise.
-const RUNS: u64 = 10;
+/// How long all runs of a program take, unless the command line says how many there are.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// Runs on each rung before their speed decides how many more there are.
+const FIRST_RUNS: u64 = 3;
+
+/// Runs on a rung, however fast they are.
+const MOST_RUNS: u64 = 500;
+
+/// The rungs above the one without faults, in their order, with their names. Each adds its fault to
+/// those below. What makes even correct stores unavailable stands higher, and lost requests of
+/// clients stand last: they are not on the ladder unless they are named.
+const LADDER: [(FaultName, &str); 7] = [
+    (FaultName::Reorder, "reordering"),
+    (FaultName::Partition, "partitions"),
+    (FaultName::Duplicate, "duplication"),
+    (FaultName::Loss, "loss"),
+    (FaultName::Pause, "pauses"),
+    (FaultName::Crash, "crashes"),
+    (FaultName::ClientLoss, "lost requests"),
+];
 
 /// How often a plan that failed is run again to see whether it always does.
 const REPEATS: u32 = 5;
 
 /// The rungs of the ladder: what may go wrong on each.
-fn ladder(asked: &[String], shape: &Shape) -> Vec<Rung> {
+fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
     let rung = |name: &'static str, faults: &[FaultName]| Rung {
         name,
         faults: faults.to_vec(),
+        planned: 0,
         held: 0,
         failed: false,
     };
-    if !asked.is_empty() {
-        return vec![rung("the faults asked for", &shape.faults)];
+    if arguments.no_ladder {
+        let name = if shape.faults.is_empty() {
+            "no faults"
+        } else {
+            "all at once"
+        };
+        return vec![rung(name, &shape.faults)];
     }
-    let mut rungs = vec![
-        rung("no faults", &[]),
-        rung("reordering", &[FaultName::Reorder]),
-    ];
-    if shape.nodes > 1 {
-        rungs.push(rung(
-            "partitions",
-            &[FaultName::Reorder, FaultName::Partition],
-        ));
+    let named = |name: &str| arguments.faults.iter().any(|asked| asked == name);
+    let climbed = |fault: FaultName| match fault {
+        FaultName::Reorder | FaultName::Partition if arguments.faults.is_empty() => true,
+        FaultName::ClientLoss => named(fault.name()),
+        _ => named("all") || named(fault.name()),
+    };
+    let mut faults = Vec::new();
+    let mut rungs = vec![rung("no faults", &[])];
+    for (fault, name) in LADDER {
+        if climbed(fault) && shape.faults.contains(&fault) {
+            faults.push(fault);
+            faults.sort_unstable();
+            rungs.push(rung(name, &faults));
+        }
     }
     rungs
+}
+
+/// How many runs there are on each rung, as `--runs` takes it: rungs that were not reached are left
+/// out, and the last number stands for equal ones after it.
+fn runs_flag(ladder: &[Rung]) -> String {
+    let mut runs: Vec<u64> = ladder
+        .iter()
+        .map(|rung| rung.planned)
+        .take_while(|planned| *planned > 0)
+        .collect();
+    while let [.., last, again] = runs[..]
+        && last == again
+    {
+        runs.pop();
+    }
+    let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+    runs.join(",")
 }
 
 /// The program to be checked, with the dialect that was named or found out.
@@ -62,8 +109,10 @@ fn program(arguments: &Arguments, command_line: &str) -> Result<Program, Failure
         .join(format!("nodes-{}", std::process::id()));
     let mut program = Program {
         patience: Duration::from_millis(arguments.patience_ms),
-        timer_patience: Duration::from_millis(arguments.patience_ms * 10),
+        timer_patience: Duration::from_millis(arguments.patience_ms * 25),
         guard: std::env::current_exe().ok(),
+        names: arguments.node_names.clone(),
+        strict: arguments.strict,
         ..Program::new(argv, Dialect::Vc, folder)
     };
     let dialect = match arguments.dialect {
@@ -83,13 +132,20 @@ pub(super) fn check_program(
     mut shape: Shape,
     stop: &AtomicBool,
 ) -> Result<Exit, Failure> {
+    if let Some(count) = arguments.node_names.count()
+        && count != shape.nodes as usize
+    {
+        return Err(Failure::usage(format!(
+            "--node-names lists {count} names for {} nodes; add --nodes {count}",
+            shape.nodes
+        )));
+    }
     let program = program(arguments, command_line)?;
     let dialect = program.dialect;
     shape.store = dialect.reference();
     shape.program = Some(dialect);
     let seed = arguments.seed.unwrap_or_else(check::fresh_seed);
-    let runs = arguments.runs.unwrap_or(RUNS);
-    let asked_for = shape.faults.clone();
+    let names = arguments.node_names.flag();
     let laboratory = Laboratory::new(program);
     let mut trial = Trial {
         laboratory: &laboratory,
@@ -99,18 +155,11 @@ pub(super) fn check_program(
         stop,
         tally: Tally::default(),
     };
-    let mut ladder = ladder(&arguments.faults, &trial.shape);
+    let mut ladder = ladder(arguments, &trial.shape);
     let watch = Stopwatch::start();
-    let climbed = trial.climb(&mut ladder, seed, runs);
+    let climbed = trial.climb(&mut ladder, seed, watch);
     let elapsed = watch.elapsed();
-    let flags = Shape {
-        faults: asked_for,
-        ..trial.shape.clone()
-    }
-    .flags();
-    let command = format!(
-        "sibcheck check --bin '{command_line}' --dialect {dialect} --seed {seed} --runs {runs}{flags}"
-    );
+    let command = trial.whole_command(seed, &ladder);
     let (proof, failure) = match climbed {
         Ok(None) => (None, None),
         Ok(Some((failing_seed, plan, judged))) => match trial.prove(failing_seed, &plan, &judged) {
@@ -120,7 +169,7 @@ pub(super) fn check_program(
         Err(error) => (None, Some(error)),
     };
     let campaign = Campaign {
-        runs: runs * ladder.len() as u64,
+        runs: ladder.iter().map(|rung| rung.planned).sum(),
         shape: trial.shape.clone(),
         seed,
         threads: 1,
@@ -143,6 +192,7 @@ pub(super) fn check_program(
             saved_first,
             program: Some(ProgramFigures {
                 command_line: command_line.to_owned(),
+                names_flag: names,
                 dialect,
                 time: trial.shape.time,
                 real_time_because: laboratory.real_time_because().map(str::to_owned),
@@ -151,7 +201,7 @@ pub(super) fn check_program(
                 tolerated: laboratory
                     .tolerated
                     .iter()
-                    .map(|(sin, count)| (sin.name(), count))
+                    .map(|(sin, count, first)| Oddity { sin, count, first })
                     .collect(),
                 failure: failure.as_ref().map(ToString::to_string),
             }),
@@ -190,18 +240,26 @@ impl Trial<'_> {
         Ok((self.plan(seed), judged))
     }
 
-    /// Runs rung by rung until a run violates its claim.
+    /// Runs rung by rung until a run violates its claim. Run k of each rung has the seed `seed` + k;
+    /// only how many there are may depend on how fast they go.
     fn climb(
         &mut self,
         ladder: &mut [Rung],
         seed: u64,
-        runs: u64,
+        watch: Stopwatch,
     ) -> Result<Option<(u64, Plan, Judged)>, RunError> {
-        let mut progress = Progress::new(self.command_line, runs * ladder.len() as u64);
+        let given = &self.arguments.runs;
+        let mut progress = Progress::new(self.command_line, 0);
+        let rungs = ladder.len() as u64;
         let mut done = 0;
-        for rung in ladder {
+        for (position, rung) in (0..).zip(ladder) {
             self.shape.faults.clone_from(&rung.faults);
-            for run in 0..runs {
+            let asked = given.get(position).or(given.last()).copied();
+            rung.planned = asked.unwrap_or(FIRST_RUNS);
+            let left = rungs - position as u64;
+            let mut run = 0;
+            while run < rung.planned {
+                progress.expect(done + (rung.planned - run) * left);
                 if self.stop.load(Ordering::Relaxed) {
                     return Ok(None);
                 }
@@ -209,6 +267,7 @@ impl Trial<'_> {
                 let (plan, judged) = self.run(seed)?;
                 self.tally.count(&plan, &judged);
                 done += 1;
+                run += 1;
                 progress.tell(done);
                 if judged.verdict.outcome == Outcome::Violated {
                     rung.failed = true;
@@ -216,10 +275,37 @@ impl Trial<'_> {
                     return Ok(Some((seed, plan, judged)));
                 }
                 rung.held += 1;
+                if asked.is_none() && run == FIRST_RUNS {
+                    rung.planned += more_runs(watch.elapsed(), done, left);
+                }
             }
         }
         progress.end();
         Ok(None)
+    }
+
+    /// A command that repeats all runs.
+    fn whole_command(&self, seed: u64, ladder: &[Rung]) -> String {
+        let arguments = self.arguments;
+        let (bin, dialect) = (self.command_line, self.laboratory.dialect());
+        let mut shape = self.shape.clone();
+        // The faults are told as they were asked for: as a ladder.
+        shape.faults = Shape::possible_faults(shape.nodes);
+        let mut flags = shape.flags() + &arguments.node_names.flag();
+        if !arguments.faults.is_empty() {
+            flags.push_str(" --faults ");
+            flags.push_str(&arguments.faults.join(","));
+        }
+        for (flag, given) in [
+            (" --no-ladder", arguments.no_ladder),
+            (" --strict", arguments.strict),
+        ] {
+            flags += if given { flag } else { "" };
+        }
+        let runs = runs_flag(ladder);
+        format!(
+            "sibcheck check --bin '{bin}' --dialect {dialect} --seed {seed} --runs {runs}{flags}"
+        )
     }
 
     fn plan(&self, seed: u64) -> Plan {
@@ -233,8 +319,11 @@ impl Trial<'_> {
     /// A command that runs the plan of this seed alone.
     fn command(&self, seed: u64) -> String {
         let (bin, flags) = (self.command_line, self.shape.flags());
+        let flags = flags + &self.arguments.node_names.flag();
         let dialect = self.laboratory.dialect();
-        format!("sibcheck check --bin '{bin}' --dialect {dialect} --seed {seed} --runs 1{flags}")
+        format!(
+            "sibcheck check --bin '{bin}' --dialect {dialect} --seed {seed} --runs 1 --no-ladder{flags}"
+        )
     }
 
     /// Runs the first plan again and saves it.
@@ -263,6 +352,8 @@ impl Trial<'_> {
             },
             |_| watch.elapsed() < SHRINKING && !self.stop.load(Ordering::Relaxed),
         );
+        // What was shrunk without waiting for timers must fail with them, too.
+        self.laboratory.tolerated.expect_timers();
         let first = self.laboratory.observe(&shrunk.plan)?;
         let mut failed = u32::from(first.judged.violates(invariant));
         let mut alike = true;
@@ -290,6 +381,15 @@ impl Trial<'_> {
     }
 }
 
+/// How many more runs fill a rung's share of the time that is left, going by the speed so far.
+fn more_runs(elapsed: Duration, done: u64, rungs_left: u64) -> u64 {
+    let share = BUDGET.saturating_sub(elapsed).as_nanos() / u128::from(rungs_left.max(1));
+    let each = (elapsed.as_nanos() / u128::from(done.max(1))).max(1);
+    u64::try_from(share / each)
+        .unwrap_or(MOST_RUNS)
+        .min(MOST_RUNS - FIRST_RUNS)
+}
+
 /// The words of a command line, as a shell splits them.
 pub(super) fn words(command_line: &str) -> Result<Vec<String>, Failure> {
     let words = shell_words::split(command_line)
@@ -310,4 +410,40 @@ pub(super) fn words(command_line: &str) -> Result<Vec<String>, Failure> {
         }
     };
     Ok(words.into_iter().enumerate().map(absolute).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rungs(planned: &[u64]) -> Vec<Rung> {
+        let planned_for = |&planned: &u64| Rung {
+            name: "a rung",
+            faults: Vec::new(),
+            planned,
+            held: 0,
+            failed: false,
+        };
+        planned.iter().map(planned_for).collect()
+    }
+
+    #[test]
+    fn the_number_of_runs_fills_ten_seconds() {
+        let second = Duration::from_secs(1);
+        assert_eq!(more_runs(second, 4, 3), 12);
+        assert_eq!(more_runs(second * 9, 9, 1), 1);
+        assert_eq!(more_runs(second * 11, 3, 1), 0);
+        assert_eq!(
+            more_runs(Duration::from_nanos(3), 3, 1),
+            MOST_RUNS - FIRST_RUNS
+        );
+    }
+
+    #[test]
+    fn runs_are_told_up_to_the_last_rung_that_was_reached() {
+        assert_eq!(runs_flag(&rungs(&[30, 20, 20])), "30,20");
+        assert_eq!(runs_flag(&rungs(&[3, 3, 3])), "3");
+        assert_eq!(runs_flag(&rungs(&[30, 0, 0])), "30");
+        assert_eq!(runs_flag(&rungs(&[4, 5, 4])), "4,5,4");
+    }
 }

@@ -12,7 +12,7 @@ mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::nodes::process::{GUARD_COMMAND, exec_guarded};
+use crate::nodes::process::{GUARD_COMMAND, GUARDIAN_COMMAND, exec_guarded, guard_over};
 
 pub use exit::{Exit, Failure};
 
@@ -57,11 +57,18 @@ enum Color {
     Never,
 }
 
-/// When this process was started to become a node that dies with its starter, becomes it.
+/// When this process was started to become a node that dies with its starter, or the guardian of one
+/// that runs nodes, becomes it.
 fn become_a_node() {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_none_or(|word| word != GUARD_COMMAND) {
-        return;
+    match words.next() {
+        Some(word) if word == GUARD_COMMAND => {}
+        Some(word) if word == GUARDIAN_COMMAND => {
+            let token = words.next().unwrap_or_default();
+            guard_over(&token.to_string_lossy());
+            std::process::exit(0);
+        }
+        _ => return,
     }
     let parent = words.next().and_then(|word| word.to_str()?.parse().ok());
     let error = exec_guarded(parent.unwrap_or(0), &words.collect::<Vec<_>>());

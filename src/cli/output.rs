@@ -86,6 +86,14 @@ impl Progress {
         }
     }
 
+    /// There will be so many in all.
+    pub(super) fn expect(&mut self, total: u64) {
+        self.total = total;
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+        }
+    }
+
     pub(super) fn tell(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);

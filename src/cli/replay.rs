@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     corpus::{CorpusError, Judged, Saved, find},
     laboratory::RunError,
-    nodes::external::Program,
+    nodes::external::{NodeNames, Program},
     protocol::Dialect,
     reports::{human, json},
 };
@@ -31,6 +31,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "COMMAND")]
     bin: Option<String>,
 
+    /// What the program's nodes are called
+    #[arg(long, value_name = "NAMES", requires = "bin", default_value_t)]
+    node_names: NodeNames,
+
     /// How the report is written
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -44,6 +48,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
             let folder = std::env::temp_dir().join(format!("sibcheck-replay-{pid}"));
             Some(Program {
                 guard: std::env::current_exe().ok(),
+                names: arguments.node_names.clone(),
                 ..Program::new(argv, Dialect::Vc, folder)
             })
         }

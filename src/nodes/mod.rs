@@ -17,7 +17,7 @@ pub use store_name::{StoreName, UnknownStore};
 use sibcheck_checkers::history::{Name, Read, Value, Version};
 
 use crate::{
-    clocks::VectorClock,
+    clocks::{Actor, VectorClock},
     simulation::{Address, Nanos},
     stores::Key,
 };
@@ -135,6 +135,11 @@ pub trait Nodes {
 
     /// How a message stands in the trace, as JSON.
     fn shown(&self, message: &Self::Message) -> String;
+
+    /// What a node is called.
+    fn name(&self, node: u32) -> Actor {
+        node_name(node)
+    }
 
     /// How a value that is written stands in the history.
     fn recorded(&self, value: TaggedValue) -> Value {

@@ -93,7 +93,9 @@ impl Shape {
             }
         };
         flag("ops", self.operations != usual.operations, &self.operations);
-        flag("nodes", self.nodes != Self::NODES, &self.nodes);
+        // A program has one node unless more are asked for.
+        let unusual = self.nodes != Self::NODES || self.program.is_some();
+        flag("nodes", unusual, &self.nodes);
         flag("clients", self.clients != usual.clients, &self.clients);
         flag("keys", self.keys != usual.keys, &self.keys);
         let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();

@@ -80,7 +80,7 @@ fn write_checked(out: &mut String, checked: &Checked, threads: usize, width: usi
     }
     writeln!(out, ")")?;
     if let Some(program) = &checked.program {
-        write_program(out, program)?;
+        write_program(out, program, width)?;
     }
     if let Some(proof) = &checked.proof {
         write_proof(out, proof, checked.program.as_ref(), width)?;
@@ -121,7 +121,7 @@ fn write_proof(
             let folder = folder.display();
             writeln!(out, "  plan, history, trace and verdict saved in {folder}")?;
             let bin = program.map_or_else(String::new, |program| {
-                format!(" --bin '{}'", program.command_line)
+                format!(" --bin '{}'{}", program.command_line, program.names_flag)
             });
             writeln!(
                 out,
@@ -135,7 +135,7 @@ fn write_proof(
 }
 
 /// How an outside program fared, rung by rung.
-fn write_program(out: &mut String, program: &ProgramFigures) -> fmt::Result {
+fn write_program(out: &mut String, program: &ProgramFigures, width: usize) -> fmt::Result {
     writeln!(
         out,
         "  program     {} (dialect {})",
@@ -163,8 +163,25 @@ fn write_program(out: &mut String, program: &ProgramFigures) -> fmt::Result {
         };
         writeln!(out, "    {:<22}{how}", rung.name)?;
     }
-    for (name, times) in &program.tolerated {
-        writeln!(out, "  tolerated   {} {name}", thousands(*times))?;
+    if let Some(first) = program.rungs.iter().position(|rung| rung.failed) {
+        let name = program.rungs[first].name;
+        let below: Vec<_> = program.rungs[..first]
+            .iter()
+            .map(|rung| rung.name)
+            .collect();
+        let text = if below.is_empty() {
+            format!("first failed on the lowest rung, {name}")
+        } else {
+            let below = below.join(", ");
+            format!("first failed with {name}; it held below, with {below}")
+        };
+        writeln!(out, "{}", wrapped(&text, "    ", "      ", width))?;
+    }
+    for oddity in &program.tolerated {
+        let (count, name) = (thousands(oddity.count), oddity.sin.name());
+        let remedy = oddity.sin.remedy();
+        let text = format!("tolerated   {count} {name} ({}): {remedy}", oddity.first);
+        writeln!(out, "{}", wrapped(&text, "  ", "              ", width))?;
     }
     writeln!(
         out,

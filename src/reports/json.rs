@@ -111,13 +111,19 @@ fn program(program: &ProgramFigures) -> Json {
         .iter()
         .map(|rung| {
             let faults: Vec<_> = rung.faults.iter().map(|fault| fault.name()).collect();
-            json!({"name": rung.name, "faults": faults, "held": rung.held, "failed": rung.failed})
+            json!({
+                "name": rung.name,
+                "faults": faults,
+                "planned": rung.planned,
+                "held": rung.held,
+                "failed": rung.failed,
+            })
         })
         .collect();
     let tolerated: Map<String, Json> = program
         .tolerated
         .iter()
-        .map(|(name, times)| ((*name).to_owned(), (*times).into()))
+        .map(|oddity| (oddity.sin.name().to_owned(), oddity.count.into()))
         .collect();
     json!({
         "command_line": program.command_line,

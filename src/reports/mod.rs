@@ -10,6 +10,7 @@ use std::{path::PathBuf, time::Duration};
 use crate::{
     campaign::{Campaign, Judged, Tally},
     cli::Exit,
+    nodes::external::Sin,
     plans::{Shrunk, Time},
     protocol::Dialect,
     simulation::FaultName,
@@ -92,6 +93,8 @@ impl Checked {
 pub struct ProgramFigures {
     /// Its command line.
     pub command_line: String,
+    /// The flag that names its nodes; empty for the usual names.
+    pub names_flag: String,
     /// Its words.
     pub dialect: Dialect,
     /// Whose time passed.
@@ -103,9 +106,20 @@ pub struct ProgramFigures {
     /// Messages that it was handed.
     pub messages: u64,
     /// Oddities that were tolerated.
-    pub tolerated: Vec<(&'static str, u64)>,
+    pub tolerated: Vec<Oddity>,
     /// How a node failed, if one did.
     pub failure: Option<String>,
+}
+
+/// Something a program did that the protocol does not allow, and that was tolerated.
+#[derive(Debug)]
+pub struct Oddity {
+    /// What.
+    pub sin: Sin,
+    /// How often.
+    pub count: u64,
+    /// The first instance: node, line number, and the line.
+    pub first: String,
 }
 
 /// A rung of the ladder of faults.
@@ -115,6 +129,8 @@ pub struct Rung {
     pub name: &'static str,
     /// What may go wrong on it.
     pub faults: Vec<FaultName>,
+    /// How many runs there were to be; none when it was not reached.
+    pub planned: u64,
     /// How many runs held.
     pub held: u64,
     /// A run violated its claim.

@@ -9,16 +9,22 @@
 //! programs are listened to all the time: for those whose own timers drive them, that never rest,
 //! or whose rest cannot be seen.
 
+mod intake;
+mod names;
 mod program;
+mod routing;
+mod sins;
 mod speech;
 
-pub use program::{NodeFailure, Program, Sin, Tolerated};
+pub use names::{BadNames, NodeNames};
+pub use program::{NodeFailure, Program};
+pub use sins::{Sin, Tolerated};
 
 use std::{
     collections::BTreeMap,
     fs,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -35,18 +41,29 @@ use crate::{
 
 use super::{
     Ask, Grace, Nodes, Output, Reply, Request, TaggedValue, node_name,
-    process::{ExternalError, Idle, Launch, Line, Process, Unsettled, await_any, now},
+    process::{ExternalError, Idle, Launch, Line, Process, Unsettled, Waited, await_any, now},
 };
+
+use intake::Intake;
 
 /// What travels between clients and programs.
 #[derive(Clone, Debug)]
 pub enum Wire {
-    /// A line for a node, from a client or from another node.
+    /// A line for a node, from another node.
     Line(Arc<str>),
+    /// A line for a node, from a client.
+    Request {
+        /// The request's id.
+        request: u32,
+        /// The line.
+        line: Arc<str>,
+    },
     /// An answer for a client, with the node that wrote it.
     Answer {
         /// The node's position.
         node: u32,
+        /// The request that it answers.
+        request: u32,
         /// The body of the message.
         body: Arc<Map<String, Json>>,
     },
@@ -74,11 +91,17 @@ pub struct External<'p> {
     asked: BTreeMap<u32, Asked>,
     /// The client that bears a name.
     clients: BTreeMap<Name, u32>,
-    /// The request that each client sent last.
-    last_asked: BTreeMap<u32, u32>,
+    /// What each client has asked at nodes that did not answer yet.
+    open: BTreeMap<u32, Vec<u32>>,
+    /// What each node has begun to say.
+    intakes: Vec<Intake>,
+    /// Whether each node has answered its `init`.
+    initialised: Vec<bool>,
+    /// How many requests in a row each node let wait in vain.
+    in_vain: Vec<u32>,
     failure: Option<NodeFailure>,
-    /// How often it is still worth waiting for timers.
-    timer_waits: u32,
+    /// How often it was waited for timers, and how long.
+    timer_waits: (u32, Duration),
     /// Set when the run began, where the wall's clock is the time that passes.
     began: Option<Instant>,
     real_time: bool,
@@ -100,8 +123,24 @@ struct Starting {
 /// Whoever sends `init`.
 const INITIATOR: &str = "c0";
 
-/// Rounds of gossip that nodes are given to converge after the faults have healed.
-const TIMER_WAITS: u32 = 3;
+/// Rounds of gossip that nodes are given to converge after the faults have healed: so many at
+/// least, and so many at most while they are quick.
+const TIMER_WAITS: (u32, u32) = (3, 20);
+
+/// How long it takes nodes that gossip at the same time to do so.
+const ROUND: Duration = Duration::from_millis(200);
+
+/// Requests in a row after which a node that does not answer gets a tenth of the real time.
+const IN_VAIN: u32 = 10;
+
+/// Real time between two looks at a node that starts.
+const START_SLICE: Duration = Duration::from_millis(20);
+
+/// Requests after which a program that has never answered any is said to be mute.
+const MUTE: u32 = 5;
+
+/// How long a mute node may take to end after its input did.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a node may take to end once its input has.
 const GRACE: Duration = Duration::from_secs(1);
@@ -113,9 +152,6 @@ const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
 /// What to do about a line that is no message.
 const STDOUT_IS_FOR_MESSAGES: &str =
     "write nothing but messages to stdout, one JSON object a line; logs belong on stderr";
-
-/// Lines are cut to this length when they are shown, in characters.
-const SHOWN: usize = 200;
 
 impl<'p> External<'p> {
     /// The nodes of a plan's run, not yet started. Their folders are below `folder`.
@@ -129,14 +165,17 @@ impl<'p> External<'p> {
         Self {
             program,
             tolerated,
-            names: (0..nodes).map(node_name).collect(),
+            names: (0..nodes).map(|node| program.names.of(node)).collect(),
             processes: (0..nodes).map(|_| None).collect(),
+            intakes: (0..nodes).map(|_| Intake::default()).collect(),
+            initialised: vec![false; nodes as usize],
+            in_vain: vec![0; nodes as usize],
             folder,
             asked: BTreeMap::new(),
             clients: BTreeMap::new(),
-            last_asked: BTreeMap::new(),
+            open: BTreeMap::new(),
             failure: None,
-            timer_waits: TIMER_WAITS,
+            timer_waits: (0, Duration::ZERO),
             began: None,
             real_time: plan.time == Time::Real,
             starting: (0..nodes).map(|_| None).collect(),
@@ -179,7 +218,7 @@ impl<'p> External<'p> {
             // What it still writes reaches nobody.
             let ended = process.stop(grace, &mut Vec::new());
             if patient && ended.killed {
-                self.tolerated.note(Sin::StaysAlive);
+                self.note_staying(process.name());
             }
         }
     }
@@ -222,10 +261,11 @@ impl<'p> External<'p> {
         result: Result<Idle, ExternalError>,
         out: &mut Vec<Output<Wire>>,
     ) {
-        self.route_all(node, lines, out);
+        self.route_written(node, lines, result.is_err(), out);
         match result {
             Ok(Idle::Never(why)) => self.fail_restless(node, why),
-            Ok(Idle::Reached | Idle::Paused) => {}
+            Ok(Idle::Reached) => self.take_rest(node, !self.real_time, out),
+            Ok(Idle::Paused) => {}
             Err(error) => self.fail_process(&error),
         }
     }
@@ -247,103 +287,10 @@ impl<'p> External<'p> {
         self.failure.get_or_insert(failure);
     }
 
-    fn route_all(&mut self, node: u32, lines: &[Line], out: &mut Vec<Output<Wire>>) {
-        for line in lines {
-            self.route(node, line, out);
-        }
-    }
-
-    /// Sends on what a node wrote: to a client, or to another node without looking into it.
-    fn route(&mut self, node: u32, line: &Line, out: &mut Vec<Output<Wire>>) {
-        if line.bytes.trim_ascii().is_empty() {
-            return;
-        }
-        let objects = match speech::objects(&line.bytes) {
-            Ok(objects) => objects,
-            Err(why) => return self.garbage(node, line, &why),
-        };
-        if objects.len() > 1 {
-            self.tolerated.note(Sin::MergedLines);
-        }
-        let alone = objects.len() == 1;
-        for mut object in objects {
-            let Some(Json::String(to)) = object.get("dest") else {
-                if object.get("dest").is_some_and(Json::is_null) {
-                    self.tolerated.note(Sin::NoReceiver);
-                    continue;
-                }
-                return self.garbage(node, line, "it has no \"dest\" that is a string");
-            };
-            if let Some(peer) = self.names.iter().position(|name| name == to) {
-                let peer = u32::try_from(peer).unwrap_or(u32::MAX);
-                let line = if alone {
-                    String::from_utf8_lossy(&line.bytes).into()
-                } else {
-                    Json::Object(object).to_string().into()
-                };
-                out.push(Output::Send(Address::Node(peer), Wire::Line(line)));
-                continue;
-            }
-            let Some(&client) = self.clients.get(to.as_str()) else {
-                if to != INITIATOR {
-                    self.tolerated.note(Sin::NoReceiver);
-                }
-                continue;
-            };
-            let Some(Json::Object(body)) = object.remove("body") else {
-                return self.garbage(node, line, "it has no \"body\" that is an object");
-            };
-            self.note_answer(client, &body);
-            let body = Arc::new(body);
-            out.push(Output::Send(
-                Address::Client(client),
-                Wire::Answer { node, body },
-            ));
-        }
-    }
-
-    fn garbage(&mut self, node: u32, line: &Line, why: &str) {
-        let text = String::from_utf8_lossy(line.bytes.trim_ascii());
-        let mut shown: String = text.chars().take(SHOWN).collect();
-        if shown.len() < text.len() {
-            shown.push('…');
-        }
-        self.fail(
-            node,
-            &format!(
-                "line {} of its output is not a message: {why}\n  {shown}\n  expected: \
-                 {{\"src\":\"{}\",\"dest\":\"…\",\"body\":{{\"type\":\"…\",…}}}}",
-                line.number, self.names[node as usize]
-            ),
-            STDOUT_IS_FOR_MESSAGES,
-        );
-    }
-
-    /// The request that an answer for this client answers, if the client ever sent it.
-    fn answered(&self, client: u32, body: &Map<String, Json>) -> Option<u32> {
-        let request = match speech::id(body, "in_reply_to") {
-            Some(id) => u32::try_from(id - 1).ok()?,
-            None => *self.last_asked.get(&client)?,
-        };
-        let asked = self.asked.get(&request)?;
-        (asked.client == client).then_some(request)
-    }
-
-    fn note_answer(&mut self, client: u32, body: &Map<String, Json>) {
-        if speech::id(body, "in_reply_to").is_none() {
-            self.tolerated.note(Sin::NoReplyTo);
-        }
-        let asked = self
-            .answered(client, body)
-            .and_then(|request| self.asked.get_mut(&request));
-        match asked {
-            Some(asked) if !asked.answered => asked.answered = true,
-            _ => self.tolerated.note(Sin::Unasked),
-        }
-    }
-
     /// Starts a node's process.
     fn spawn(&mut self, node: u32) -> Result<(), ExternalError> {
+        self.intakes[node as usize] = Intake::default();
+        self.initialised[node as usize] = false;
         let name = &self.names[node as usize];
         let launch = Launch {
             argv: self.program.argv.clone(),
@@ -372,40 +319,54 @@ impl<'p> External<'p> {
         let mut lines = Vec::new();
         process.send(&init, &mut lines)?;
         // Some languages take seconds to start.
-        let patience = self.program.start_patience;
+        let mut left = self.program.start_patience;
         if self.began.is_some() {
             self.starting[node as usize] = Some(Starting {
-                deadline: now() + patience,
+                deadline: now() + left,
                 held: Vec::new(),
             });
             return Ok(());
         }
-        let result = wait_for(process, patience, &mut lines, initialised);
-        let answered = initialised(&lines);
-        let settled = match result {
-            Ok(()) if answered && !self.real_time => process.settle(&mut lines),
-            Ok(()) => Ok(Idle::Reached),
-            Err(error) => Err(error),
+        while !self.initialised[node as usize] && self.failure.is_none() {
+            if left.is_zero() {
+                self.fail_silent(node);
+                return Ok(());
+            }
+            let slice = START_SLICE.min(left);
+            left -= slice;
+            let mut all = Vec::new();
+            self.let_time_pass(node, slice, &mut all);
+            out.extend(all.into_iter().map(|(_, output)| output));
+        }
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return Ok(());
+        };
+        let settled = if self.failure.is_none() && !self.real_time {
+            process.settle(&mut lines)
+        } else {
+            Ok(Idle::Reached)
         };
         if self.paused[node as usize] {
             process.pause()?;
         }
         self.take_in(node, &lines, settled, out);
-        if !answered {
-            self.fail_silent(node);
-        }
         Ok(())
     }
 
     fn fail_silent(&mut self, node: u32) {
-        self.fail(
-            node,
-            &format!(
-                "no answer to its init came within {:?}",
-                self.program.start_patience
-            ),
-            "it should answer init with init_ok, on a line of its own, and flush its output",
-        );
+        let patience = self.program.start_patience;
+        let what = format!("no answer to its init came within {patience:?}");
+        self.fail_mute(node, &what, "it should answer init with init_ok");
+    }
+
+    /// Tells that a node says nothing, and whether it would have at its end.
+    fn fail_mute(&mut self, node: u32, what: &str, duty: &str) {
+        let mut lines = Vec::new();
+        if let Some(mut process) = self.processes[node as usize].take() {
+            process.stop(LAST_WORDS, &mut lines);
+        }
+        let failure = mute(&self.names[node as usize], what, duty, &lines);
+        self.failure.get_or_insert(failure);
     }
 
     /// Takes in what nodes have written so far, without waiting.
@@ -418,18 +379,18 @@ impl<'p> External<'p> {
             };
             let result = process.collect(&mut lines).map(|()| Idle::Reached);
             self.take_in(node, &lines, result, &mut out);
-            self.welcome(node, &lines);
+            self.welcome(node);
             all.extend(out.drain(..).map(|output| (node, output)));
             lines.clear();
         }
     }
 
     /// Hands a node that has answered its `init` what came for it meanwhile.
-    fn welcome(&mut self, node: u32, lines: &[Line]) {
+    fn welcome(&mut self, node: u32) {
         let Some(starting) = &self.starting[node as usize] else {
             return;
         };
-        if !initialised(lines) {
+        if !self.initialised[node as usize] {
             if now() >= starting.deadline {
                 self.fail_silent(node);
             }
@@ -450,7 +411,10 @@ impl<'p> External<'p> {
         let mut lines = Vec::new();
         let result = process.wait(span, &mut lines);
         let mut out = Vec::new();
-        self.route_all(node, &lines, &mut out);
+        self.route_written(node, &lines, result.is_err(), &mut out);
+        if matches!(result, Ok(Waited::Wrote | Waited::Silent)) {
+            self.take_rest(node, !self.real_time, &mut out);
+        }
         all.extend(out.into_iter().map(|output| (node, output)));
         if let Err(error) = result {
             self.fail_process(&error);
@@ -488,7 +452,6 @@ impl Nodes for External<'_> {
         body.insert("msg_id".into(), (u64::from(request.id) + 1).into());
         let client = request.identity;
         self.clients.insert(request.client.clone(), client);
-        self.last_asked.insert(client, request.id);
         let asked = Asked {
             client,
             wrote,
@@ -499,23 +462,26 @@ impl Nodes for External<'_> {
         self.asked.insert(request.id, asked);
         let to = &self.names[request.node as usize];
         let message = json!({"src": request.client, "dest": to, "body": body});
-        Wire::Line(message.to_string().into())
+        Wire::Request {
+            request: request.id,
+            line: message.to_string().into(),
+        }
     }
 
-    fn reply(&mut self, client: u32, message: Wire) -> Option<(u32, Reply)> {
-        let Wire::Answer { node, body } = message else {
+    fn reply(&mut self, _client: u32, message: Wire) -> Option<(u32, Reply)> {
+        let Wire::Answer {
+            node,
+            request,
+            body,
+        } = message
+        else {
             return None;
         };
-        let request = self.answered(client, &body)?;
         let wrote = self.asked.get(&request)?.wrote;
         match speech::answer(self.program.dialect, wrote, &body, &self.names) {
             Ok(reply) => Some((request, reply)),
             Err(why) => {
-                let shown: String = Json::Object((*body).clone())
-                    .to_string()
-                    .chars()
-                    .take(SHOWN)
-                    .collect();
+                let shown = sins::cut(&Json::Object((*body).clone()).to_string());
                 let dialect = self.program.dialect;
                 let kind = if wrote {
                     dialect.write_type()
@@ -532,19 +498,21 @@ impl Nodes for External<'_> {
         }
     }
 
-    fn deliver(&mut self, node: u32, from: Address, message: Wire, out: &mut Vec<Output<Wire>>) {
-        let Wire::Line(line) = message else {
-            return;
+    fn deliver(&mut self, node: u32, _from: Address, message: Wire, out: &mut Vec<Output<Wire>>) {
+        let line = match message {
+            Wire::Line(line) => line,
+            Wire::Request { request, line } => {
+                if let Some(asked) = self.asked.get_mut(&request) {
+                    asked.node = Some(node);
+                    self.open.entry(asked.client).or_default().push(request);
+                }
+                line
+            }
+            Wire::Answer { .. } => return,
         };
         if let Some(starting) = &mut self.starting[node as usize] {
             starting.held.push(line);
             return;
-        }
-        if let Address::Client(client) = from
-            && let Some(request) = self.last_asked.get(&client)
-            && let Some(asked) = self.asked.get_mut(request)
-        {
-            asked.node = Some(node);
         }
         self.hand_over(node, &line, out);
     }
@@ -563,9 +531,9 @@ impl Nodes for External<'_> {
             let mut lines = Vec::new();
             let ended = process.stop(GRACE, &mut lines);
             if ended.killed {
-                self.tolerated.note(Sin::StaysAlive);
+                self.note_staying(process.name());
             }
-            self.route_all(node, &lines, out);
+            self.route_written(node, &lines, true, out);
         }
         self.forget(node);
     }
@@ -596,11 +564,13 @@ impl Nodes for External<'_> {
     fn shown(&self, message: &Wire) -> String {
         match message {
             // As it was written, where that is JSON on one line.
-            Wire::Line(line) => match serde_json::from_str::<IgnoredAny>(line) {
-                Ok(_) => line.trim().to_owned(),
-                Err(_) => Json::from(line.as_ref()).to_string(),
-            },
-            Wire::Answer { node, body } => {
+            Wire::Line(line) | Wire::Request { line, .. } => {
+                match serde_json::from_str::<IgnoredAny>(line) {
+                    Ok(_) => line.trim().to_owned(),
+                    Err(_) => Json::from(line.as_ref()).to_string(),
+                }
+            }
+            Wire::Answer { node, body, .. } => {
                 let from = &self.names[*node as usize];
                 format!(
                     r#"{{"src":"{from}","body":{}}}"#,
@@ -635,6 +605,10 @@ impl Nodes for External<'_> {
         }
     }
 
+    fn name(&self, node: u32) -> Actor {
+        self.names[node as usize].clone()
+    }
+
     fn recorded(&self, value: TaggedValue) -> Value {
         Value {
             tag: None,
@@ -658,25 +632,56 @@ impl Nodes for External<'_> {
             && let Some(node) = asked.node
         {
             asked.waited = true;
-            self.let_time_pass(node, self.program.patience, &mut all);
+            let patience = self.program.patience;
+            let fair = self.in_vain[node as usize] < IN_VAIN;
+            let patience = if fair { patience } else { patience / 10 };
+            self.let_time_pass(node, patience, &mut all);
+            self.note_silence(request, node);
         }
         all
     }
 
     fn await_timers(&mut self) -> Option<Grace<Wire>> {
-        self.timer_waits = self.timer_waits.checked_sub(1)?;
+        let (waits, spent) = self.timer_waits;
         let patience = self.program.timer_patience;
+        let no_timers = !self.real_time && self.tolerated.no_timers.load(Ordering::Relaxed);
+        let enough = waits >= TIMER_WAITS.0 && spent >= patience;
+        if waits >= TIMER_WAITS.1 || enough || no_timers {
+            return None;
+        }
         let mut outputs = Vec::new();
         if self.real_time {
-            let settle = Nanos(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX));
+            // As much in all as the rounds below.
+            let settle = patience / 2;
+            self.timer_waits = (waits + 1, spent + settle);
+            let settle = Nanos(u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX));
             return Some(Grace { outputs, settle });
         }
-        let nodes = u32::try_from(self.processes.len()).unwrap_or(1);
-        for node in 0..nodes {
-            self.let_time_pass(node, patience / nodes, &mut outputs);
+        let began = now();
+        let mut latest = began;
+        loop {
+            let before = outputs.len();
+            for node in 0..u32::try_from(self.processes.len()).unwrap_or(u32::MAX) {
+                self.let_time_pass(node, Duration::ZERO, &mut outputs);
+            }
+            let moment = now();
+            if outputs.len() > before {
+                latest = moment;
+            }
+            let quiet = !outputs.is_empty() && moment - latest >= ROUND;
+            if quiet || moment - began >= patience || self.failure.is_some() {
+                break;
+            }
+            let awaited: Vec<&Process> = self.processes.iter().flatten().collect();
+            await_any(&awaited, ROUND / 2);
+        }
+        self.timer_waits = (waits + 1, spent + (now() - began));
+        if outputs.is_empty() {
+            self.tolerated.no_timers.store(true, Ordering::Relaxed);
+            return None;
         }
         let settle = Nanos::ZERO;
-        (!outputs.is_empty()).then_some(Grace { outputs, settle })
+        Some(Grace { outputs, settle })
     }
 }
 
@@ -684,23 +689,26 @@ impl External<'_> {
     /// A node is gone: nobody is left to answer what it was asked.
     fn forget(&mut self, node: u32) {
         self.starting[node as usize] = None;
-        for asked in self
-            .asked
-            .values_mut()
-            .filter(|asked| asked.node == Some(node))
-        {
-            asked.waited = true;
+        for (request, asked) in &mut self.asked {
+            if asked.node == Some(node) {
+                asked.waited = true;
+                if let Some(open) = self.open.get_mut(&asked.client) {
+                    open.retain(|open| open != request);
+                }
+            }
         }
     }
-}
 
-/// True when an answer to `init` is among these lines.
-fn initialised(lines: &[Line]) -> bool {
-    lines
-        .iter()
-        .filter_map(|line| speech::objects(&line.bytes).ok())
-        .flatten()
-        .any(|object| object.get("dest").and_then(Json::as_str) == Some(INITIATOR))
+    /// A node had to be killed after its input had ended.
+    fn note_staying(&mut self, name: &str) {
+        let sin = Sin::StaysAlive;
+        self.tolerated.note(sin, || name.to_owned());
+        if self.program.strict {
+            let what = "it went on running after its input had ended, which --strict forbids";
+            let failure = NodeFailure::new(name, what, sin.remedy());
+            self.failure.get_or_insert(failure);
+        }
+    }
 }
 
 /// Lets real time pass until `enough` has been written or `patience` is over.
@@ -725,14 +733,14 @@ fn wait_for(
 ///
 /// # Errors
 ///
-/// When the program cannot be started, dies, or writes what is no JSON object.
+/// When the program cannot be started, dies, writes what is no JSON object, or nothing at all.
 pub fn converse(
     program: &Program,
     input: &[String],
     expected: usize,
     patience: Duration,
 ) -> Result<Vec<Json>, NodeFailure> {
-    let name = node_name(0);
+    let name = program.names.of(0);
     let launch = Launch {
         argv: program.argv.clone(),
         folder: program.folder.join(name.as_str()),
@@ -747,21 +755,65 @@ pub fn converse(
     for line in input {
         process.deliver(line, &mut lines).map_err(failed)?;
     }
-    let enough = |lines: &[Line]| lines.len() >= expected;
+    let start = |lines: &[Line]| expected == 0 || !lines.is_empty();
+    wait_for(&mut process, program.start_patience, &mut lines, start).map_err(failed)?;
+    let enough = |lines: &[Line]| messages(lines).map_or(true, |some| some.len() >= expected);
     wait_for(&mut process, patience, &mut lines, enough).map_err(failed)?;
-    let mut messages = Vec::new();
-    for line in &lines {
-        let objects = speech::objects(&line.bytes).map_err(|why| {
-            let text = String::from_utf8_lossy(&line.bytes);
-            NodeFailure::new(
-                &name,
-                &format!("line {} is not a message: {why}: {text}", line.number),
-                STDOUT_IS_FOR_MESSAGES,
-            )
-        })?;
-        messages.extend(objects.into_iter().map(Json::Object));
+    if speech::objects(process.unfinished()).is_ok_and(|objects| !objects.is_empty()) {
+        process.take_unfinished(&mut lines);
     }
-    Ok(messages)
+    if lines.is_empty() && expected > 0 {
+        process.stop(LAST_WORDS, &mut lines);
+        let what = format!("no answer came within {:?}", program.start_patience);
+        return Err(mute(
+            &name,
+            &what,
+            "it should answer init with init_ok",
+            &lines,
+        ));
+    }
+    messages(&lines).map_err(|garbage| {
+        NodeFailure::of_line(&program::BadLine {
+            node: &name,
+            number: garbage.number,
+            what: &format!("is not a message: {}", garbage.why),
+            text: &garbage.text,
+            expected: "one JSON object on each line",
+            remedy: STDOUT_IS_FOR_MESSAGES,
+        })
+    })
+}
+
+/// The messages on these lines.
+fn messages(lines: &[Line]) -> Result<Vec<Json>, intake::Garbage> {
+    let mut intake = Intake::default();
+    let mut messages = Vec::new();
+    for line in lines {
+        if let Some(taken) = intake.push(line)? {
+            messages.extend(taken.objects.into_iter().map(Json::Object));
+        }
+    }
+    match intake.rest() {
+        Some(garbage) => Err(garbage),
+        None => Ok(messages),
+    }
+}
+
+/// A node says nothing, and these lines when its input ended.
+fn mute(node: &str, what: &str, duty: &str, last_words: &[Line]) -> NodeFailure {
+    if last_words.is_empty() {
+        let remedy = format!(
+            "{duty}, on a line of its own, and flush stdout after each line; a program that waits \
+             with select and reads with a buffered reader sees a line only when the next one comes"
+        );
+        return NodeFailure::new(node, what, &remedy);
+    }
+    let count = last_words.len();
+    NodeFailure::new(
+        node,
+        &format!("{what}, but {count} lines came when its input ended: stdout is block-buffered"),
+        "flush stdout after each line: flush=True or `python3 -u`, fflush, setvbuf, `stdbuf -oL`",
+    )
 }
 
 /// Finds out which dialect a program speaks, by asking a throw-away process for each: about half of
@@ -784,7 +836,7 @@ pub fn detect(program: &Program) -> Result<Dialect, NodeFailure> {
 }
 
 fn ask_for_dialect(program: &Program) -> Result<Dialect, NodeFailure> {
-    let name = node_name(0);
+    let name = program.names.of(0);
     let line =
         |client: &str, body: Json| json!({"src": client, "dest": name, "body": body}).to_string();
     let init = json!({"type": "init", "msg_id": 1, "node_id": name, "node_ids": [name]});

@@ -1,12 +1,13 @@
 //! The program under test: how it is started, and how it failed.
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use crate::{nodes::process::ExternalError, protocol::Dialect};
+
+use super::names::NodeNames;
+
+/// Gossip every five seconds is usual; so two rounds of it, and some more.
+const TIMER_PATIENCE: Duration = Duration::from_millis(12_500);
 
 /// A program that speaks the Maelstrom protocol, and how to deal with it.
 #[derive(Clone, Debug)]
@@ -28,6 +29,10 @@ pub struct Program {
     pub timer_patience: Duration,
     /// The program that starts a node so that it dies with this process.
     pub guard: Option<PathBuf>,
+    /// What the nodes are called.
+    pub names: NodeNames,
+    /// Whether what would be tolerated is a failure.
+    pub strict: bool,
 }
 
 impl Program {
@@ -40,8 +45,10 @@ impl Program {
             start_patience: Duration::from_secs(10),
             patience: Duration::from_millis(500),
             busy_patience: Duration::from_secs(3),
-            timer_patience: Duration::from_secs(5),
+            timer_patience: TIMER_PATIENCE,
             guard: None,
+            names: NodeNames::default(),
+            strict: false,
         }
     }
 }
@@ -76,6 +83,26 @@ impl NodeFailure {
         self.restless.as_deref()
     }
 
+    /// A line that a node wrote, what is wrong with it, what was expected, and what can be done.
+    pub(super) fn of_line(line: &BadLine<'_>) -> Self {
+        let BadLine {
+            node,
+            number,
+            what,
+            text,
+            expected,
+            remedy,
+        } = line;
+        let shown = super::sins::cut(text);
+        Self {
+            what: format!(
+                "node {node}: line {number} of its output {what}\n  got       {shown}\n  expected  \
+                 {expected}\n  remedy    {remedy}"
+            ),
+            restless: None,
+        }
+    }
+
     /// What became of a process, which names its node and the remedy itself.
     pub(super) fn process(error: &ExternalError) -> Self {
         Self {
@@ -85,65 +112,14 @@ impl NodeFailure {
     }
 }
 
-/// Oddities that were tolerated, by kind. They go over all runs of a program.
-#[derive(Debug, Default)]
-pub struct Tolerated {
-    counts: [AtomicU64; Sin::ALL.len()],
-}
-
-/// What programs do that the protocol does not allow, and that can be understood all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sin {
-    /// Two messages stood on one line.
-    MergedLines,
-    /// An answer did not say what it answers.
-    NoReplyTo,
-    /// An answer came to a client that waited for nothing, or for something else.
-    Unasked,
-    /// A message was addressed to nobody.
-    NoReceiver,
-    /// A node went on running after its input had ended, and had to be killed.
-    StaysAlive,
-}
-
-impl Sin {
-    /// Every kind, in the order of reports.
-    pub const ALL: [Self; 5] = [
-        Self::MergedLines,
-        Self::NoReplyTo,
-        Self::Unasked,
-        Self::NoReceiver,
-        Self::StaysAlive,
-    ];
-
-    /// What it is called in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MergedLines => "several messages on one line",
-            Self::NoReplyTo => "answers without in_reply_to",
-            Self::Unasked => "answers that nobody waited for",
-            Self::NoReceiver => "messages to somebody who does not exist",
-            Self::StaysAlive => "nodes that did not end with their input",
-        }
-    }
-}
-
-impl Tolerated {
-    /// Notes one.
-    pub fn note(&self, sin: Sin) {
-        self.counts[sin as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How often one was noted.
-    pub fn count(&self, sin: Sin) -> u64 {
-        self.counts[sin as usize].load(Ordering::Relaxed)
-    }
-
-    /// Every kind that occurred, with its count.
-    pub fn iter(&self) -> impl Iterator<Item = (Sin, u64)> + '_ {
-        Sin::ALL
-            .into_iter()
-            .map(|sin| (sin, self.count(sin)))
-            .filter(|(_, count)| *count > 0)
-    }
+/// A line that a node should not have written.
+pub(super) struct BadLine<'a> {
+    pub(super) node: &'a str,
+    /// In all that the node wrote, from 1.
+    pub(super) number: u64,
+    /// Goes on after "line 7 of its output".
+    pub(super) what: &'a str,
+    pub(super) text: &'a str,
+    pub(super) expected: &'a str,
+    pub(super) remedy: &'a str,
 }

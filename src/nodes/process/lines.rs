@@ -15,6 +15,13 @@ pub const MAX_LINES_PER_RUN: u64 = 5_000_000;
 /// Bytes a program may write in its life.
 pub const MAX_BYTES_PER_RUN: u64 = 1 << 30;
 
+/// Lines a program may write for one message. Honest bursts of 10,000 have been seen; they are all
+/// held in memory.
+pub const MAX_LINES_PER_BURST: u64 = 250_000;
+
+/// Bytes a program may write for one message.
+pub const MAX_BYTES_PER_BURST: u64 = 128 << 20;
+
 /// One line of a program's stdout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -35,6 +42,10 @@ pub struct Limits {
     pub lines: u64,
     /// Bytes in its life.
     pub bytes: u64,
+    /// Lines between two deliveries.
+    pub burst_lines: u64,
+    /// Bytes between two deliveries.
+    pub burst_bytes: u64,
 }
 
 impl Default for Limits {
@@ -43,6 +54,8 @@ impl Default for Limits {
             line_bytes: MAX_LINE_BYTES,
             lines: MAX_LINES_PER_RUN,
             bytes: MAX_BYTES_PER_RUN,
+            burst_lines: MAX_LINES_PER_BURST,
+            burst_bytes: MAX_BYTES_PER_BURST,
         }
     }
 }
@@ -78,6 +91,16 @@ pub enum Storm {
         /// Lines so far.
         lines: u64,
     },
+    /// Too much at once.
+    #[error(
+        "wrote {lines} lines and {bytes} bytes for one message; look for a loop that writes, or for messages that a node sends to itself"
+    )]
+    Burst {
+        /// Lines since the message.
+        lines: u64,
+        /// Bytes since the message.
+        bytes: u64,
+    },
 }
 
 /// Bytes in, lines out.
@@ -90,11 +113,25 @@ pub(super) struct Lines {
     count: u64,
     /// Bytes taken.
     bytes: u64,
+    /// Lines and bytes before this delivery.
+    before: (u64, u64),
+    /// The last line was taken before its end came.
+    end_is_due: bool,
 }
 
 impl Lines {
     pub(super) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Another message is delivered.
+    pub(super) fn begin_burst(&mut self) {
+        self.before = (self.count, self.bytes);
+    }
+
+    /// What stands behind the last end of a line.
+    pub(super) fn unfinished(&self) -> &[u8] {
+        &self.open
     }
 
     /// Takes what was read. On an error the line at hand and the rest of the chunk are dropped: the
@@ -109,6 +146,11 @@ impl Lines {
 
     fn cut(&mut self, mut chunk: &[u8], out: &mut Vec<Line>) -> Result<(), Storm> {
         self.bytes += chunk.len() as u64;
+        if self.end_is_due && !chunk.is_empty() {
+            self.end_is_due = false;
+            let rest = chunk.strip_prefix(b"\r").unwrap_or(chunk);
+            chunk = rest.strip_prefix(b"\n").unwrap_or(chunk);
+        }
         while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
             self.extend(&chunk[..end])?;
             chunk = &chunk[end + 1..];
@@ -130,7 +172,17 @@ impl Lines {
                 lines: self.count,
             });
         }
+        let (lines, bytes) = (self.count - self.before.0, self.bytes - self.before.1);
+        if lines > self.limits.burst_lines || bytes > self.limits.burst_bytes {
+            return Err(Storm::Burst { lines, bytes });
+        }
         Ok(())
+    }
+
+    /// Makes a line of what has no end yet. An end that comes later is not another line.
+    pub(super) fn take_unfinished(&mut self, out: &mut Vec<Line>) {
+        self.end_is_due = !self.open.is_empty();
+        self.finish(out);
     }
 
     /// The output ended: what is left is a line.
@@ -215,6 +267,7 @@ mod tests {
             line_bytes: 4,
             lines: 3,
             bytes: 20,
+            ..Limits::default()
         };
         let (lines, storm) = cut(&["1234\n12", "345"], limits);
         assert_eq!(lines[0], line(1, "1234", true));
@@ -240,5 +293,45 @@ mod tests {
                 lines: 11
             })
         );
+    }
+
+    #[test]
+    fn a_burst_is_what_comes_for_one_message() {
+        let mut lines = Lines::default();
+        lines.set_limits(Limits {
+            burst_lines: 2,
+            burst_bytes: 9,
+            ..Limits::default()
+        });
+        let mut out = Vec::new();
+        for _ in 0..9 {
+            lines.begin_burst();
+            assert_eq!(lines.push(b"1\n2\n", &mut out), Ok(()));
+        }
+        let storm = lines.push(b"3\n", &mut out);
+        assert_eq!(storm, Err(Storm::Burst { lines: 3, bytes: 6 }));
+        lines.begin_burst();
+        let storm = lines.push(b"0123456789", &mut out);
+        let expected = Storm::Burst {
+            lines: 0,
+            bytes: 10,
+        };
+        assert_eq!(storm, Err(expected));
+    }
+
+    #[test]
+    fn a_line_taken_before_its_end_is_one_line() {
+        for end in ["\n", "\r\n", ""] {
+            let mut lines = Lines::default();
+            let mut out = Vec::new();
+            lines.push(b"a\nb", &mut out).expect("no storm");
+            assert_eq!(lines.unfinished(), b"b");
+            lines.take_unfinished(&mut out);
+            let more = format!("{end}c\n");
+            lines.push(more.as_bytes(), &mut out).expect("no storm");
+            let texts: Vec<_> = out.iter().map(|line| line.bytes.as_slice()).collect();
+            assert_eq!(texts, [b"a", b"b", b"c"], "{end:?}");
+            assert_eq!(out[2].number, 3);
+        }
     }
 }

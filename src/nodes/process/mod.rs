@@ -13,13 +13,18 @@
 //! [`Idle::Reached`]. Nothing is lost: the lines are handed over by the next call, and
 //! [`Process::wait`] lets real time pass for programs that need it.
 
+mod guardian;
 mod idle;
 mod lines;
 mod running;
 mod threads;
 
+pub use guardian::{GUARDIAN_COMMAND, guard_over};
 pub use idle::supported;
-pub use lines::{Limits, Line, MAX_BYTES_PER_RUN, MAX_LINE_BYTES, MAX_LINES_PER_RUN, Storm};
+pub use lines::{
+    Limits, Line, MAX_BYTES_PER_BURST, MAX_BYTES_PER_RUN, MAX_LINE_BYTES, MAX_LINES_PER_BURST,
+    MAX_LINES_PER_RUN, Storm,
+};
 pub use running::{Ended, Process, await_any};
 
 use std::{
@@ -57,7 +62,8 @@ pub struct Launch {
     /// What messages call it: `n1`, ….
     pub name: String,
     /// A program that passes its arguments to [`exec_guarded`], normally `/proc/self/exe`; it
-    /// sees to it that the program dies with us. `None` starts the program directly.
+    /// sees to it that the program dies with us. It also becomes the guardian ([`guard_over`]) that
+    /// ends the program's children when we die. `None` starts the program directly.
     pub guard: Option<PathBuf>,
 }
 
@@ -219,8 +225,8 @@ fn shown_tail(tail: &[String]) -> String {
 ///
 /// The kernel ties this to the **thread** that called [`Process::spawn`], not to its process:
 /// spawn from a thread that lives as long as the nodes are needed. The bond is for the program
-/// alone: its own children do not inherit it, and a program with set-user-id or file
-/// capabilities loses it.
+/// alone: its own children do not inherit it (they are the guardian's, see [`guard_over`]), and a
+/// program with set-user-id or file capabilities loses it.
 pub fn exec_guarded(expected_parent: u32, argv: &[OsString]) -> io::Error {
     let Some((program, arguments)) = argv.split_first() else {
         return io::Error::new(io::ErrorKind::InvalidInput, "no program to execute");

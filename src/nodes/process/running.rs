@@ -21,6 +21,7 @@ use rustix::{
 use super::{
     DATA_DIR_VARIABLE, DEFAULT_PATIENCE, ExternalError, GUARD_COMMAND, Idle, Launch, Limits, Line,
     Unsettled, Waited,
+    guardian::Guardian,
     idle::{self, Before, Rest, Watch},
     lines::{Lines, Storm},
     now,
@@ -65,6 +66,8 @@ pub struct Process {
     stderr_file: PathBuf,
     child: Child,
     group: Pid,
+    /// Ends the group when we cannot.
+    guardian: Option<&'static Guardian>,
     /// Becomes readable at the end of the process; `None` on kernels before 5.3.
     end: Option<OwnedFd>,
     stdin: Option<ChildStdin>,
@@ -158,6 +161,11 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr);
+        let guardian = launch.guard.as_deref().and_then(Guardian::of_this_process);
+        if let Some(guardian) = guardian {
+            let (name, token) = guardian.variable();
+            command.env(name, token);
+        }
         let before = Before::now();
         let failed = |source| ExternalError::Spawn {
             name: name.clone(),
@@ -169,11 +177,15 @@ impl Process {
             return Err(failed(io::ErrorKind::BrokenPipe.into()));
         };
         let group = Pid::from_child(&child);
+        if let Some(guardian) = guardian {
+            guardian.begin(child.id());
+        }
         let mut process = Self {
             name: name.clone(),
             stderr_file: launch.stderr_file.clone(),
             end: end_of(group),
             group,
+            guardian,
             child,
             stdin: Some(stdin),
             stdout,
@@ -229,6 +241,16 @@ impl Process {
         self.lines.set_limits(limits);
     }
 
+    /// What the program has written behind the last end of a line.
+    pub fn unfinished(&self) -> &[u8] {
+        self.lines.unfinished()
+    }
+
+    /// Hands that over as a line; an end that comes later is not another line.
+    pub fn take_unfinished(&mut self, out: &mut Vec<Line>) {
+        self.lines.take_unfinished(out);
+    }
+
     /// Writes a line, waits until the program rests, and hands over what it wrote, in order.
     ///
     /// The line goes out by a write of its own, with a line feed added. After [`Idle::Reached`]
@@ -263,6 +285,7 @@ impl Process {
     /// As [`Process::deliver`].
     pub fn send(&mut self, line: &str, out: &mut Vec<Line>) -> Result<(), ExternalError> {
         self.check_alive()?;
+        self.lines.begin_burst();
         let mut bytes = std::mem::take(&mut self.line);
         bytes.clear();
         bytes.extend_from_slice(line.as_bytes());
@@ -312,6 +335,7 @@ impl Process {
     /// As [`Process::deliver`].
     pub fn wait(&mut self, up_to: Duration, out: &mut Vec<Line>) -> Result<Waited, ExternalError> {
         self.check_alive()?;
+        self.lines.begin_burst();
         let deadline = now() + up_to;
         let before = out.len();
         loop {
@@ -654,6 +678,9 @@ impl Process {
         if !self.gone {
             // A process that hangs in the kernel is left to it: nobody could end it.
             let ended = self.await_end(KILL_NOTICE);
+            if let Some(guardian) = self.guardian {
+                guardian.end(self.child.id());
+            }
             self.status = ended.then(|| self.child.wait().ok()).flatten();
             self.gone = true;
         }

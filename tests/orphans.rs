@@ -1,0 +1,169 @@
+//! No process of a node, nor of its descendants, outlives the run: however it ends.
+//!
+//! `cargo test --release --test orphans -- --ignored --nocapture` does a hundred runs and prints
+//! what was left over, by kind of end.
+
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a panic fails the test, and it waits in real time"
+)]
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// A node that has a child in its group, one in a session of its own, and one that was orphaned,
+/// each of which does nothing for an hour; TOKEN names them on their command lines.
+const NODE: &str = r#"
+import json, subprocess, sys, time
+token, end = sys.argv[1:]
+def sleeper(**options): subprocess.Popen(["sleep", "3600." + token], **options)
+sleeper()
+sleeper(start_new_session=True)
+subprocess.run(["sh", "-c", "sleep 3600." + token + " & exec setsid sleep 3600." + token + " &"])
+for count, line in enumerate(sys.stdin):
+    m = json.loads(line); b = m["body"]; r = {"in_reply_to": b["msg_id"]}
+    if end == "fails" and count == 20: sys.exit(3)
+    if end == "slow" and count: time.sleep(0.02)
+    if b["type"] == "init": me = b["node_id"]; r["type"] = "init_ok"
+    else: r.update(type="error", code=11, text="busy")
+    print(json.dumps({"src": me, "dest": m["src"], "body": r}), flush=True)
+"#;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Normal,
+    NodeFails,
+    Interrupt,
+    Terminate,
+    Kill,
+}
+
+impl End {
+    const ALL: [Self; 5] = [
+        Self::Normal,
+        Self::NodeFails,
+        Self::Interrupt,
+        Self::Terminate,
+        Self::Kill,
+    ];
+
+    /// The signal that ends the harness.
+    const fn signal(self) -> Option<&'static str> {
+        match self {
+            Self::Normal | Self::NodeFails => None,
+            Self::Interrupt => Some("-INT"),
+            Self::Terminate => Some("-TERM"),
+            Self::Kill => Some("-KILL"),
+        }
+    }
+}
+
+/// Processes with the token on their command line, zombies left out.
+fn alive(token: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|entry| {
+            let line = fs::read(entry.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            line.contains(token).then_some(line)
+        })
+        .collect()
+}
+
+fn start(folder: &PathBuf, token: &str, end: End) -> Child {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("node.py"), NODE).unwrap();
+    let how = match end {
+        End::Normal => "ends",
+        End::NodeFails => "fails",
+        _ => "slow",
+    };
+    let bin = format!("python3 node.py {token} {how}");
+    let (ops, runs) = if how == "slow" {
+        ("900", "90")
+    } else {
+        ("30", "1")
+    };
+    Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+        .args([
+            "check",
+            "--bin",
+            &bin,
+            "--dialect",
+            "vc",
+            "--faults",
+            "none",
+        ])
+        .args(["--nodes", "2", "--ops", ops, "--runs", runs, "--patience-ms", "60"])
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// One run, and what is left of it after two seconds.
+fn left_over(number: u32, end: End) -> Vec<String> {
+    let token = format!("{:07}{number:03}", std::process::id());
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("orphans-{number}"));
+    let mut harness = start(&folder, &token, end);
+    if let Some(signal) = end.signal() {
+        // When two nodes with three or four sleepers each run, it is in the middle of its work.
+        let began = Instant::now();
+        while alive(&format!("3600.{token}")).len() < 8 {
+            assert!(
+                began.elapsed() < Duration::from_mins(1),
+                "it does not start"
+            );
+            sleep(Duration::from_millis(5));
+        }
+        sleep(Duration::from_millis(u64::from(number % 10) * 7));
+        let id = harness.id().to_string();
+        Command::new("kill").args([signal, &id]).status().unwrap();
+    }
+    harness.wait().unwrap();
+    let ended = Instant::now();
+    let mut left = alive(&token);
+    while !left.is_empty() && ended.elapsed() < Duration::from_secs(2) {
+        sleep(Duration::from_millis(5));
+        left = alive(&token);
+    }
+    let _ = fs::remove_dir_all(&folder);
+    left
+}
+
+fn do_runs(first: u32, each: u32) {
+    let python = Command::new("python3").arg("--version").output().is_ok();
+    let setsid = Command::new("setsid").arg("--version").output().is_ok();
+    if !python || !setsid {
+        println!("skipped: there is no python3 or no setsid on this machine");
+        return;
+    }
+    let mut all = Vec::new();
+    for (position, end) in (0..).zip(End::ALL) {
+        let numbers = first + position * each..first + (position + 1) * each;
+        let left: Vec<String> = numbers.flat_map(|number| left_over(number, end)).collect();
+        println!("{each} runs, {end:?}: {} processes left over", left.len());
+        all.extend(left);
+    }
+    assert!(all.is_empty(), "{all:#?}");
+}
+
+#[test]
+fn nothing_is_left_over_however_a_run_ends() {
+    do_runs(900, 1);
+}
+
+#[test]
+#[ignore = "takes a minute or two"]
+fn a_hundred_runs_leave_nothing_over() {
+    do_runs(0, 20);
+}

@@ -1,0 +1,251 @@
+//! What nodes in the wild do: each habit of `tests/nodes/wild.py` through the real binary.
+//!
+//! A habit is either no matter, or tolerated and counted (and a failure under `--strict`), or a
+//! failure that names the node, the line, what was expected and what to do. None ends in a pass
+//! that says nothing.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use sibcheck::nodes::external::Sin;
+
+fn have_python() -> bool {
+    let have = Command::new("python3").arg("--version").output().is_ok();
+    if !have {
+        println!("skipped: there is no python3 on this machine");
+    }
+    have
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Checks a node with a habit, in a folder of its own.
+fn check(habit: &str, flags: &[&str]) -> (Option<i32>, String) {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
+        "wild-{habit}{}",
+        flags.concat().replace([' ', ','], "")
+    ));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let output = sibcheck(&folder, habit, flags);
+    let report = text(&output.stdout) + &text(&output.stderr);
+    (output.status.code(), report)
+}
+
+fn sibcheck(folder: &Path, habit: &str, flags: &[&str]) -> Output {
+    let node = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes/wild.py");
+    let bin = format!("python3 {node} {habit}");
+    let check = [
+        "check", "--bin", &bin, "--seed", "1", "--runs", "1", "--ops", "40", "--faults", "none",
+    ];
+    Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+        .args(check)
+        .args(flags)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+const MESSAGES: &str = "write nothing but messages to stdout";
+const VC: [&str; 2] = ["--dialect", "vc"];
+const THREE: [&str; 4] = ["--dialect", "vc", "--nodes", "3"];
+
+#[track_caller]
+fn holds(habit: &str, flags: &[&str]) -> String {
+    let (code, report) = check(habit, flags);
+    assert_eq!(code, Some(0), "{habit}: {report}");
+    report
+}
+
+/// Exit 4, the node's name, and these words; in no more than a screen.
+#[track_caller]
+fn fails(habit: &str, flags: &[&str], words: &[&str]) {
+    let (code, report) = check(habit, flags);
+    assert_eq!(code, Some(4), "{habit}: {report}");
+    for word in words.iter().chain(&["program: FAILED", "node n1"]) {
+        assert!(
+            report.contains(word),
+            "{habit}: {word:?} is missing:\n{report}"
+        );
+    }
+    assert!(report.len() < 4_000, "{habit}: {} bytes", report.len());
+}
+
+#[test]
+fn what_the_protocol_allows_is_no_matter() {
+    if !have_python() {
+        return;
+    }
+    for (habit, flags) in [
+        ("plain", &VC[..]),
+        ("plain", &THREE),
+        // Detection by asking: it dies of unknown requests.
+        ("plain", &[]),
+        ("select", &THREE),
+        ("forwards", &THREE),
+        ("crlf", &VC),
+        ("long-lines", &VC),
+        ("extra", &VC),
+        ("stderr", &VC),
+        ("slow-start", &[]),
+        ("needs-pipe", &VC),
+        ("never-ends", &VC),
+        ("children", &VC),
+    ] {
+        let flags = [flags, &["--strict"]].concat();
+        let report = holds(habit, &flags);
+        assert!(!report.contains("tolerated"), "{habit}: {report}");
+    }
+}
+
+#[test]
+fn what_can_be_understood_is_tolerated_and_counted_and_fails_when_strict() {
+    if !have_python() {
+        return;
+    }
+    for (habit, flags, sin) in [
+        ("merged", &VC[..], Sin::MergedLines),
+        ("pretty", &VC, Sin::SplitLines),
+        ("no-line-end", &VC, Sin::NoLineEnd),
+        ("naked", &VC, Sin::NoEnvelope),
+        ("null-dest", &VC, Sin::NoEnvelope),
+        ("without", &VC, Sin::NoReplyTo),
+        ("text-ids", &VC, Sin::LooseId),
+        ("no-type", &VC, Sin::NoType),
+        ("null", &VC, Sin::NullForEmpty),
+        ("error-without-code", &VC, Sin::LooseErrorCode),
+        ("foreign", &VC, Sin::ForeignSender),
+        ("stranger", &VC, Sin::NoReceiver),
+        ("unasked", &VC, Sin::Unasked),
+        ("twice", &VC, Sin::Repeated),
+        ("early-talk", &THREE, Sin::EarlyTalk),
+        ("storm", &VC, Sin::NoReceiver),
+    ] {
+        let report = holds(habit, flags);
+        let told = format!("{} (n1 line ", sin.name());
+        let flat = report.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(&told), "{habit}: {told:?}:\n{report}");
+        assert!(flat.contains(sin.remedy()), "{habit}:\n{report}");
+        let strict = [flags, &["--strict"]].concat();
+        fails(habit, &strict, &["--strict: ", "line ", "remedy"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_understood_fails_with_its_line_and_a_remedy() {
+    if !have_python() {
+        return;
+    }
+    for (habit, words) in [
+        (
+            "noise",
+            &[
+                "is not a message",
+                "DEBUG: about",
+                "more characters)",
+                MESSAGES,
+            ][..],
+        ),
+        ("cut-off", &["is cut off", "\"body\"", MESSAGES]),
+        ("not-utf8", &["is not a message", MESSAGES]),
+        ("no-body", &["no \"body\" that is an object", MESSAGES]),
+        ("number-dest", &["no \"dest\" that is a string", MESSAGES]),
+        (
+            "naked-nameless",
+            &["no \"dest\" that is a string", MESSAGES],
+        ),
+        ("deep", &["is not a message", "more characters)", MESSAGES]),
+        ("list-line", &["an array", MESSAGES]),
+        (
+            "wrong-client",
+            &[
+                "answers the wrong client: msg_id",
+                "send an answer to the src",
+            ],
+        ),
+        (
+            "unheard-client",
+            &["answers the wrong client", "not by c77"],
+        ),
+        (
+            "refuses-init",
+            &["refuses its init", "too few nodes", "--node-names"],
+        ),
+        ("dies", &["died (signal: 11", "out of luck"]),
+        ("dies-midway", &["died (exit status: 3)"]),
+        ("dies-at-start", &["died", "no configuration found"]),
+        ("dies-after-init", &["died (exit status: 7)"]),
+        ("closes-stdout", &["closed its stdout"]),
+        ("endless", &["for one message", "look for a loop"]),
+        (
+            "endless-line",
+            &["line", "end every message with a line feed"],
+        ),
+        ("never-answers", &["none of its first 5 requests", "flush"]),
+        ("never-init", &["no answer to its init", "flush"]),
+        (
+            "block-buffered",
+            &["no answer to its init", "block-buffered", "python3 -u"],
+        ),
+        (
+            "buffered-later",
+            &["none of its first 5", "block-buffered", "python3 -u"],
+        ),
+    ] {
+        fails(habit, &VC, words);
+    }
+}
+
+#[test]
+fn a_program_with_its_names_built_in_is_given_them() {
+    if !have_python() {
+        return;
+    }
+    let (_, report) = check("hard-coded", &THREE);
+    assert!(report.contains("--node-names"), "{report}");
+    let named = [&THREE[..], &["--node-names", "n0", "--strict"]].concat();
+    let report = holds("hard-coded", &named);
+    assert!(report.contains("--node-names n0"), "{report}");
+    let listed = [&THREE[..], &["--node-names", "a,b,d"]].concat();
+    assert!(holds("plain", &listed).contains("--node-names a,b,d"));
+    let (code, report) = check("plain", &["--node-names", "a,b"]);
+    assert_eq!(code, Some(2), "{report}");
+    let (code, report) = check("plain", &["--node-names", "c1"]);
+    assert_eq!(code, Some(2), "{report}");
+}
+
+#[test]
+fn a_node_that_falls_silent_is_no_pass() {
+    if !have_python() {
+        return;
+    }
+    let words = ["answered no read after all faults", Sin::Silence.name()];
+    fails("mute-later", &VC, &words);
+}
+
+#[test]
+fn answers_out_of_order_find_their_requests() {
+    if !have_python() {
+        return;
+    }
+    let (code, report) = check("unordered", &VC);
+    assert!([Some(0), Some(3)].contains(&code), "{report}");
+    assert!(!report.contains("VIOLATED"), "{report}");
+}
+
+#[test]
+fn gossip_every_five_seconds_is_waited_for() {
+    if !have_python() {
+        return;
+    }
+    let report = holds("gossip", &THREE);
+    assert!(!report.contains("tolerated"), "{report}");
+}
