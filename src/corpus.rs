@@ -246,19 +246,30 @@ impl Saved {
     /// Runs a conformance case against the store that it names, through the lines of a served node.
     fn judge_case(&self, text: &str) -> Result<Judged, CorpusError> {
         let case = Case::parse(text).map_err(|error| self.malformed(&error))?;
+        let Some(store) = case.store else {
+            return Ok(Judged {
+                expected: Some("is a case".to_owned()),
+                found: "is a case; for a program: sibcheck conform --bin COMMAND FILE".to_owned(),
+                outcome: Outcome::Unknown,
+                as_expected: true,
+                evidence: None,
+            });
+        };
         let mut input = case.input.join("\n");
         input.push('\n');
         let (mut output, mut log) = (Vec::new(), Vec::new());
-        let server = Server::new(case.store, Duration::from_secs(1));
+        let server = Server::new(store, Duration::from_secs(1));
         serve(server, input.as_bytes(), &mut output, &mut log)
             .map_err(|error| self.malformed(&error))?;
         let lines: Vec<Json> = output
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice(line).ok())
             .collect();
-        let (found, outcome) = match case.compare(&lines) {
-            Ok(_) => ("conforms".to_owned(), Outcome::Valid),
-            Err(mismatch) => (mismatch.to_string(), Outcome::Violated),
+        let difference = case.difference(&lines, false);
+        let (found, outcome) = if difference.is_none() {
+            ("conforms".to_owned(), Outcome::Valid)
+        } else {
+            (difference.to_string(), Outcome::Violated)
         };
         Ok(Judged {
             expected: Some("conforms".to_owned()),

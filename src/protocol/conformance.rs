@@ -12,22 +12,19 @@
 //!
 //! The expected lines must come in this order for each destination, compared as JSON; what a
 //! program says beyond them is its own affair. An error that is expected without its `text` may have
-//! any.
-
-use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt,
-};
+//! any. `STORE none` marks a case in a dialect that no store of this project speaks.
 
 use serde_json::Value as Json;
 
 use crate::nodes::StoreName;
 
+use super::Difference;
+
 /// A conformance case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
-    /// The store that `sibcheck replay` checks with this case.
-    pub store: StoreName,
+    /// The store that `sibcheck replay` checks with this case; `None` when it is for programs only.
+    pub store: Option<StoreName>,
     /// How long the whole case may take.
     pub timeout_ms: u64,
     /// The lines to be written, without their ends.
@@ -46,27 +43,6 @@ pub struct CaseError {
     pub what: String,
 }
 
-/// Where output differs from what a case expects.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mismatch {
-    /// Which of the expected lines, from 0.
-    pub index: usize,
-    /// What was expected.
-    pub expected: Json,
-    /// What came instead for that destination; `None` when nothing more came.
-    pub found: Option<Json>,
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OUT line {} should be {}", self.index + 1, self.expected)?;
-        match &self.found {
-            Some(found) => write!(f, ", but {found} came"),
-            None => write!(f, ", but nothing more came for that destination"),
-        }
-    }
-}
-
 impl Case {
     /// Reads a case.
     ///
@@ -75,7 +51,7 @@ impl Case {
     /// With the line that is wrong.
     pub fn parse(text: &str) -> Result<Self, CaseError> {
         let mut case = Self {
-            store: StoreName::Versioned,
+            store: Some(StoreName::Versioned),
             timeout_ms: 5_000,
             input: Vec::new(),
             expected: Vec::new(),
@@ -98,8 +74,10 @@ impl Case {
                         .map_err(|error| wrong(format!("OUT needs a JSON object: {error}")))?;
                     case.expected.push(json);
                 }
+                "STORE" if rest == "none" => case.store = None,
                 "STORE" => {
-                    case.store = rest.parse().map_err(|error| wrong(format!("{error}")))?;
+                    let store = rest.parse().map_err(|error| wrong(format!("{error}")))?;
+                    case.store = Some(store);
                 }
                 "TIMEOUT_MS" => {
                     case.timeout_ms = rest.parse().map_err(|error| {
@@ -122,76 +100,26 @@ impl Case {
         Ok(case)
     }
 
-    /// Compares the lines that a program wrote with the expected ones. `Ok` tells how many were
-    /// compared.
-    ///
-    /// # Errors
-    ///
-    /// With the first line, in the order of the case, that differs or never came.
-    pub fn compare(&self, output: &[Json]) -> Result<usize, Box<Mismatch>> {
-        let mut by_destination: BTreeMap<String, VecDeque<&Json>> = BTreeMap::new();
-        let destination = |line: &Json| line.get("dest").map(Json::to_string).unwrap_or_default();
-        for line in output {
-            by_destination
-                .entry(destination(line))
-                .or_default()
-                .push_back(line);
-        }
-        for (index, expected) in self.expected.iter().enumerate() {
-            let found = by_destination
-                .get_mut(&destination(expected))
-                .and_then(VecDeque::pop_front);
-            if !found.is_some_and(|found| agrees(found, expected)) {
-                return Err(Box::new(Mismatch {
-                    index,
-                    expected: expected.clone(),
-                    found: found.cloned(),
-                }));
-            }
-        }
-        Ok(self.expected.len())
+    /// Compares the lines that a program wrote with the expected ones. With `any_ids` their `msg_id`
+    /// may be any.
+    pub fn difference(&self, output: &[Json], any_ids: bool) -> Difference {
+        Difference::new(&self.expected, output, any_ids)
     }
-}
-
-/// True when a line is the expected one. An expected error that leaves its text out allows any.
-fn agrees(found: &Json, expected: &Json) -> bool {
-    let any_text = expected["body"]["type"] == "error" && expected["body"].get("text").is_none();
-    if !any_text {
-        return found == expected;
-    }
-    let mut found = found.clone();
-    if let Some(body) = found.get_mut("body").and_then(Json::as_object_mut) {
-        body.remove("text");
-    }
-    found == *expected
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const TEXT: &str = "# two answers\nSTORE dotted\nIN {\"a\":1}\nOUT {\"dest\":\"c1\",\"n\":1}\nOUT {\"dest\":\"c2\",\"n\":2}\n";
 
     #[test]
-    fn order_counts_for_each_destination_and_more_output_is_allowed() {
+    fn a_case_names_its_store_or_none() {
         let case = Case::parse(TEXT).unwrap();
-        assert_eq!((case.store, case.timeout_ms), (StoreName::Dotted, 5_000));
-        let one = json!({"n": 1, "dest": "c1"});
-        let two = json!({"n": 2, "dest": "c2"});
-        assert_eq!(
-            case.compare(&[two.clone(), one.clone(), one.clone()]),
-            Ok(2)
-        );
-        let missing = case.compare(std::slice::from_ref(&two)).unwrap_err();
-        assert_eq!((missing.index, missing.found), (0, None));
-        let error = json!({"dest": "c1", "body": {"type": "error", "code": 12}});
-        let mut told = error.clone();
-        told["body"]["text"] = "why".into();
-        assert!(agrees(&told, &error) && !agrees(&error, &told));
-        let wrong = json!({"n": 3, "dest": "c2"});
-        let mismatch = case.compare(&[one, wrong.clone(), two]).unwrap_err();
-        assert_eq!((mismatch.index, mismatch.found), (1, Some(wrong)));
+        let expected = (Some(StoreName::Dotted), 5_000);
+        assert_eq!((case.store, case.timeout_ms), expected);
+        let case = Case::parse(&TEXT.replace("dotted", "none")).unwrap();
+        assert_eq!(case.store, None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{Checked, ProgramFigures, Proof, Report};
 
 const BOLD: Style = Style::new().bold();
 
-fn color(outcome: Outcome) -> Style {
+pub(super) fn color(outcome: Outcome) -> Style {
     let color = match outcome {
         Outcome::Valid => AnsiColor::Green,
         Outcome::Violated => AnsiColor::Red,
@@ -411,24 +411,6 @@ fn write_replay(out: &mut String, cases: &[(Saved, Judged)], width: usize) -> fm
     writeln!(out, "{cases} judged, {good} as expected")
 }
 
-/// Conformance cases by name, each with how many lines agreed or what did not.
-pub fn conform(results: &[(String, Result<usize, String>)]) -> String {
-    let mut text = String::new();
-    for (name, result) in results {
-        let (outcome, mark, what) = match result {
-            Ok(lines) => (Outcome::Valid, "ok", count(*lines as u64, "line")),
-            Err(what) => (Outcome::Violated, "FAIL", what.clone()),
-        };
-        let style = color(outcome);
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{style}{mark:4}{style:#}  {name}: {what}");
-    }
-    let good = results.iter().filter(|(_, result)| result.is_ok()).count();
-    let cases = count(results.len() as u64, "case");
-    let _ = writeln!(text, "{cases} run, {good} passed");
-    text
-}
-
 /// What could not be tested, and why.
 fn write_unknown(
     out: &mut String,
@@ -453,7 +435,7 @@ fn wrapped(text: &str, first: &str, others: &str, width: usize) -> String {
 }
 
 /// `1 node`, `3 nodes`, `1,000 nodes`.
-fn count(number: u64, what: &str) -> String {
+pub(super) fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", thousands(number))
 }

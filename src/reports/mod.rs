@@ -2,6 +2,7 @@
 //!
 //! No rendering decides anything: both forms are made from the same values.
 
+pub mod conform;
 pub mod human;
 pub mod json;
 
