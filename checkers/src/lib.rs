@@ -39,6 +39,7 @@ mod invariants;
 mod late_writes;
 pub mod object_model;
 mod provenance;
+pub mod registers;
 pub mod situations;
 pub mod verdict;
 mod write_set;

@@ -11,4 +11,5 @@ mod agreement;
 mod files;
 mod goldens;
 mod positive_controls;
+mod registers;
 mod support;

@@ -1,0 +1,301 @@
+//! A recorded history of registers: plain data, a sibling of [`crate::history`].
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+pub use crate::history::{Name, OpId, Status};
+
+/// A point in time: nanoseconds, or the position of an event in its file; see [`Clock`].
+pub type Time = u64;
+
+/// Position of a value in [`History::values`].
+pub type ValueId = u32;
+
+/// What the times of a history mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// Nanoseconds since the start of the run.
+    #[default]
+    Nanoseconds,
+    /// The number of the line, or of the event, in the file that the history was read from: the
+    /// order of events is all that is known of their time.
+    Positions,
+}
+
+/// Everything that was recorded of some registers: a map from keys to values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct History {
+    /// Where it came from.
+    pub origin: String,
+    /// What its times mean.
+    pub clock: Clock,
+    /// What every register holds at the start, an index into [`History::values`].
+    pub initial: ValueId,
+    /// Client names; [`Operation::client`] indexes them.
+    pub clients: Vec<Name>,
+    /// Key names; [`Operation::key`] indexes them.
+    pub keys: Vec<Name>,
+    /// Every value that occurs, once. Null is the value of a key that is absent.
+    pub values: Vec<Json>,
+    /// The operations, in any order; a position in it is an [`OpId`].
+    pub operations: Vec<Operation>,
+}
+
+/// One operation of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Index into [`History::clients`].
+    pub client: u32,
+    /// Index into [`History::keys`].
+    pub key: u32,
+    /// What was asked and answered.
+    pub action: Action,
+    /// What the client learnt.
+    pub status: Status,
+    /// When the client sent it.
+    pub invoked: Time,
+    /// When the client learnt its outcome; `None` when it never did.
+    pub completed: Option<Time>,
+}
+
+/// What an operation asked and was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A read, and what it returned where it was answered.
+    Read(Option<ValueId>),
+    /// A write of a value.
+    Write(ValueId),
+    /// A write of `new` that takes effect only where the register holds `expected`.
+    CompareAndSet {
+        /// What the register has to hold.
+        expected: ValueId,
+        /// What it holds afterwards.
+        new: ValueId,
+        /// Of an answered one: whether it took effect. `false` is an observation: the register
+        /// held something else. One of which only that is known that it did not take effect, for
+        /// whatever reason, has the status `fail`.
+        swapped: bool,
+    },
+    /// Adds a string to the end of what the register holds, where an absent value counts as the
+    /// empty string. What comes of appending to anything else no operation can observe.
+    Append(ValueId),
+}
+
+impl Operation {
+    /// True when it may have taken effect, or observed something.
+    pub(super) const fn counts(&self) -> bool {
+        match self.status {
+            Status::Ok => true,
+            Status::Fail => false,
+            Status::Info => !matches!(
+                self.action,
+                Action::Read(_) | Action::CompareAndSet { swapped: false, .. }
+            ),
+        }
+    }
+
+    /// When it had certainly taken effect; the end of time where that was never told.
+    pub(super) fn effective_by(&self) -> Time {
+        match self.status {
+            Status::Ok => self.completed.unwrap_or(Time::MAX),
+            _ => Time::MAX,
+        }
+    }
+}
+
+/// A history contradicts itself: whatever recorded or edited it is to blame, not the store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryFault {
+    /// More operations than can be numbered.
+    #[error("the history has {operations} operations, and operation numbers end at {}; split it by key", OpId::MAX - 1)]
+    TooLong {
+        /// How many there are.
+        operations: usize,
+    },
+    /// An index leads nowhere.
+    #[error("operation {op} refers to {what} number {index}, and the history has only {names}")]
+    NoSuch {
+        /// The operation.
+        op: OpId,
+        /// `client`, `key` or `value`.
+        what: &'static str,
+        /// The index.
+        index: u32,
+        /// How many there are.
+        names: usize,
+    },
+    /// The value at the start does not exist.
+    #[error("the value at the start is number {index}, and the history has only {names} values")]
+    NoInitial {
+        /// The index.
+        index: u32,
+        /// How many there are.
+        names: usize,
+    },
+    /// Completed before it was invoked.
+    #[error("operation {op} completed before it was invoked")]
+    CompletedTooEarly {
+        /// The operation.
+        op: OpId,
+    },
+    /// Acknowledged, but never completed.
+    #[error("operation {op} is ok and has no completion; give it one, or make it info")]
+    NeverCompleted {
+        /// The operation.
+        op: OpId,
+    },
+    /// A read was answered with nothing, not even with absence.
+    #[error("operation {op} is a read that was answered without a value; null says absent")]
+    NoAnswer {
+        /// The operation.
+        op: OpId,
+    },
+    /// Something other than a string was appended.
+    #[error("operation {op} appends something that is not a string")]
+    AppendsNoString {
+        /// The operation.
+        op: OpId,
+    },
+}
+
+impl History {
+    /// Does the history make sense?
+    ///
+    /// # Errors
+    ///
+    /// When an index leads nowhere, times run backwards or an answer is missing.
+    pub fn validate(&self) -> Result<(), HistoryFault> {
+        let names = self.operations.len();
+        if names >= OpId::MAX as usize {
+            return Err(HistoryFault::TooLong { operations: names });
+        }
+        if self.initial as usize >= self.values.len() {
+            let (index, names) = (self.initial, self.values.len());
+            return Err(HistoryFault::NoInitial { index, names });
+        }
+        for (op, operation) in (0..).zip(&self.operations) {
+            self.validate_operation(op, operation)?;
+        }
+        Ok(())
+    }
+
+    fn validate_operation(&self, op: OpId, operation: &Operation) -> Result<(), HistoryFault> {
+        let within = |what, index: u32, names: usize| {
+            if (index as usize) < names {
+                return Ok(());
+            }
+            Err(HistoryFault::NoSuch {
+                op,
+                what,
+                index,
+                names,
+            })
+        };
+        within("client", operation.client, self.clients.len())?;
+        within("key", operation.key, self.keys.len())?;
+        let value = |index| within("value", index, self.values.len());
+        match operation.action {
+            Action::Read(None) if operation.status == Status::Ok => {
+                return Err(HistoryFault::NoAnswer { op });
+            }
+            Action::Read(None) => {}
+            Action::Read(Some(returned)) => value(returned)?,
+            Action::Write(written) => value(written)?,
+            Action::CompareAndSet { expected, new, .. } => {
+                value(expected)?;
+                value(new)?;
+            }
+            Action::Append(added) => {
+                value(added)?;
+                if !self.values[added as usize].is_string() {
+                    return Err(HistoryFault::AppendsNoString { op });
+                }
+            }
+        }
+        match operation.completed {
+            Some(completed) if completed < operation.invoked => {
+                Err(HistoryFault::CompletedTooEarly { op })
+            }
+            None if operation.status == Status::Ok => Err(HistoryFault::NeverCompleted { op }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The value of this number; null for none.
+    pub fn value(&self, id: ValueId) -> &Json {
+        self.values.get(id as usize).unwrap_or(&Json::Null)
+    }
+}
+
+/// Numbers names and values while a history is put together.
+#[derive(Debug, Default)]
+pub struct Interner {
+    clients: Names,
+    keys: Names,
+    numbers: BTreeMap<i64, ValueId>,
+    texts: BTreeMap<String, ValueId>,
+    values: Vec<Json>,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    numbers: BTreeMap<Name, u32>,
+    names: Vec<Name>,
+}
+
+impl Names {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = crate::provenance::number(self.names.len());
+        self.names.push(name.into());
+        self.numbers.insert(name.into(), number);
+        number
+    }
+}
+
+impl Interner {
+    /// The number of a client.
+    pub fn client(&mut self, name: &str) -> u32 {
+        self.clients.number(name)
+    }
+
+    /// The number of a key.
+    pub fn key(&mut self, name: &str) -> u32 {
+        self.keys.number(name)
+    }
+
+    /// The number of a value. Equal JSON is one value; `1` and `1.0` are two.
+    pub fn value(&mut self, value: &Json) -> ValueId {
+        let next = crate::provenance::number(self.values.len());
+        let number = match value.as_i64() {
+            Some(integer) => *self.numbers.entry(integer).or_insert(next),
+            None => *self.texts.entry(value.to_string()).or_insert(next),
+        };
+        if number == next {
+            self.values.push(value.clone());
+        }
+        number
+    }
+
+    /// The history that these operations make.
+    pub fn history(
+        self,
+        origin: String,
+        clock: Clock,
+        initial: ValueId,
+        operations: Vec<Operation>,
+    ) -> History {
+        History {
+            origin,
+            clock,
+            initial,
+            clients: self.clients.names,
+            keys: self.keys.names,
+            values: self.values,
+            operations,
+        }
+    }
+}

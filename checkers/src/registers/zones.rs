@@ -1,0 +1,607 @@
+//! Registers whose values are unique, in O(n log n): zones.
+//!
+//! **The idea.** When every value that is observed was written once, an observation tells which
+//! write it saw. A write, the reads of its value, the compare-and-set or append that replaced that
+//! value, the reads of the new value, and so on, follow each other without anything between: a
+//! *block*. Let a block's zone reach from its first completion to its last invocation. Where the
+//! first comes before the second, the register held the block's values throughout (a *forward*
+//! zone); else one moment between the two suffices (a *backward* zone). The register is linearizable
+//! iff
+//!
+//! 1. within each block nothing that comes later in it completes before something earlier in it is
+//!    invoked,
+//! 2. no two forward zones overlap, and no backward zone lies inside a forward one.
+//!
+//! Gibbons and Korach (1997, §4) show this for blocks of one write and its reads. It carries over:
+//! of a block that satisfies 1 every operation fits into any span of time that covers a forward
+//! zone or touches a backward one, in the block's order, so only the zone counts for other blocks.
+//!
+//! **Unknown outcomes.** A write of which a value was observed took effect, at any time after its
+//! invocation; one whose value nothing observed can be left out of any order. So they cost nothing.
+//! An append whose result nothing observed is as good as a write of a value that nothing observes.
+
+use std::collections::BTreeSet;
+
+use super::{
+    appends,
+    history::{Action, History, OpId, Operation, Status, Time},
+    verdict::Finding,
+};
+use crate::provenance::number;
+
+/// Position of an operation among those of its key, or of the state that it produced.
+pub(super) type Local = u32;
+
+/// No operation, or no state.
+pub(super) const NONE: Local = Local::MAX;
+
+/// The proof of a violation.
+#[derive(Debug)]
+pub(super) struct Proof {
+    pub(super) evidence: Vec<OpId>,
+    /// Compare-and-sets of which it does not matter what they found.
+    pub(super) waived: Vec<OpId>,
+    pub(super) finding: Finding,
+}
+
+/// Why zones do not settle a key.
+#[derive(Debug)]
+pub(super) enum Obstacle {
+    /// It is unclear which write an observation saw.
+    NotUnique,
+    /// It is clear that there is none.
+    Proof(Box<Proof>),
+}
+
+impl From<Proof> for Obstacle {
+    fn from(proof: Proof) -> Self {
+        Self::Proof(Box::new(proof))
+    }
+}
+
+/// The operations of one key, and which operation's result each of them observed.
+pub(super) struct Register<'h> {
+    pub(super) history: &'h History,
+    /// Those that count.
+    pub(super) ops: &'h [OpId],
+    /// For each operation whose result it saw, or replaced: its position, that of
+    /// [`Register::initial`], or [`NONE`].
+    pub(super) observes: Vec<Local>,
+    /// For each whether it took effect.
+    pub(super) applied: Vec<bool>,
+    /// For each of an unknown outcome, and for each append, an operation that observed its result.
+    pub(super) shown_by: Vec<Local>,
+}
+
+/// Decides one key, whose operations are those at `ops`, all of which count.
+///
+/// # Errors
+///
+/// When the values are not unique, or the key is not linearizable.
+pub(super) fn check(history: &History, ops: &[OpId]) -> Result<(), Obstacle> {
+    let mut register = Register {
+        history,
+        ops,
+        observes: vec![NONE; ops.len()],
+        applied: Vec::with_capacity(ops.len()),
+        shown_by: Vec::new(),
+    };
+    register.applied.extend(
+        ops.iter()
+            .map(|op| history.operations[*op as usize].status == Status::Ok),
+    );
+    let appends = |op: &OpId| {
+        let action = history.operations[*op as usize].action;
+        matches!(action, Action::Append(_))
+    };
+    if ops.iter().any(appends) {
+        appends::resolve(&mut register)?;
+    } else {
+        resolve(&mut register)?;
+    }
+    Blocks::new(&register)?.check()
+}
+
+impl Register<'_> {
+    pub(super) fn op(&self, local: Local) -> &Operation {
+        &self.history.operations[self.ops[local as usize] as usize]
+    }
+
+    /// The number of the state at the start.
+    pub(super) fn initial(&self) -> Local {
+        number(self.ops.len())
+    }
+
+    pub(super) fn locals(&self) -> std::ops::Range<Local> {
+        0..number(self.ops.len())
+    }
+
+    /// True of an operation that produces a state.
+    fn produces(&self, local: Local) -> bool {
+        self.applied[local as usize]
+            && match self.op(local).action {
+                Action::Read(_) => false,
+                Action::CompareAndSet { swapped, .. } => swapped,
+                Action::Write(_) | Action::Append(_) => true,
+            }
+    }
+
+    /// Notes that `observer` shows `state` to have been produced; true when that is news of an
+    /// operation whose outcome was unknown.
+    pub(super) fn show(&mut self, state: Local, observer: Local) -> bool {
+        let Some(applied) = self.applied.get_mut(state as usize) else {
+            return false;
+        };
+        if std::mem::replace(applied, true) {
+            return false;
+        }
+        self.note(state, observer);
+        true
+    }
+
+    /// Notes the first observer of a state; returns it.
+    pub(super) fn note(&mut self, state: Local, observer: Local) -> Local {
+        self.shown_by.resize(self.ops.len(), NONE);
+        let first = &mut self.shown_by[state as usize];
+        if *first == NONE {
+            *first = observer;
+        }
+        *first
+    }
+
+    /// The evidence that these operations make: those of unknown outcome with what shows that
+    /// they took effect, appends with what shows to what they were added.
+    fn evidence(&self, locals: &[Local]) -> Vec<OpId> {
+        let mut covered = BTreeSet::new();
+        for local in locals {
+            let mut state = self.observed_by(*local);
+            while (state as usize) < self.ops.len() && covered.insert(state) {
+                state = self.observes[state as usize];
+            }
+        }
+        let mut evidence = Vec::new();
+        for &local in locals {
+            let mut local = local;
+            while (local as usize) < self.ops.len() {
+                evidence.push(self.ops[local as usize]);
+                let appended = matches!(self.op(local).action, Action::Append(_))
+                    && self.observes[local as usize] != NONE;
+                let unknown = self.op(local).status != Status::Ok;
+                if covered.contains(&local) || !unknown && !appended {
+                    break;
+                }
+                local = self.shown_by.get(local as usize).copied().unwrap_or(NONE);
+            }
+        }
+        evidence.sort_unstable();
+        evidence.dedup();
+        evidence
+    }
+
+    /// The state that an answered read or compare-and-set observed.
+    fn observed_by(&self, local: Local) -> Local {
+        match self.ops.get(local as usize) {
+            Some(_) if self.op(local).status == Status::Ok => match self.op(local).action {
+                Action::Read(_) | Action::CompareAndSet { .. } => self.observes[local as usize],
+                Action::Write(_) | Action::Append(_) => NONE,
+            },
+            _ => NONE,
+        }
+    }
+
+    pub(super) fn proof(&self, locals: impl IntoIterator<Item = Local>, finding: Finding) -> Proof {
+        let evidence = self.evidence(&locals.into_iter().collect::<Vec<_>>());
+        // The ends of a part of a block need not be explained by what came before.
+        let waived = self.locals().filter(|local| {
+            let before = self.observes[*local as usize] as usize;
+            let swaps = matches!(self.op(*local).action, Action::CompareAndSet { .. });
+            let here = evidence.binary_search(&self.ops[*local as usize]).is_ok();
+            let left_out = |op: &OpId| {
+                let action = self.history.operations[*op as usize].action;
+                !matches!(action, Action::Append(_)) && evidence.binary_search(op).is_err()
+            };
+            here && swaps && self.ops.get(before).is_some_and(left_out)
+        });
+        let waived = waived.map(|local| self.ops[local as usize]).collect();
+        Proof {
+            evidence,
+            waived,
+            finding,
+        }
+    }
+
+    /// An operation observed a value that nothing wrote.
+    pub(super) fn never_written(&self, local: Local, value: u32) -> Proof {
+        let op = self.ops[local as usize];
+        let key = self.op(local).key;
+        let would_have = |operation: &Operation| {
+            let written = match operation.action {
+                Action::Write(written) | Action::CompareAndSet { new: written, .. } => written,
+                Action::Read(_) | Action::Append(_) => return false,
+            };
+            operation.key == key && operation.status == Status::Fail && written == value
+        };
+        let failed = self.history.operations.iter().position(would_have);
+        let failed = failed.map(number);
+        let finding = Finding::NeverWritten { op, value, failed };
+        let mut proof = self.proof([local], finding);
+        proof.evidence.extend(failed);
+        proof
+    }
+}
+
+/// Finds out what each observation saw, for a key without appends.
+fn resolve(register: &mut Register<'_>) -> Result<(), Obstacle> {
+    let mut writers: Vec<(u32, Local)> = Vec::new();
+    for local in register.locals() {
+        match register.op(local).action {
+            Action::Write(value)
+            | Action::CompareAndSet {
+                new: value,
+                swapped: true,
+                ..
+            } => writers.push((value, local)),
+            _ => {}
+        }
+    }
+    writers.sort_unstable();
+    let initial = (register.history.initial, register.initial());
+    // The one operation that can have written a value.
+    let writer = |value: u32| -> Result<Option<Local>, Obstacle> {
+        let from = writers.partition_point(|(written, _)| *written < value);
+        let mut found = writers[from..]
+            .iter()
+            .take_while(|(written, _)| *written == value)
+            .map(|(_, local)| *local)
+            .chain((initial.0 == value).then_some(initial.1));
+        let first = found.next();
+        match found.next() {
+            Some(_) => Err(Obstacle::NotUnique),
+            None => Ok(first),
+        }
+    };
+    let mut to_resolve = Vec::new();
+    for local in register.locals() {
+        to_resolve.push(local);
+        while let Some(local) = to_resolve.pop() {
+            let operation = register.op(local);
+            if !register.applied[local as usize] {
+                continue;
+            }
+            let observed = match operation.action {
+                Action::Read(Some(value)) => value,
+                Action::CompareAndSet {
+                    expected, swapped, ..
+                } => {
+                    if !swapped {
+                        match writer(expected) {
+                            Ok(None) => continue,
+                            _ => return Err(Obstacle::NotUnique),
+                        }
+                    }
+                    expected
+                }
+                _ => continue,
+            };
+            let Some(state) = writer(observed)? else {
+                return Err(register.never_written(local, observed).into());
+            };
+            register.observes[local as usize] = state;
+            if register.show(state, local) && state < local {
+                to_resolve.push(state);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A moment on the time line, after which everything else follows: 0 is before all.
+type Moment = u64;
+
+fn moment(time: Time) -> Moment {
+    time.saturating_add(1)
+}
+
+/// From the first completion of a block to its last invocation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Zone {
+    first_completion: Moment,
+    last_invocation: Moment,
+    /// The state that the block begins with.
+    base: Local,
+}
+
+/// States, what replaced each, and who read it.
+struct Blocks<'r, 'h> {
+    register: &'r Register<'h>,
+    /// For each state, and the initial one last, what replaced it.
+    next: Vec<Local>,
+    /// For each state the read of it that completed first.
+    first: Vec<Local>,
+    /// For each state the read of it that was invoked last.
+    last: Vec<Local>,
+}
+
+/// One state of a block.
+#[derive(Clone, Copy)]
+struct Phase {
+    /// What produced it; the initial state's number for that.
+    state: Local,
+    first: Local,
+    last: Local,
+}
+
+impl<'r, 'h> Blocks<'r, 'h> {
+    fn new(register: &'r Register<'h>) -> Result<Self, Obstacle> {
+        let states = register.ops.len() + 1;
+        let mut blocks = Self {
+            register,
+            next: vec![NONE; states],
+            first: vec![NONE; states],
+            last: vec![NONE; states],
+        };
+        for local in register.locals() {
+            let state = register.observes[local as usize];
+            let Some(at) = (state != NONE).then_some(state as usize) else {
+                continue;
+            };
+            if register.produces(local) {
+                let other = std::mem::replace(&mut blocks.next[at], local);
+                if other != NONE {
+                    let ops = [other, local].map(|local| register.ops[local as usize]);
+                    let finding = Finding::ReplacedTwice { ops };
+                    let proof = register.proof([other, local, state], finding);
+                    return Err(proof.into());
+                }
+            } else if register.applied[local as usize] {
+                let first = blocks.first[at];
+                if first == NONE || blocks.completed(local) < blocks.completed(first) {
+                    blocks.first[at] = local;
+                }
+                let last = blocks.last[at];
+                if last == NONE || blocks.invoked(local) > blocks.invoked(last) {
+                    blocks.last[at] = local;
+                }
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// When a state, or what read it, was certainly there.
+    fn completed(&self, local: Local) -> Moment {
+        if local == self.register.initial() {
+            return 0;
+        }
+        moment(self.register.op(local).effective_by())
+    }
+
+    fn invoked(&self, local: Local) -> Moment {
+        if local == self.register.initial() {
+            return 0;
+        }
+        moment(self.register.op(local).invoked)
+    }
+
+    /// The states of the block that begins with this one.
+    fn phases(&self, base: Local) -> impl Iterator<Item = Phase> + '_ {
+        let phase = |state: Local| Phase {
+            state,
+            first: self.first[state as usize],
+            last: self.last[state as usize],
+        };
+        let next = |phase: &Phase| {
+            let next = self.next[phase.state as usize];
+            (next != NONE).then_some(next)
+        };
+        std::iter::successors(Some(phase(base)), move |last| next(last).map(phase))
+    }
+
+    fn check(&self) -> Result<(), Obstacle> {
+        let register = self.register;
+        let (mut forward, mut backward) = (Vec::new(), Vec::new());
+        let (mut produced, mut reached) = (0_usize, 0_usize);
+        for base in register.locals().chain([register.initial()]) {
+            if base != register.initial() {
+                if !register.produces(base) {
+                    continue;
+                }
+                produced += 1;
+                if register.observes[base as usize] != NONE {
+                    continue;
+                }
+            }
+            let (zone, phases) = self.zone(base)?;
+            reached += phases;
+            if zone.first_completion < zone.last_invocation {
+                forward.push(zone);
+            } else {
+                backward.push(zone);
+            }
+        }
+        if reached <= produced {
+            return Err(self.circle().into());
+        }
+        forward.sort_unstable();
+        for pair in forward.windows(2) {
+            if pair[1].first_completion < pair[0].last_invocation {
+                return Err(self.conflict(pair[0], pair[1]).into());
+            }
+        }
+        for zone in backward {
+            let before = forward
+                .partition_point(|other| other.first_completion < zone.last_invocation)
+                .checked_sub(1);
+            let around = before.map(|at| forward[at]);
+            if let Some(around) =
+                around.filter(|around| zone.first_completion < around.last_invocation)
+            {
+                return Err(self.conflict(around, zone).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The zone of a block, and how many states it has.
+    fn zone(&self, base: Local) -> Result<(Zone, usize), Obstacle> {
+        let (mut first_completion, mut last_invocation) = (Moment::MAX, 0);
+        let mut states = 0;
+        for phase in self.phases(base) {
+            states += 1;
+            for (completes, invoked) in [(phase.state, phase.state), (phase.first, phase.last)] {
+                if completes == NONE {
+                    continue;
+                }
+                let completed = self.completed(completes);
+                if completed < last_invocation {
+                    return Err(self.disorder(base, states - 1, completes).into());
+                }
+                first_completion = first_completion.min(completed);
+                last_invocation = last_invocation.max(self.invoked(invoked));
+            }
+        }
+        let zone = Zone {
+            first_completion,
+            last_invocation,
+            base,
+        };
+        Ok((zone, states))
+    }
+
+    /// `early`, in the phase `at` of its block, completed before something that has to come before
+    /// it was invoked.
+    fn disorder(&self, base: Local, at: usize, early: Local) -> Proof {
+        let register = self.register;
+        let phases: Vec<Phase> = self.phases(base).take(at + 1).collect();
+        let completed = self.completed(early);
+        // The nearest, so that the proof is short.
+        let mut late = (0, NONE);
+        for (number, phase) in phases.iter().enumerate() {
+            for candidate in [phase.state, phase.last] {
+                let before = number < at || (candidate == phase.state && early != phase.state);
+                if candidate != NONE && before && self.invoked(candidate) > completed {
+                    late = (number, candidate);
+                }
+            }
+        }
+        let (from, late) = late;
+        let finding = if late == phases[from].state {
+            Finding::BeforeItsWrite {
+                op: register.ops[early as usize],
+                write: register.ops[late as usize],
+            }
+        } else {
+            Finding::Stale {
+                op: register.ops[late as usize],
+                gone_by: register.ops[early as usize],
+            }
+        };
+        let states = phases[from..].iter().map(|phase| phase.state);
+        register.proof(states.chain([early, late]), finding)
+    }
+
+    /// Some operations wait for each other: there is no state that their block begins with.
+    fn circle(&self) -> Proof {
+        let register = self.register;
+        let mut reached = vec![false; register.ops.len() + 1];
+        for base in register.locals().chain([register.initial()]) {
+            if base == register.initial()
+                || register.produces(base) && register.observes[base as usize] == NONE
+            {
+                for phase in self.phases(base) {
+                    reached[phase.state as usize] = true;
+                }
+            }
+        }
+        let mut waiting = register.locals();
+        let waiting = waiting.find(|op| register.produces(*op) && !reached[*op as usize]);
+        let mut circle: Vec<Local> = waiting.into_iter().collect();
+        while let Some(&at) = circle.last() {
+            let before = register.observes[at as usize];
+            if before == circle[0] || before as usize >= register.ops.len() {
+                break;
+            }
+            circle.push(before);
+        }
+        let op = circle.first().map_or(0, |op| register.ops[*op as usize]);
+        register.proof(circle, Finding::Circle { op })
+    }
+
+    /// Two blocks each have to come before the other.
+    fn conflict(&self, outer: Zone, inner: Zone) -> Proof {
+        let around = self.span(outer.base, inner.last_invocation, inner.first_completion);
+        let within = self.span(
+            inner.base,
+            self.invoked(around.after),
+            self.completed(around.before),
+        );
+        // The initial value is told of as the one that came back.
+        let (around, within) = if within.before == self.register.initial() {
+            (within, around)
+        } else {
+            (around, within)
+        };
+        let register = self.register;
+        let id = |local: Local| register.ops[local as usize];
+        let finding = Finding::CameBack {
+            before: (around.before != register.initial()).then(|| id(around.before)),
+            after: id(around.after),
+            between: [id(within.after), id(within.before)],
+        };
+        let ends = [around.before, around.after, within.before, within.after];
+        let locals = around.states.into_iter().chain(within.states).chain(ends);
+        register.proof(locals, finding)
+    }
+
+    /// The shortest part of a block that reaches from before `invoked` until after `completed`.
+    fn span(&self, base: Local, invoked: Moment, completed: Moment) -> Span {
+        let mut best: Option<(usize, Span)> = None;
+        let (mut before, mut after) = (None, None);
+        let mut states = Vec::new();
+        for (at, phase) in self.phases(base).enumerate() {
+            states.push(phase.state);
+            let mut early = [phase.state, phase.first].into_iter();
+            if let Some(op) = early.find(|op| *op != NONE && self.completed(*op) < invoked) {
+                before = Some((at, op));
+            }
+            let mut late = [phase.state, phase.last].into_iter();
+            if let Some(op) = late.find(|op| *op != NONE && self.invoked(*op) > completed) {
+                after = Some((at, op));
+            }
+            if let (Some((from, before)), Some((to, after))) = (before, after) {
+                let reads = [(from, before), (to, after)];
+                let reads = reads.iter().filter(|(at, op)| states[*at] != *op).count();
+                let cost =
+                    2 * from.abs_diff(to) + reads - usize::from(reads == 2 && before == after);
+                if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                    let states = states[from.min(to)..=from.max(to)].to_vec();
+                    best = Some((
+                        cost,
+                        Span {
+                            before,
+                            after,
+                            states,
+                        },
+                    ));
+                }
+            }
+        }
+        best.map_or_else(
+            || Span {
+                before: base,
+                after: base,
+                states: vec![base],
+            },
+            |(_, span)| span,
+        )
+    }
+}
+
+/// A part of a block.
+struct Span {
+    /// Completed before the other block's part began.
+    before: Local,
+    /// Invoked after the other block's part ended.
+    after: Local,
+    /// What produced the states in between.
+    states: Vec<Local>,
+}
