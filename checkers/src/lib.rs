@@ -35,6 +35,7 @@ mod clock_table;
 mod explanation;
 pub mod format;
 pub mod history;
+pub mod import;
 mod invariants;
 mod late_writes;
 pub mod object_model;

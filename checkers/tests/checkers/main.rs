@@ -10,6 +10,8 @@
 mod agreement;
 mod files;
 mod goldens;
+mod imports;
+mod labelled;
 mod positive_controls;
 mod registers;
 mod support;

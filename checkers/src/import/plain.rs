@@ -1,0 +1,430 @@
+//! Plain JSON lines: one invocation or completion a line, in the order in which they happened.
+//!
+//! ```text
+//! {"type":"invoke","client":"c1","f":"cas","key":"x","expected":1,"value":2}
+//! {"type":"ok","client":"c1"}
+//! ```
+//!
+//! or, for stores with siblings,
+//!
+//! ```text
+//! {"type":"invoke","client":"c1","f":"write","key":"x","value":"a","context":{"n1":1}}
+//! {"type":"ok","client":"c1","clock":{"n1":2}}
+//! {"type":"invoke","client":"c2","f":"read","key":"x"}
+//! {"type":"ok","client":"c2","siblings":[{"value":"a","clock":{"n1":2}}],"context":{"n1":2}}
+//! ```
+//!
+//! `docs/history-format.md` has every field. Unknown fields are ignored, so that a recorder may
+//! keep more than is judged.
+
+use std::{
+    fmt,
+    io::{self, BufRead, Write},
+};
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value as Json;
+
+use super::{
+    Content, Fault, Format, Import, ImportError,
+    events::{Event, Events, Function, Kind},
+    siblings::Siblings,
+};
+use crate::{
+    history::{Name, ReportedClock, Tombstones},
+    registers::history::{Action, History, OpId, Status},
+};
+
+/// The version of the plain form.
+pub(super) const VERSION: u64 = 1;
+
+const REMEDY: &str = "an event is an object such as {\"type\":\"invoke\",\"client\":\"c1\",\"f\":\"read\",\"key\":\"x\"}";
+
+/// The header, which may be left out.
+#[derive(Serialize, Deserialize)]
+struct HeaderLine {
+    sibcheck_events: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object: Option<Object>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    /// What registers hold at first; null, which is absent, if left out.
+    #[serde(default)]
+    initial: Json,
+    /// Whether reads hide tombstones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tombstones: Option<Tombstones>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Object {
+    Register,
+    Siblings,
+}
+
+/// A name that may be written as a number.
+#[derive(Clone, Debug)]
+pub(super) struct Label(pub(super) Name);
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Label;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a number")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Label, E> {
+                Ok(Label(name.into()))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Label, E> {
+                Ok(Label(number.to_string().into()))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Label, E> {
+                Ok(Label(number.to_string().into()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Type {
+    Invoke,
+    Ok,
+    Fail,
+    Info,
+}
+
+/// One line, for registers and siblings alike.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventLine {
+    #[serde(rename = "type")]
+    kind: Type,
+    #[serde(alias = "process")]
+    pub(super) client: Label,
+    #[serde(default)]
+    pub(super) f: Option<String>,
+    #[serde(default)]
+    pub(super) key: Option<Label>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) value: Option<Json>,
+    #[serde(default, deserialize_with = "given")]
+    expected: Option<Json>,
+    #[serde(default)]
+    swapped: Option<bool>,
+    #[serde(default)]
+    pub(super) node: Option<Label>,
+    #[serde(default)]
+    pub(super) context: Option<Json>,
+    #[serde(default)]
+    pub(super) clock: Option<ReportedClock>,
+    #[serde(default)]
+    pub(super) dot: Option<(Name, u64)>,
+    #[serde(default)]
+    pub(super) past: Option<ReportedClock>,
+    #[serde(default)]
+    pub(super) siblings: Option<Vec<SiblingLine>>,
+    #[serde(default, rename = "final")]
+    pub(super) last: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SiblingLine {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) value: Option<Json>,
+    #[serde(default)]
+    pub(super) tombstone: bool,
+    #[serde(default)]
+    pub(super) clock: Option<ReportedClock>,
+    #[serde(default)]
+    pub(super) dot: Option<(Name, u64)>,
+    #[serde(default)]
+    pub(super) past: Option<ReportedClock>,
+}
+
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
+impl EventLine {
+    pub(super) const fn kind(&self) -> Kind {
+        match self.kind {
+            Type::Invoke => Kind::Invoke,
+            Type::Ok => Kind::Ok,
+            Type::Fail => Kind::Fail,
+            Type::Info => Kind::Info,
+        }
+    }
+
+    /// The kind of history that only an event like this one can be of.
+    fn object(&self) -> Option<Object> {
+        let of_siblings = self.siblings.is_some()
+            || self.context.is_some()
+            || self.clock.is_some()
+            || self.dot.is_some()
+            || self.node.is_some()
+            || self.last
+            || self.f.as_deref() == Some("delete");
+        if of_siblings {
+            return Some(Object::Siblings);
+        }
+        let swaps = matches!(
+            self.f.as_deref(),
+            Some("cas" | "append" | "compare-and-set")
+        );
+        let answered = self.kind == Type::Ok && self.value.is_some();
+        (swaps || answered).then_some(Object::Register)
+    }
+
+    /// The event of a register.
+    fn register(self, line: u64) -> Event {
+        let value = self.value.unwrap_or(Json::Null);
+        let value = match self.expected {
+            Some(expected) => Json::Array(vec![expected, value]),
+            None => value,
+        };
+        Event {
+            line,
+            kind: match self.kind {
+                Type::Invoke => Kind::Invoke,
+                Type::Ok => Kind::Ok,
+                Type::Fail => Kind::Fail,
+                Type::Info => Kind::Info,
+            },
+            client: self.client.0,
+            function: self.f.as_deref().and_then(Function::named),
+            key: self.key.map(|key| key.0),
+            value,
+            swapped: self.swapped.unwrap_or(true),
+        }
+    }
+}
+
+/// What the events are put together to.
+enum Builder {
+    /// It is not clear yet of what these are.
+    Undecided(Vec<(u64, EventLine)>),
+    Register(Box<Events>),
+    Siblings(Box<Siblings>),
+}
+
+impl Builder {
+    fn of(object: Object) -> Self {
+        match object {
+            Object::Register => Self::Register(Box::default()),
+            Object::Siblings => Self::Siblings(Box::default()),
+        }
+    }
+
+    fn push(&mut self, line: u64, event: EventLine) -> Result<(), Fault> {
+        match self {
+            Self::Register(events) => events.push(&event.register(line)),
+            Self::Siblings(siblings) => siblings.push(line, event),
+            Self::Undecided(waiting) => {
+                let object = event.object();
+                waiting.push((line, event));
+                object.map_or(Ok(()), |object| self.decide(object))
+            }
+        }
+    }
+
+    fn decide(&mut self, object: Object) -> Result<(), Fault> {
+        let before = std::mem::replace(self, Self::of(object));
+        let Self::Undecided(waiting) = before else {
+            *self = before;
+            return Ok(());
+        };
+        for (line, event) in waiting {
+            self.push(line, event)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn read(mut reader: impl BufRead, origin: &str) -> Result<Import, ImportError> {
+    let mut builder = Builder::Undecided(Vec::new());
+    let (mut origin, mut initial, mut tombstones) = (origin.to_owned(), Json::Null, None);
+    let (mut text, mut line, mut begun) = (Vec::new(), 0, false);
+    let mut fault = None;
+    loop {
+        text.clear();
+        line += 1;
+        let read = reader.read_until(b'\n', &mut text);
+        if read.map_err(|source| ImportError::Io { line, source })? == 0 {
+            break;
+        }
+        let content = text.trim_ascii();
+        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+        if content.is_empty() {
+            continue;
+        }
+        let first = !std::mem::replace(&mut begun, true);
+        if first && let Some(header) = header(content) {
+            let header = header.map_err(|problem| malformed(line, problem))?;
+            origin = header.origin.unwrap_or(origin);
+            initial = header.initial;
+            tombstones = header.tombstones;
+            if let Some(object) = header.object {
+                builder = Builder::of(object);
+            }
+            continue;
+        }
+        let pushed = serde_json::from_slice(content)
+            .map_err(|error| malformed(line, told(&error)))
+            .and_then(|event| builder.push(line, event));
+        if let Err(found) = pushed {
+            fault = Some(found);
+            break;
+        }
+    }
+    if let Err(found) = builder.decide(Object::Register) {
+        fault.get_or_insert(found);
+    }
+    let nothing = |fault: Option<Fault>| {
+        let nothing = || malformed(1, "expected events, found none".to_owned());
+        ImportError::Fault(fault.unwrap_or_else(nothing))
+    };
+    let (content, notes) = match builder {
+        Builder::Siblings(siblings) if !siblings.is_empty() => {
+            let (history, notes) = siblings.finish(origin, tombstones.unwrap_or_default());
+            (Content::Siblings(history), notes)
+        }
+        Builder::Register(events) if !events.is_empty() => {
+            let (history, notes) = events.finish(&origin, &initial);
+            (Content::Registers(history), notes)
+        }
+        _ => return Err(nothing(fault)),
+    };
+    Ok(Import {
+        format: Format::Plain,
+        content,
+        fault,
+        notes,
+    })
+}
+
+/// The header, where the line is one.
+fn header(content: &[u8]) -> Option<Result<HeaderLine, String>> {
+    let probe: Json = serde_json::from_slice(content).ok()?;
+    let version = probe.get("sibcheck_events")?;
+    if version.as_u64() != Some(VERSION) {
+        return Some(Err(format!(
+            "expected version {VERSION} of the plain form, found {version}"
+        )));
+    }
+    Some(serde_json::from_value(probe).map_err(|error| error.to_string()))
+}
+
+fn malformed(line: u64, problem: String) -> Fault {
+    Fault {
+        line,
+        problem,
+        remedy: REMEDY,
+    }
+}
+
+fn told(error: &serde_json::Error) -> String {
+    let told = error.to_string();
+    let problem = told.rsplit_once(" at line ").map(|(problem, _)| problem);
+    problem.unwrap_or(&told).to_owned()
+}
+
+/// Writes a history of registers in the plain form, in the order of its times.
+///
+/// Of events at the same time invocations come first, as neither operation then precedes the other.
+/// The same history gives the same bytes.
+///
+/// # Errors
+///
+/// When the writer fails, or the history contradicts itself.
+pub fn write_registers(history: &History, mut writer: impl Write) -> io::Result<()> {
+    history
+        .validate()
+        .map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault.to_string()))?;
+    let header = HeaderLine {
+        sibcheck_events: VERSION,
+        object: Some(Object::Register),
+        origin: Some(history.origin.clone()),
+        initial: history.value(history.initial).clone(),
+        tombstones: None,
+    };
+    serde_json::to_writer(&mut writer, &header)?;
+    writer.write_all(b"\n")?;
+    let mut events: Vec<(u64, bool, OpId)> = Vec::with_capacity(2 * history.operations.len());
+    for (op, operation) in (0..).zip(&history.operations) {
+        events.push((operation.invoked, false, op));
+        events.extend(operation.completed.map(|completed| (completed, true, op)));
+    }
+    events.sort_unstable();
+    for (_, completes, op) in events {
+        let line = if completes {
+            completion(history, op)
+        } else {
+            invocation(history, op)
+        };
+        serde_json::to_writer(&mut writer, &line)?;
+        writer.write_all(b"\n")?;
+    }
+    writer.flush()
+}
+
+/// A line as it is written.
+#[derive(Default, Serialize)]
+struct Written<'h> {
+    r#type: &'static str,
+    client: &'h str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    f: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'h str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<&'h Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'h Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    swapped: Option<bool>,
+}
+
+fn invocation(history: &History, op: OpId) -> Written<'_> {
+    let operation = &history.operations[op as usize];
+    let value = |id| Some(history.value(id));
+    let (f, expected, value) = match operation.action {
+        Action::Read(_) => ("read", None, None),
+        Action::Write(written) => ("write", None, value(written)),
+        Action::CompareAndSet { expected, new, .. } => ("cas", value(expected), value(new)),
+        Action::Append(added) => ("append", None, value(added)),
+    };
+    Written {
+        r#type: "invoke",
+        client: history.client_name(operation.client),
+        f: Some(f),
+        key: Some(history.key_name(operation.key)),
+        expected,
+        value,
+        swapped: None,
+    }
+}
+
+fn completion(history: &History, op: OpId) -> Written<'_> {
+    let operation = &history.operations[op as usize];
+    let ok = operation.status == Status::Ok;
+    let (value, swapped) = match operation.action {
+        Action::Read(Some(returned)) if ok => (Some(history.value(returned)), None),
+        Action::CompareAndSet { swapped: false, .. } if ok => (None, Some(false)),
+        _ => (None, None),
+    };
+    Written {
+        r#type: match operation.status {
+            Status::Ok => "ok",
+            Status::Fail => "fail",
+            Status::Info => "info",
+        },
+        client: history.client_name(operation.client),
+        value,
+        swapped,
+        ..Written::default()
+    }
+}

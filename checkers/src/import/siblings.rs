@@ -1,0 +1,310 @@
+//! From invocations and completions to a history of siblings.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::{
+    Fault, Note,
+    events::Kind,
+    plain::EventLine,
+    provenance::{self, Carried},
+};
+use crate::{
+    history::{
+        Action, Header, History, Name, OpId, Operation, Read, ReportedClock, Sibling, Status,
+        TimeNs, Tombstones, Value, Version, Write,
+    },
+    provenance::number,
+};
+
+/// Operations on siblings that are put together event by event.
+#[derive(Default)]
+pub(super) struct Siblings {
+    clients: Names,
+    nodes: Names,
+    keys: Names,
+    operations: Vec<Operation>,
+    /// What was sent and answered, for each operation.
+    carried: Vec<Carried>,
+    open: BTreeMap<Name, OpId>,
+    events: TimeNs,
+    asked_again: u64,
+    names_nodes: bool,
+}
+
+#[derive(Default)]
+struct Names {
+    numbers: BTreeMap<Name, u32>,
+    names: Vec<Name>,
+}
+
+impl Names {
+    fn number(&mut self, name: &Name) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = number(self.names.len());
+        self.numbers.insert(name.clone(), number);
+        self.names.push(name.clone());
+        number
+    }
+}
+
+const REMEDY: &str = "docs/history-format.md has the fields of the plain form";
+
+impl Siblings {
+    pub(super) fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    /// Takes the next event in order.
+    pub(super) fn push(&mut self, line: u64, event: EventLine) -> Result<(), Fault> {
+        self.events += 1;
+        let fault = |problem: String| Fault {
+            line,
+            problem,
+            remedy: REMEDY,
+        };
+        if event.kind() == Kind::Invoke {
+            return self.invoke(line, event).map_err(fault);
+        }
+        let client = event.client.0.clone();
+        let Some(op) = self.open.remove(&client) else {
+            return Err(fault(format!(
+                "expected an invocation by {client} before this completion, found none"
+            )));
+        };
+        self.complete(op, event).map_err(fault)
+    }
+
+    fn invoke(&mut self, line: u64, event: EventLine) -> Result<(), String> {
+        let Some(key) = event.key else {
+            return Err("expected a \"key\"".to_owned());
+        };
+        let write = |data, tombstone| {
+            Action::Write(Write {
+                value: Value { tag: None, data },
+                tombstone,
+                sources: Vec::new(),
+                context: None,
+                version: None,
+            })
+        };
+        let action = match event.f.as_deref() {
+            Some("read" | "get") => Action::Read(Read {
+                last: event.last,
+                ..Read::default()
+            }),
+            Some("write" | "put") => match event.value {
+                Some(value) => write(value, false),
+                None => return Err("expected the \"value\" that is written".to_owned()),
+            },
+            Some("delete") => write(Json::Null, true),
+            _ => return Err("expected \"f\" to be read, write or delete".to_owned()),
+        };
+        self.names_nodes |= event.node.is_some();
+        let node = event.node.map_or(Name::const_new("?"), |node| node.0);
+        let op = number(self.operations.len());
+        if self.open.insert(event.client.0.clone(), op).is_some() {
+            self.asked_again += 1;
+        }
+        self.operations.push(Operation {
+            client: self.clients.number(&event.client.0),
+            node: self.nodes.number(&node),
+            key: self.keys.number(&key.0),
+            invoked: self.events,
+            completed: None,
+            status: Status::Info,
+            action,
+        });
+        self.carried.push(Carried {
+            line,
+            sent: event.context.unwrap_or(Json::Null),
+            answered: None,
+        });
+        Ok(())
+    }
+
+    fn complete(&mut self, op: OpId, event: EventLine) -> Result<(), String> {
+        let operation = &mut self.operations[op as usize];
+        operation.status = match event.kind() {
+            Kind::Info | Kind::Invoke => return Ok(()),
+            Kind::Fail => Status::Fail,
+            Kind::Ok => Status::Ok,
+        };
+        operation.completed = Some(self.events);
+        if operation.status == Status::Fail {
+            return Ok(());
+        }
+        let carried = &mut self.carried[op as usize];
+        match &mut operation.action {
+            Action::Write(write) => {
+                write.version = version(event.clock, event.dot, event.past)?;
+                carried.answered = write
+                    .version
+                    .as_ref()
+                    .and_then(covers)
+                    .map(|clock| clock_json(&clock));
+                if let Some(context) = event.context {
+                    carried.answered = Some(context);
+                }
+            }
+            Action::Read(read) => {
+                read.last |= event.last;
+                let siblings = event
+                    .siblings
+                    .ok_or("expected the \"siblings\" that were returned")?;
+                let mut all = Some(ReportedClock::default());
+                for line in siblings {
+                    if line.value.is_none() && !line.tombstone {
+                        return Err(
+                            "expected a sibling to have a \"value\" or \"tombstone\":true"
+                                .to_owned(),
+                        );
+                    }
+                    let version = version(line.clock, line.dot, line.past)?;
+                    let clock = version.as_ref().and_then(covers);
+                    all = all
+                        .zip(clock)
+                        .map(|(all, clock)| provenance::join(&all, &clock));
+                    let value = Value {
+                        tag: None,
+                        data: line.value.unwrap_or(Json::Null),
+                    };
+                    read.siblings.push(Sibling {
+                        value,
+                        tombstone: line.tombstone,
+                        version,
+                    });
+                }
+                carried.answered = all.map(|clock| clock_json(&clock));
+                if let Some(context) = event.context {
+                    read.context = clock(&context);
+                    carried.answered = Some(context);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The history, and what was assumed.
+    pub(super) fn finish(mut self, origin: String, tombstones: Tombstones) -> (History, Vec<Note>) {
+        let mut notes = vec![Note::OrderOnly];
+        if self.asked_again > 0 {
+            let operations = self.asked_again;
+            notes.push(Note::AskedAgain { operations });
+        }
+        let matched = provenance::resolve(&mut self.operations, &self.carried);
+        if matched.carried + matched.joined > 0 {
+            let (carried, joined) = (matched.carried, matched.joined);
+            notes.push(Note::Matched { carried, joined });
+        }
+        let left_out = matched.unmatched;
+        notes.extend(left_out.iter().map(|(key, line)| Note::LeftOut {
+            key: self.keys.names[*key as usize].to_string(),
+            line: *line,
+        }));
+        if !left_out.is_empty() {
+            leave_out(&mut self.operations, |key| left_out.contains_key(&key));
+        }
+        let reports = |action: &Action| match action {
+            Action::Write(write) => write.version.is_some(),
+            Action::Read(read) => read
+                .siblings
+                .iter()
+                .any(|sibling| sibling.version.is_some()),
+        };
+        if !self.names_nodes {
+            notes.push(Note::NoNodes);
+        }
+        if !self.operations.iter().any(|op| reports(&op.action)) {
+            notes.push(Note::NoClocks);
+        }
+        let last = |op: &Operation| matches!(&op.action, Action::Read(read) if read.last);
+        if !self.operations.iter().any(last) {
+            notes.push(Note::NoFinalReads);
+        }
+        let history = History {
+            header: Header {
+                origin,
+                tombstones,
+                ..Header::default()
+            },
+            clients: self.clients.names,
+            nodes: self.nodes.names,
+            keys: self.keys.names,
+            operations: self.operations,
+        };
+        (history, notes)
+    }
+}
+
+/// Takes the operations of some keys out; sources are of the same key, so only numbers change.
+fn leave_out(operations: &mut Vec<Operation>, left_out: impl Fn(u32) -> bool) {
+    let mut numbers = Vec::with_capacity(operations.len());
+    let mut kept = 0;
+    for operation in operations.iter() {
+        numbers.push(kept);
+        kept += u32::from(!left_out(operation.key));
+    }
+    operations.retain(|operation| !left_out(operation.key));
+    for operation in operations {
+        if let Action::Write(write) = &mut operation.action {
+            for source in &mut write.sources {
+                *source = numbers[*source as usize];
+            }
+        }
+    }
+}
+
+/// A clock as it stands in a context; `None` for what is none.
+pub(super) fn clock(context: &Json) -> Option<ReportedClock> {
+    let entries = context.as_object()?.iter();
+    let entries: Option<Vec<_>> = entries
+        .map(|(name, counter)| Some((Name::from(name.as_str()), counter.as_u64()?)))
+        .collect();
+    entries.map(ReportedClock::from_entries)
+}
+
+fn clock_json(clock: &ReportedClock) -> Json {
+    let entries = clock.entries().iter();
+    let entries = entries.map(|(name, counter)| (name.to_string(), Json::from(*counter)));
+    Json::Object(entries.collect())
+}
+
+/// What a version covers, as a context: none for a dot whose past is not known, or that does not
+/// follow its past without a gap.
+fn covers(version: &Version) -> Option<ReportedClock> {
+    match version {
+        Version::Clock(clock) => Some(clock.clone()),
+        Version::Dotted {
+            actor,
+            counter,
+            past,
+        } => {
+            let past = past.as_ref()?;
+            let dot = ReportedClock::from_entries([(actor.clone(), *counter)]);
+            (past.get(actor) + 1 == *counter).then(|| provenance::join(past, &dot))
+        }
+    }
+}
+
+fn version(
+    clock: Option<ReportedClock>,
+    dot: Option<(Name, u64)>,
+    past: Option<ReportedClock>,
+) -> Result<Option<Version>, String> {
+    match (clock, dot, past) {
+        (None, None, None) => Ok(None),
+        (Some(clock), None, None) => Ok(Some(Version::Clock(clock))),
+        (None, Some((actor, counter)), past) if counter > 0 => Ok(Some(Version::Dotted {
+            actor,
+            counter,
+            past,
+        })),
+        _ => Err(
+            "expected a \"clock\", or a \"dot\" that counts from 1 with its \"past\"".to_owned(),
+        ),
+    }
+}
