@@ -42,6 +42,15 @@ impl<'t> Reader<'t> {
             match self.peek() {
                 None => return Ok(None),
                 Some(b'[' | b']' | b'(' | b')') => self.advance(),
+                // A tag, of a map or of all of them.
+                Some(b'#')
+                    if self
+                        .text
+                        .get(self.at + 1)
+                        .is_some_and(u8::is_ascii_alphabetic) =>
+                {
+                    self.token();
+                }
                 Some(_) => {
                     let line = self.line;
                     return Ok(Some((line, self.form(0)?)));

@@ -71,7 +71,10 @@ impl Format {
                 })
             }
             b'{' | b'[' | b'(' | b';' | b'#' => Some(Self::JepsenEdn),
-            _ => jepsen::is_event(line).then_some(Self::JepsenLog),
+            _ => text
+                .split(|byte| *byte == b'\n')
+                .any(jepsen::is_event)
+                .then_some(Self::JepsenLog),
         }
     }
 }

@@ -150,11 +150,11 @@ impl Violation {
             ),
             Finding::NoOrder { op } => {
                 let start = match self.start {
-                    Start::Initial => format!(", from {} on,", history.value(history.initial)),
-                    Start::Anything => ", whatever was there before,".to_owned(),
+                    Start::Initial => format!("from {} on", short(history.value(history.initial))),
+                    Start::Anything => "whatever was there before".to_owned(),
                 };
                 format!(
-                    "no order of these {} operations{start} explains what they were told; all have failed when {} completes",
+                    "no order of these {} operations explains what they were told, {start}: all have failed when {} completes, and nothing else was under way that wrote what they found",
                     self.evidence.len(),
                     told(*op)
                 )
