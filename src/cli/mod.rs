@@ -4,11 +4,13 @@ mod check;
 mod check_program;
 mod conform;
 mod exit;
+mod generate;
 mod node;
 mod output;
 mod replay;
 mod results;
 mod verify;
+mod verify_foreign;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -28,6 +30,7 @@ Examples:
   sibcheck node --store dotted                     serve a store on stdin/stdout
   sibcheck verify history.jsonl                    judge a recorded history
   sibcheck replay corpora/                         judge all saved cases
+  sibcheck generate register --broken              write a big history to judge
 
 Exit codes: 0 all hold, 1 a violation, 2 wrong usage or a malformed file, 3 inconclusive,
 4 the node under test failed, 5 this program or the machine failed.")]
@@ -46,6 +49,7 @@ enum Command {
     Conform(conform::Arguments),
     Node(node::Arguments),
     Verify(verify::Arguments),
+    Generate(generate::Arguments),
     Replay(replay::Arguments),
 }
 
@@ -100,6 +104,7 @@ pub fn main() -> Exit {
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Node(arguments) => node::node(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Generate(arguments) => generate::generate(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
     };
     done.unwrap_or_else(|failure| {

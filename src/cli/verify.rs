@@ -2,15 +2,15 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
-    path::PathBuf,
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
 use sibcheck_checkers::{
     Claim,
     format::{FormatError, read_history},
-    judge,
+    import, judge,
 };
 
 use crate::{
@@ -18,18 +18,21 @@ use crate::{
     reports::{human, json},
 };
 
-use super::{Exit, Failure, Format, output};
+use super::{Exit, Failure, Format, output, verify_foreign};
 
-/// Judge a recorded history
+/// Judge recorded histories
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sibcheck verify corpora/histories/lost-update-after-stale-handoff.jsonl
   sibcheck verify --claim linearizable --format json history.jsonl
-  sibcheck verify - < history.jsonl")]
+  sibcheck verify - < history.jsonl
+  sibcheck verify jepsen/store/*/history.edn")]
 pub(super) struct Arguments {
-    /// The history: JSON lines, the first a header; - for standard input
-    file: PathBuf,
+    /// The histories, - for standard input: of this project, of Jepsen in EDN or as a log, or plain
+    /// JSON lines; docs/history-format.md has them all. The format is found out
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
 
     /// The claim to judge it by: eventual or linearizable [default: the one that the history
     /// names, or eventual]
@@ -42,15 +45,42 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn verify(arguments: &Arguments) -> Result<Exit, Failure> {
-    let name = arguments.file.display();
-    let input: Box<dyn Read> = if arguments.file.as_os_str() == "-" {
+    let [file] = &arguments.files[..] else {
+        return verify_all(arguments);
+    };
+    verify_file(arguments, file)
+}
+
+/// Judges one file after another; one that cannot be read does not keep others from being judged.
+fn verify_all(arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut exit = Exit::Holds;
+    for file in &arguments.files {
+        if arguments.format == Format::Human {
+            output::print(&format!("{}: ", file.display()))?;
+        }
+        exit = exit.and(verify_file(arguments, file).unwrap_or_else(|failure| {
+            anstream::eprintln!("{}: {}", output::bold_red("error"), failure.message);
+            failure.exit
+        }));
+    }
+    Ok(exit)
+}
+
+fn verify_file(arguments: &Arguments, file: &Path) -> Result<Exit, Failure> {
+    let name = file.display();
+    let unreadable = |error: io::Error| Failure::machine(format!("failed to open {name}: {error}"));
+    let input: Box<dyn Read> = if file.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
-        let file = File::open(&arguments.file)
-            .map_err(|error| Failure::machine(format!("failed to open {name}: {error}")))?;
-        Box::new(file)
+        Box::new(File::open(file).map_err(unreadable)?)
     };
-    let history = read_history(BufReader::new(input)).map_err(|error| {
+    let mut input = BufReader::new(input);
+    let beginning = input.fill_buf().map_err(unreadable)?;
+    if !beginning.is_empty() && import::Format::detect(beginning) != Some(import::Format::Sibcheck)
+    {
+        return verify_foreign::verify(input, &name.to_string(), arguments.claim, arguments.format);
+    }
+    let history = read_history(input).map_err(|error| {
         let message = format!("{name}: {error}");
         match error {
             FormatError::Io { .. } => Failure::machine(message),

@@ -26,7 +26,7 @@ pub(super) fn color(outcome: Outcome) -> Style {
 }
 
 /// The outcome as it stands in reports.
-fn verdict_word(outcome: Outcome) -> String {
+pub(super) fn verdict_word(outcome: Outcome) -> String {
     let style = color(outcome);
     format!("{style}{}{style:#}", outcome.name().to_uppercase())
 }
@@ -426,7 +426,7 @@ fn write_unknown(
 }
 
 /// Text filled to a width, with an indent for its first line and one for the others.
-fn wrapped(text: &str, first: &str, others: &str, width: usize) -> String {
+pub(super) fn wrapped(text: &str, first: &str, others: &str, width: usize) -> String {
     let options = textwrap::Options::new(width)
         .initial_indent(first)
         .subsequent_indent(others)

@@ -3,6 +3,7 @@
 //! No rendering decides anything: both forms are made from the same values.
 
 pub mod conform;
+pub mod foreign;
 pub mod human;
 pub mod json;
 

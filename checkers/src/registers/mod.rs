@@ -34,6 +34,7 @@ mod appends;
 pub mod brute_force;
 mod evidence;
 mod explanation;
+pub mod generate;
 pub mod history;
 mod search;
 mod states;

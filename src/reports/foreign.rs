@@ -1,0 +1,144 @@
+//! The verdict on a file that others recorded: the format, what could not be checked, the proof.
+
+use std::fmt::{self, Write};
+
+use serde_json::{Value as Json, json};
+use sibcheck_checkers::{
+    Outcome, Verdict,
+    import::{Content, Import},
+    registers,
+};
+
+use super::{
+    SCHEMA_VERSION,
+    human::{self, count, verdict_word, wrapped},
+};
+
+/// The verdict on what was imported.
+#[derive(Debug)]
+pub enum Judged {
+    /// On registers.
+    Registers(registers::Verdict),
+    /// On siblings.
+    Siblings(Box<Verdict>),
+}
+
+impl Judged {
+    /// What came of it.
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Registers(verdict) => verdict.outcome,
+            Self::Siblings(verdict) => verdict.outcome,
+        }
+    }
+}
+
+/// The report for people.
+pub fn human(import: &Import, judged: &Judged, width: usize) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_human(&mut text, import, judged, width);
+    text
+}
+
+fn write_human(out: &mut String, import: &Import, judged: &Judged, width: usize) -> fmt::Result {
+    match (&import.content, judged) {
+        (Content::Registers(history), Judged::Registers(verdict)) => {
+            write_registers(out, history, verdict, width)?;
+        }
+        (Content::Siblings(history), Judged::Siblings(verdict)) => {
+            *out += &human::verify(history, verdict, width);
+        }
+        _ => {}
+    }
+    writeln!(out, "  read as {}", import.format)?;
+    for note in &import.notes {
+        let word = if note.limits() {
+            "not checked"
+        } else {
+            "assumed"
+        };
+        let line = format!("{word}: {note}");
+        writeln!(out, "{}", wrapped(&line, "    ", "      ", width))?;
+    }
+    Ok(())
+}
+
+fn write_registers(
+    out: &mut String,
+    history: &registers::History,
+    verdict: &registers::Verdict,
+    width: usize,
+) -> fmt::Result {
+    let wrapped = |text: &str, first, others| wrapped(text, first, others, width);
+    writeln!(
+        out,
+        "{} (claim linearizable)",
+        verdict_word(verdict.outcome)
+    )?;
+    for (number, violation) in verdict.violations.iter().enumerate() {
+        let also = if number == 0 { "" } else { "also " };
+        let (key, sentence) = (history.key_name(violation.key), violation.sentence(history));
+        let told = format!("{also}linearizability, key {key}: {sentence}");
+        writeln!(out, "{}", wrapped(&told, "  ", "    "))?;
+        if number == 0 {
+            for (number, step) in (1..).zip(violation.steps(history)) {
+                let step = format!("{number}. {step}");
+                writeln!(out, "{}", wrapped(&step, "    ", "       "))?;
+            }
+        }
+    }
+    for unknown in &verdict.unknown {
+        let sentence = unknown.sentence(history);
+        writeln!(out, "{}", wrapped(&sentence, "  ", "    "))?;
+    }
+    let figures = &verdict.figures;
+    writeln!(
+        out,
+        "  {}, {}, {}, {} that counted, {}",
+        count(history.operations.len() as u64, "operation"),
+        count(history.keys.len() as u64, "register"),
+        count(history.clients.len() as u64, "client"),
+        figures.operations,
+        count(figures.observations, "observation"),
+    )?;
+    writeln!(
+        out,
+        "  {} with unique values, {} by a search of {}",
+        count(figures.keys_by_zones, "register"),
+        figures.keys_by_search,
+        count(figures.search_steps, "step")
+    )
+}
+
+/// The report for programs.
+pub fn json(file: &str, import: &Import, judged: &Judged) -> String {
+    let notes: Vec<Json> = import
+        .notes
+        .iter()
+        .map(|note| json!({"kind": note.kind(), "limits": note.limits(), "text": note.to_string()}))
+        .collect();
+    let fault = import
+        .fault
+        .as_ref()
+        .map(|fault| json!({"line": fault.line, "problem": fault.problem, "remedy": fault.remedy}));
+    let (operations, verdict) = match (&import.content, judged) {
+        (Content::Registers(history), Judged::Registers(verdict)) => {
+            (history.operations.len(), verdict.to_json(history))
+        }
+        (Content::Siblings(history), Judged::Siblings(verdict)) => {
+            (history.operations.len(), verdict.to_json(history))
+        }
+        _ => (0, Json::Null),
+    };
+    let report = json!({
+        "schema_version": SCHEMA_VERSION,
+        "file": file,
+        "format": import.format.name(),
+        "operations": operations,
+        "notes": notes,
+        "fault": fault,
+        "verdict": verdict,
+    });
+    format!("{report:#}\n")
+}
