@@ -4,7 +4,7 @@
 //! is refused with an error that says what to send. This is wider than the serde forms, which are
 //! those of our own files.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Actor, ClockError, Dot, VectorClock};
 
@@ -18,7 +18,48 @@ const CLOCK: &str = r#"a clock as an object {"n1":2}, an array with one number f
 const PAIR: &str = r#"a pair ["n1",2] of an actor and its counter"#;
 const DOT: &str = r#"a dot as a pair ["n1",2] or an object {"n1":2} with one entry"#;
 
+/// A way to write a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockForm {
+    /// `{"n1":2}`.
+    Object,
+    /// `[2,0]`: a number for each slot.
+    Slots,
+    /// `["n1",2]`; with more entries than one, or none, a list of pairs.
+    Pair,
+    /// `[["n1",2]]`.
+    Pairs,
+}
+
+impl ClockForm {
+    /// The form in which this clock is written, where it tells. O(1).
+    pub fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Object(entries) if !entries.is_empty() => Some(Self::Object),
+            Value::Array(items) => match items.first()? {
+                Value::Number(_) => Some(Self::Slots),
+                Value::String(_) => Some(Self::Pair),
+                Value::Array(_) => Some(Self::Pairs),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 impl VectorClock {
+    /// Writes the clock in a form that [`from_json`](Self::from_json) reads. As slots it holds the
+    /// counters of those that `slots` names. O(n log n).
+    pub fn to_json(&self, form: ClockForm, slots: &[Actor]) -> Value {
+        let pair = |(actor, counter): &(Actor, u64)| json!([actor, counter]);
+        match (form, &self.entries()[..]) {
+            (ClockForm::Object, _) => json!(self),
+            (ClockForm::Slots, _) => slots.iter().map(|actor| self.get(actor)).collect(),
+            (ClockForm::Pair, [entry]) => pair(entry),
+            (ClockForm::Pair | ClockForm::Pairs, entries) => entries.iter().map(pair).collect(),
+        }
+    }
+
     /// Reads a clock in any of these forms:
     ///
     /// | form | example |
@@ -171,6 +212,27 @@ mod tests {
                 json_form(&clock, form, VectorClock::from_json)?;
             }
         }
+    }
+
+    #[test]
+    fn a_clock_is_written_in_the_form_in_which_it_came() {
+        let slots = ["n1", "n2"].map(Actor::new);
+        for (value, form) in [
+            (json!({"n1": 2}), ClockForm::Object),
+            (json!([0, 2]), ClockForm::Slots),
+            (json!(["n1", 2]), ClockForm::Pair),
+            (json!([["n1", 2], ["n2", 1]]), ClockForm::Pairs),
+        ] {
+            assert_eq!(ClockForm::of(&value), Some(form));
+            let clock = VectorClock::from_json(&value, &slots).unwrap();
+            assert_eq!(clock.to_json(form, &slots), value);
+        }
+        for tells_nothing in [json!({}), json!([]), json!(null), json!("opaque")] {
+            assert_eq!(ClockForm::of(&tells_nothing), None);
+        }
+        let two = VectorClock::from_entries([("n1".into(), 1), ("n2".into(), 1)]).unwrap();
+        let written = two.to_json(ClockForm::Pair, &slots);
+        assert_eq!(written, json!([["n1", 1], ["n2", 1]]));
     }
 
     #[test]

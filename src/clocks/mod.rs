@@ -31,6 +31,7 @@ use thiserror::Error;
 pub use dot::Dot;
 pub use dotted::DottedVersionVector;
 pub use dvv_set::DvvSet;
+pub use json::ClockForm;
 pub use vector::VectorClock;
 
 /// The id that owns a clock entry: a node, a client, or `client@node`.
