@@ -211,7 +211,7 @@ impl Saved {
     }
 
     fn run(&self, plan: &Plan, program: Option<&Program>) -> Result<campaign::Judged, CorpusError> {
-        let Some(dialect) = plan.program else {
+        let Some(dialect) = &plan.program else {
             return Ok(run_and_judge(plan));
         };
         let Some(program) = program else {
@@ -221,7 +221,7 @@ impl Saved {
             return Err(self.malformed(&what));
         };
         let program = Program {
-            dialect,
+            dialect: dialect.clone(),
             ..program.clone()
         };
         Laboratory::new(program)

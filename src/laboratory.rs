@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -32,6 +32,7 @@ pub struct Laboratory {
     delivered: AtomicU64,
     /// Why all plans are run in real time.
     real_time_because: OnceLock<String>,
+    heard_opaque: AtomicBool,
 }
 
 /// A judged run with all that there is to see of it.
@@ -69,6 +70,7 @@ impl Laboratory {
             } else {
                 OnceLock::from("this system does not show whether a program is at rest".to_owned())
             },
+            heard_opaque: AtomicBool::new(false),
         }
     }
 
@@ -79,8 +81,15 @@ impl Laboratory {
     }
 
     /// The words that the program speaks.
-    pub fn dialect(&self) -> Dialect {
-        self.program.dialect
+    pub fn dialect(&self) -> &Dialect {
+        &self.program.dialect
+    }
+
+    /// What was not exercised in all runs on so many nodes, as the dialect cannot express it: a
+    /// sentence each.
+    pub fn not_exercised(&self, nodes: u32) -> Vec<String> {
+        let opaque = self.heard_opaque.load(Ordering::Relaxed);
+        self.program.dialect.wording().not_exercised(nodes, opaque)
     }
 
     /// How many messages programs have been handed in all runs.
@@ -151,6 +160,8 @@ impl Laboratory {
         nodes.check_final_reads(&run.history);
         nodes.finish();
         self.delivered.fetch_add(nodes.delivered, Ordering::Relaxed);
+        self.heard_opaque
+            .fetch_or(nodes.heard_opaque(), Ordering::Relaxed);
         let failure = nodes.failure().cloned();
         // Ends the processes before their folders go.
         drop(nodes);

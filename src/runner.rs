@@ -11,14 +11,13 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use compact_str::format_compact;
-use sibcheck_checkers::{
-    ObjectModel,
-    history::{Action, Header, History, OpId, Operation, Read, Status, Tombstones, Write},
-};
+use sibcheck_checkers::history::{Action, Header, History, OpId, Operation, Read, Status, Write};
 
 use crate::{
-    clocks::VectorClock,
-    nodes::{Ask, Grace, InProcess, Nodes, Output, Reply, Request, TaggedValue, reported},
+    nodes::{
+        Ask, Context, Grace, InProcess, Manner, Nodes, Output, Reply, Request, TaggedValue,
+        reported,
+    },
     plans::{Act, ContextChoice, Plan, Step},
     simulation::{Address, Event, Happening, Nanos, Simulation, Traced, Traffic},
     stores::{Key, faulty::Basis},
@@ -159,7 +158,8 @@ struct Runner<'a, N: Nodes> {
     /// The client that waits for an operation's answer, by operation.
     invokers: Vec<u32>,
     /// What the answer to an operation lets its client pass back, by operation.
-    contexts: Vec<Vec<VectorClock>>,
+    contexts: Vec<Option<Context>>,
+    manner: Manner,
     out: Vec<Output<N::Message>>,
     planned: usize,
     steps: Vec<(usize, usize)>,
@@ -173,6 +173,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
         let keys: Vec<Key> = (1..=plan.keys)
             .map(|key| format_compact!("k{key}"))
             .collect();
+        let manner = nodes.manner();
         let capacity = plan.operations() + (plan.keys * plan.nodes) as usize;
         let names = (0..plan.nodes).map(|node| nodes.name(node)).collect();
         Self {
@@ -187,8 +188,8 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 header: Header {
                     origin: plan.origin.clone(),
                     claim: Some(plan.claim),
-                    tombstones: Tombstones::Shown,
-                    model: ObjectModel::Context,
+                    tombstones: manner.tombstones,
+                    model: manner.model,
                     expect: None,
                 },
                 clients: Vec::new(),
@@ -199,6 +200,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             keys,
             invokers: Vec::with_capacity(capacity),
             contexts: Vec::with_capacity(capacity),
+            manner,
             out: Vec::new(),
             planned: 0,
             steps: Vec::with_capacity(capacity),
@@ -554,7 +556,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
 
     fn write(&mut self, client: usize, step: &Step, data: Option<u64>, context: ContextChoice) {
         let sources = self.sources(client, step.key, context);
-        self.write_from(client, step.node, step.key, data, sources);
+        self.write_from(client, step.node, step.key, data, sources, false);
     }
 
     fn write_from(
@@ -563,24 +565,25 @@ impl<'a, N: Nodes> Runner<'a, N> {
         node: u32,
         key: u32,
         data: Option<u64>,
-        sources: Vec<OpId>,
+        mut sources: Vec<OpId>,
+        resolving: bool,
     ) {
         let value = TaggedValue {
             tag: self.history.operations.len() as u64,
             data,
         };
-        let parents: Vec<VectorClock> = sources
-            .iter()
-            .flat_map(|&op| self.contexts[op as usize].iter().cloned())
-            .collect();
-        let context = parents
-            .iter()
-            .fold(VectorClock::new(), |joined, parent| joined.merge(parent));
+        let context = self.context(&mut sources);
+        let readable = if self.manner.clients_make_clocks {
+            // It is not what is sent.
+            None
+        } else {
+            context.joined()
+        };
         let write = Write {
             value: self.nodes.recorded(value),
             tombstone: data.is_none(),
             sources,
-            context: Some(reported(&context)),
+            context: readable.map(|clock| reported(&clock)),
             version: None,
         };
         self.invoke(
@@ -588,8 +591,39 @@ impl<'a, N: Nodes> Runner<'a, N> {
             node,
             key,
             Action::Write(write),
-            Ask::Write { value, parents },
+            Ask::Write {
+                value,
+                context,
+                resolving,
+            },
         );
+    }
+
+    /// The context that the answers to these operations make up. Those that it cannot be made of are
+    /// dropped: an opaque context joins no other, so the last answer alone then counts.
+    fn context(&self, sources: &mut Vec<OpId>) -> Context {
+        let of = |op: &OpId| self.contexts[*op as usize].as_ref();
+        sources.retain(|op| of(op).is_some());
+        let opaque = |op: &OpId| matches!(of(op), Some(Context::Opaque(_)));
+        if sources.iter().any(opaque)
+            && let Some(last) = sources.pop()
+        {
+            *sources = vec![last];
+        }
+        match sources.as_slice() {
+            [] => Context::BLIND,
+            [one] => of(one).cloned().unwrap_or(Context::BLIND),
+            several => {
+                let parents = several
+                    .iter()
+                    .filter_map(of)
+                    .flat_map(|context| match context {
+                        Context::Clocks(parents) => parents.as_slice(),
+                        Context::Opaque(_) => &[],
+                    });
+                Context::Clocks(parents.cloned().collect())
+            }
+        }
     }
 
     /// The operations whose answers make up the context that is asked for; none if the client has
@@ -634,7 +668,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             self.steps.push((client, next.saturating_sub(1)));
         }
         self.invokers.push(index(client));
-        self.contexts.push(Vec::new());
+        self.contexts.push(None);
         self.clients[client].waiting = Some(op);
         let message = self.nodes.request(Request {
             id: op,
@@ -676,22 +710,24 @@ impl<'a, N: Nodes> Runner<'a, N> {
                         memory.writes.push(op);
                         memory.answers.push(op);
                     }
-                    self.contexts[op as usize] = context.into_iter().collect();
+                    self.contexts[op as usize] = context;
                 }
                 self.end(bearer, op, Status::Ok);
             }
-            Reply::Siblings { read, parents } => {
+            Reply::Siblings { read, context } => {
                 let operation = &mut self.history.operations[op as usize];
                 if let Action::Read(recorded) = &mut operation.action {
                     recorded.siblings = read.siblings;
                     recorded.context = read.context;
-                    let memory = self.clients[bearer]
-                        .memory
-                        .entry(operation.key)
-                        .or_default();
-                    memory.reads.push(op);
-                    memory.answers.push(op);
-                    self.contexts[op as usize] = parents;
+                    if context.is_some() {
+                        let memory = self.clients[bearer]
+                            .memory
+                            .entry(operation.key)
+                            .or_default();
+                        memory.reads.push(op);
+                        memory.answers.push(op);
+                    }
+                    self.contexts[op as usize] = context;
                 }
                 self.end(bearer, op, Status::Ok);
             }
@@ -708,6 +744,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
     fn end_uncertain(&mut self, client: usize, op: OpId) {
         match self.history.operations[op as usize].action {
             Action::Read(_) => self.end(client, op, Status::Fail),
+            Action::Write(_) if self.manner.clients_make_clocks => {
+                self.end(client, op, Status::Info);
+            }
             Action::Write(_) => {
                 self.clients[client].identity = self.fresh_identity(client);
                 self.clients[client].memory.clear();
@@ -728,7 +767,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
         if let Some(value) = client_state.resolving.take()
             && status == Status::Ok
         {
-            self.write_from(client, node, key, Some(value), vec![op]);
+            self.write_from(client, node, key, Some(value), vec![op], true);
             return;
         }
         self.go_on(client);

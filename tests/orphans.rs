@@ -102,7 +102,16 @@ fn start(folder: &PathBuf, token: &str, end: End) -> Child {
             "--faults",
             "none",
         ])
-        .args(["--nodes", "2", "--ops", ops, "--runs", runs, "--patience-ms", "60"])
+        .args([
+            "--nodes",
+            "2",
+            "--ops",
+            ops,
+            "--runs",
+            runs,
+            "--patience-ms",
+            "60",
+        ])
         .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

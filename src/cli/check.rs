@@ -20,7 +20,6 @@ use crate::{
     laboratory::Observed,
     nodes::{StoreName, external::NodeNames},
     plans::{Plan, Shape, Time},
-    protocol::Dialect,
     reports::{Checked, Proof, Report, human, json},
     runner::run_traced,
     simulation::FaultName,
@@ -29,6 +28,7 @@ use crate::{
 use super::{
     Exit, Failure, Format,
     check_program::check_program,
+    dialect::GivenDialect,
     output::{self, Progress, Stopwatch},
     results::{self, Found},
 };
@@ -53,9 +53,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "COMMAND", conflicts_with = "store")]
     pub(super) bin: Option<String>,
 
-    /// How the program words reads and writes: vc, dvv or vv [default: found out by asking]
-    #[arg(long, requires = "bin")]
-    pub(super) dialect: Option<Dialect>,
+    /// How the program words reads and writes: vc, dvv, vv, kv, mv, or a file that describes it
+    /// (docs/custom-dialects.md) [default: found out by asking]
+    #[arg(long, requires = "bin", value_name = "NAME|FILE")]
+    pub(super) dialect: Option<GivenDialect>,
 
     /// Whose time passes for the program: virtual (nothing sleeps; needs /proc) or real (latencies
     /// and faults last as long as they say; for programs whose own timers drive them)
@@ -259,7 +260,10 @@ pub(super) fn save(
     observed: &Observed,
 ) -> Result<PathBuf, String> {
     let store = plan.store.to_string();
-    let subject = plan.program.map_or(store, |_| "program".to_owned());
+    let subject = plan
+        .program
+        .as_ref()
+        .map_or(store, |_| "program".to_owned());
     let name = format!("{subject}-seed-{seed}");
     let found = Found {
         original,

@@ -101,8 +101,8 @@ fn runs_flag(ladder: &[Rung]) -> String {
     runs.join(",")
 }
 
-/// The program to be checked, with the dialect that was named or found out.
-fn program(arguments: &Arguments, command_line: &str) -> Result<Program, Failure> {
+/// The program to be checked, with the dialect that was named or found out, and how to name it.
+fn program(arguments: &Arguments, command_line: &str) -> Result<(Program, String), Failure> {
     let argv = words(command_line)?;
     let folder = arguments
         .results
@@ -115,15 +115,18 @@ fn program(arguments: &Arguments, command_line: &str) -> Result<Program, Failure
         strict: arguments.strict,
         ..Program::new(argv, Dialect::Vc, folder)
     };
-    let dialect = match arguments.dialect {
-        Some(dialect) => dialect,
-        None => detect(&program).map_err(|failure| Failure {
+    let (dialect, named) = if let Some(given) = &arguments.dialect {
+        (given.dialect.clone(), given.to_string())
+    } else {
+        let found = detect(&program).map_err(|failure| Failure {
             exit: Exit::Node,
             message: failure.to_string(),
-        })?,
+        })?;
+        let name = found.to_string();
+        (found, name)
     };
     program.dialect = dialect;
-    Ok(program)
+    Ok((program, named))
 }
 
 pub(super) fn check_program(
@@ -140,17 +143,18 @@ pub(super) fn check_program(
             shape.nodes
         )));
     }
-    let program = program(arguments, command_line)?;
-    let dialect = program.dialect;
+    let (program, named) = program(arguments, command_line)?;
+    let dialect = program.dialect.clone();
     shape.store = dialect.reference();
-    shape.program = Some(dialect);
+    shape.program = Some(dialect.clone());
     let seed = arguments.seed.unwrap_or_else(check::fresh_seed);
-    let names = arguments.node_names.flag();
+    let names_flag = arguments.node_names.flag();
     let laboratory = Laboratory::new(program);
     let mut trial = Trial {
         laboratory: &laboratory,
         shape,
         command_line,
+        dialect: named.clone(),
         arguments,
         stop,
         tally: Tally::default(),
@@ -192,12 +196,13 @@ pub(super) fn check_program(
             saved_first,
             program: Some(ProgramFigures {
                 command_line: command_line.to_owned(),
-                names_flag: names,
+                names_flag,
                 dialect,
                 time: trial.shape.time,
                 real_time_because: laboratory.real_time_because().map(str::to_owned),
                 rungs: ladder,
                 messages: laboratory.delivered(),
+                not_exercised: laboratory.not_exercised(trial.shape.nodes),
                 tolerated: laboratory
                     .tolerated
                     .iter()
@@ -225,6 +230,8 @@ struct Trial<'a> {
     laboratory: &'a Laboratory,
     shape: Shape,
     command_line: &'a str,
+    /// As it is given on the command line.
+    dialect: String,
     arguments: &'a Arguments,
     stop: &'a AtomicBool,
     tally: Tally,
@@ -287,7 +294,7 @@ impl Trial<'_> {
     /// A command that repeats all runs.
     fn whole_command(&self, seed: u64, ladder: &[Rung]) -> String {
         let arguments = self.arguments;
-        let (bin, dialect) = (self.command_line, self.laboratory.dialect());
+        let (bin, dialect) = (self.command_line, &self.dialect);
         let mut shape = self.shape.clone();
         // The faults are told as they were asked for: as a ladder.
         shape.faults = Shape::possible_faults(shape.nodes);
@@ -320,7 +327,7 @@ impl Trial<'_> {
     fn command(&self, seed: u64) -> String {
         let (bin, flags) = (self.command_line, self.shape.flags());
         let flags = flags + &self.arguments.node_names.flag();
-        let dialect = self.laboratory.dialect();
+        let dialect = &self.dialect;
         format!(
             "sibcheck check --bin '{bin}' --dialect {dialect} --seed {seed} --runs 1 --no-ladder{flags}"
         )

@@ -3,6 +3,7 @@
 mod check;
 mod check_program;
 mod conform;
+mod dialect;
 mod exit;
 mod generate;
 mod node;

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-use super::{Ask, Nodes, Output, Reply, Request};
+use super::{Ask, Context, Nodes, Output, Reply, Request};
 
 /// A value, or a tombstone, and the tag by which the harness tells it from an equal one.
 ///
@@ -195,7 +195,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         let reply = match answer {
             Answer::Refused => Reply::Refused,
             Answer::Written(stamp) => Reply::Written {
-                context: T::write_context(&stamp),
+                context: T::write_context(&stamp).map(|clock| Context::Clocks(vec![clock])),
                 version: Some(recorded(&stamp.version(), true)),
             },
             Answer::Siblings(siblings) => Reply::Siblings {
@@ -204,7 +204,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
                     context: T::read_context(&siblings).map(|context| reported(&context)),
                     last: false,
                 },
-                parents: T::context(&siblings),
+                context: Some(Context::Clocks(T::context(&siblings))),
             },
         };
         Some((to, reply))
@@ -222,15 +222,17 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
             (Packet::Request(request), _) => {
                 let answer = match request.ask {
                     Ask::Read => Answer::Siblings(replica.store().get(&request.key)),
-                    Ask::Write { value, parents } => replica
-                        .write(
-                            &request.client,
-                            &request.key,
-                            &parents,
-                            value,
-                            &mut self.effects,
-                        )
-                        .map_or(Answer::Refused, Answer::Written),
+                    Ask::Write { value, context, .. } => {
+                        let parents = match &context {
+                            Context::Clocks(parents) => parents.as_slice(),
+                            // These nodes give out clocks only.
+                            Context::Opaque(_) => &[],
+                        };
+                        let (client, key) = (&request.client, &request.key);
+                        replica
+                            .write(client, key, parents, value, &mut self.effects)
+                            .map_or(Answer::Refused, Answer::Written)
+                    }
                 };
                 self.carry_out(node, out);
                 let to = request.id;

@@ -14,7 +14,11 @@ pub(crate) use in_process::{node_name, reported};
 pub use serve::{ServeError, Server, serve};
 pub use store_name::{StoreName, UnknownStore};
 
-use sibcheck_checkers::history::{Name, Read, Value, Version};
+use serde_json::Value as Json;
+use sibcheck_checkers::{
+    ObjectModel,
+    history::{Name, Read, Tombstones, Value, Version},
+};
 
 use crate::{
     clocks::{Actor, VectorClock},
@@ -48,9 +52,48 @@ pub enum Ask {
     Write {
         /// The value, or a tombstone.
         value: TaggedValue,
-        /// The vectors that the context is made of; none for a blind write.
-        parents: Vec<VectorClock>,
+        /// The context.
+        context: Context,
+        /// The client has just read the siblings that this is to replace.
+        resolving: bool,
     },
+}
+
+/// What a client passes with a write.
+#[derive(Clone, Debug)]
+pub enum Context {
+    /// The vectors whose join it is; none for a blind write.
+    Clocks(Vec<VectorClock>),
+    /// What nobody but the store can read: it is passed back as it came.
+    Opaque(Json),
+}
+
+impl Context {
+    /// Nothing seen.
+    pub const BLIND: Self = Self::Clocks(Vec::new());
+
+    /// The join of the vectors; `None` when it is opaque. O(vectors × entries).
+    pub fn joined(&self) -> Option<VectorClock> {
+        let Self::Clocks(parents) = self else {
+            return None;
+        };
+        let joined = parents
+            .iter()
+            .fold(VectorClock::new(), |joined, parent| joined.merge(parent));
+        Some(joined)
+    }
+}
+
+/// What is peculiar to the clients of some nodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// Whether reads hide tombstones.
+    pub tombstones: Tombstones,
+    /// What a write supersedes.
+    pub model: ObjectModel,
+    /// Clients make the clocks of their writes. A client whose write ended unknown goes on under
+    /// its own name then, and its clock tells the store that the next write follows that one.
+    pub clients_make_clocks: bool,
 }
 
 /// What a node answered.
@@ -61,14 +104,14 @@ pub enum Reply {
         /// The version it got.
         version: Option<Version>,
         /// What the client may pass back as a context; none when no context can be formed.
-        context: Option<VectorClock>,
+        context: Option<Context>,
     },
     /// The siblings of a key.
     Siblings {
         /// As they are recorded.
         read: Read,
-        /// What the client may pass back: the vectors that its context is made of.
-        parents: Vec<VectorClock>,
+        /// What the client may pass back as a context; none when no context can be formed.
+        context: Option<Context>,
     },
     /// The node refused, and certainly did nothing.
     Refused,
@@ -139,6 +182,11 @@ pub trait Nodes {
     /// What a node is called.
     fn name(&self, node: u32) -> Actor {
         node_name(node)
+    }
+
+    /// What is peculiar to clients of these nodes.
+    fn manner(&self) -> Manner {
+        Manner::default()
     }
 
     /// How a value that is written stands in the history.

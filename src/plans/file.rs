@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Deserialize;
 
-use super::{PLAN_VERSION, Plan};
+use super::{Act, PLAN_VERSION, Plan};
 
 /// Why a file is not a plan.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,14 @@ pub enum PlanError {
         value: u64,
         /// What should.
         rule: String,
+    },
+    /// The dialect of the program has no words for a step.
+    #[error("{place} is a delete, and the dialect {dialect} has no words for it: drop the step")]
+    Inexpressible {
+        /// Where in the plan.
+        place: String,
+        /// The dialect.
+        dialect: String,
     },
 }
 
@@ -135,6 +143,14 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
             let place = |field| format!("clients[{number}][{index}].{field}");
             check(place("node"), step.node.into(), 0, last_node)?;
             check(place("key"), step.key.into(), 0, u64::from(plan.keys) - 1)?;
+            if let (Act::Delete { .. }, Some(dialect)) = (step.act, &plan.program)
+                && dialect.wording().delete.is_none()
+            {
+                return Err(PlanError::Inexpressible {
+                    place: place("act"),
+                    dialect: dialect.to_string(),
+                });
+            }
             check(place("think_ns"), step.think_ns.0, 0, LONGEST_NS)?;
         }
     }
@@ -197,6 +213,14 @@ mod tests {
         assert_eq!(
             message(&stray),
             "faults[0].what is 3, but must be between 0 and 2"
+        );
+        let program = "\"store\": \"dotted\", \"program\": \"dvv\"";
+        let wordless = good.replacen("\"store\": \"dotted\"", program, 1);
+        assert!(
+            message(&wordless)
+                .ends_with("is a delete, and the dialect dvv has no words for it: drop the step"),
+            "{}",
+            message(&wordless)
         );
         let odd = good.replacen("\"keys\"", "\"kees\"", 1);
         assert!(message(&odd).contains("kees"), "{}", message(&odd));

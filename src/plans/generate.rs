@@ -9,7 +9,7 @@ use sibcheck_checkers::Claim;
 
 use crate::{
     nodes::StoreName,
-    protocol::Dialect,
+    protocol::{Contexts, Dialect},
     simulation::{
         Fault, FaultKind, FaultName, Latency, Link, Nanos, NetworkPlan, PartitionShape, Purpose,
     },
@@ -166,13 +166,36 @@ impl Mix {
     }
 }
 
+impl Mix {
+    /// Leaves out what a program's dialect has no words for.
+    fn leave_out(&mut self, dialect: &Dialect) {
+        let wording = dialect.wording();
+        // Only its value tells whose write it is.
+        self.equal_values_percent = 0;
+        if wording.delete.is_none() {
+            self.delete = 0;
+        } else if wording.hides_tombstones() {
+            // Whether keys with deletes are linearizable cannot be told then: leave most alone.
+            self.delete = self.delete.saturating_sub(1);
+        }
+        let [_, _, _, _, two_reads] = &mut self.contexts;
+        match wording.contexts() {
+            Contexts::Absent => {
+                self.contexts = [1, 0, 0, 0, 0];
+                self.resolve = 0;
+            }
+            Contexts::Carried if wording.is_opaque() => *two_reads = 0,
+            Contexts::Carried | Contexts::Made => {}
+        }
+    }
+}
+
 /// Draws a plan.
 pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Plan {
     let (nodes, keys) = (shape.nodes.max(1), shape.keys.max(1));
     let mut mix = Mix::draw(choices);
-    if shape.program.is_some() {
-        mix.delete = 0;
-        mix.equal_values_percent = 0;
+    if let Some(dialect) = &shape.program {
+        mix.leave_out(dialect);
     }
     let network = network(nodes, choices);
     let clients = clients(shape, nodes, keys, &mix, choices);
@@ -183,7 +206,7 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         sibcheck_plan: PLAN_VERSION,
         origin,
         store: shape.store,
-        program: shape.program,
+        program: shape.program.clone(),
         time: Time::Virtual,
         claim: shape.claim,
         nodes,

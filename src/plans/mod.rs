@@ -43,11 +43,7 @@ pub struct Plan {
     pub store: StoreName,
     /// The dialect of the outside program that the plan was made for, if it was; `store` is then
     /// the reference store that speaks it too.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "as_optional_text"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Dialect>,
     /// Whose time passes.
     #[serde(default, skip_serializing_if = "Time::is_virtual", with = "as_text")]
@@ -226,32 +222,6 @@ pub enum ContextChoice {
     Stale(u32),
     /// Those of its last two reads of the key, merged.
     TwoReads,
-}
-
-/// As [`as_text`], for names that may be left out.
-mod as_optional_text {
-    use std::{fmt::Display, str::FromStr};
-
-    use serde::{Deserializer, Serializer};
-
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
-    pub(super) fn serialize<T: Display, S: Serializer>(
-        value: &Option<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => super::as_text::serialize(value, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-    where
-        T: FromStr<Err: Display>,
-        D: Deserializer<'de>,
-    {
-        super::as_text::deserialize(deserializer).map(Some)
-    }
 }
 
 /// Serialises a name through `Display` and `FromStr`.

@@ -1,7 +1,11 @@
 //! The dialects: how sibling stores word reads and writes.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
@@ -10,10 +14,13 @@ use crate::{
     stores::{Key, Siblings},
 };
 
-use super::{Envelope, Malformed};
+use super::{
+    Envelope, Malformed,
+    wording::{self, Wording},
+};
 
 /// A vocabulary for reading and writing siblings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// `vc_write`, `vc_read`: a vector clock for each value.
     Vc,
@@ -21,6 +28,12 @@ pub enum Dialect {
     Dvv,
     /// As [`Dialect::Vc`], with `vv_` for `vc_`.
     Vv,
+    /// `kv_put`, `kv_get`, `kv_resolve`: the client makes the clock of its write.
+    Kv,
+    /// `mv_write`, `mv_read`: no contexts; a write supersedes what its node holds.
+    Mv,
+    /// What a file describes.
+    Custom(Arc<Wording>),
 }
 
 impl fmt::Display for Dialect {
@@ -31,17 +44,55 @@ impl fmt::Display for Dialect {
 
 /// A dialect's name was not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no dialect {0:?}; the dialects are vc, dvv and vv")]
+#[error(
+    "there is no dialect {0:?}; the dialects are vc, dvv, vv, kv, mv and those that a file describes: give its path, as in ./mine.toml"
+)]
 pub struct UnknownDialect(String);
 
 impl FromStr for Dialect {
     type Err = UnknownDialect;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
+        Self::BUILT_IN
             .into_iter()
             .find(|dialect| dialect.name() == name)
             .ok_or_else(|| UnknownDialect(name.to_owned()))
+    }
+}
+
+/// A built-in dialect stands in plans by its name, another one with all its words: a plan is run
+/// again without the file.
+impl Serialize for Dialect {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Custom(wording) => wording.serialize(serializer),
+            built_in => serializer.serialize_str(built_in.name()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Dialect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrWords;
+
+        impl<'de> Visitor<'de> for NameOrWords {
+            type Value = Dialect;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a dialect, or its description")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Dialect, E> {
+                name.parse().map_err(E::custom)
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, words: A) -> Result<Dialect, A::Error> {
+                let wording = Wording::deserialize(MapAccessDeserializer::new(words))?;
+                Dialect::custom(wording).map_err(de::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(NameOrWords)
     }
 }
 
@@ -65,53 +116,49 @@ pub enum ClientRequest {
 }
 
 impl Dialect {
-    /// Every dialect.
-    pub const ALL: [Self; 3] = [Self::Vc, Self::Dvv, Self::Vv];
+    /// The dialects that need no file, in the order in which a program is asked for them.
+    pub const BUILT_IN: [Self; 5] = [Self::Vc, Self::Dvv, Self::Vv, Self::Kv, Self::Mv];
 
-    /// The name on the command line and in plans.
-    pub const fn name(self) -> &'static str {
+    /// The name on the command line and in plans; of a dialect that a file describes, in reports.
+    pub fn name(&self) -> &str {
         match self {
             Self::Vc => "vc",
             Self::Dvv => "dvv",
             Self::Vv => "vv",
+            Self::Kv => "kv",
+            Self::Mv => "mv",
+            Self::Custom(wording) => &wording.name,
+        }
+    }
+
+    /// Its words.
+    pub fn wording(&self) -> &Wording {
+        match self {
+            Self::Vc => &wording::VC,
+            Self::Dvv => &wording::DVV,
+            Self::Vv => &wording::VV,
+            Self::Kv => &wording::KV,
+            Self::Mv => &wording::MV,
+            Self::Custom(wording) => wording,
         }
     }
 
     /// The reference store that speaks it too, or one of its kin.
-    pub const fn reference(self) -> StoreName {
+    pub const fn reference(&self) -> StoreName {
         match self {
-            Self::Vc | Self::Vv => StoreName::Versioned,
             Self::Dvv => StoreName::Dotted,
+            _ => StoreName::Versioned,
         }
     }
 
     /// The type of a write.
-    pub const fn write_type(self) -> &'static str {
-        match self {
-            Self::Vc => "vc_write",
-            Self::Dvv => "dvv_update",
-            Self::Vv => "vv_write",
-        }
+    pub fn write_type(&self) -> &str {
+        self.wording().write.request.kind()
     }
 
     /// The type of a read.
-    pub const fn read_type(self) -> &'static str {
-        match self {
-            Self::Vc => "vc_read",
-            Self::Dvv => "dvv_get",
-            Self::Vv => "vv_read",
-        }
-    }
-
-    /// The body of a client's write, without its id.
-    pub(crate) fn write(self, key: &Key, value: &Json, context: &VectorClock) -> Map<String, Json> {
-        let kind = self.write_type();
-        object(json!({"type": kind, "key": key, "value": value, "context": context}))
-    }
-
-    /// The body of a client's read, without its id.
-    pub(crate) fn read(self, key: &Key) -> Map<String, Json> {
-        object(json!({"type": self.read_type(), "key": key}))
+    pub fn read_type(&self) -> &str {
+        self.wording().read.request.kind()
     }
 
     /// Decodes a client's request; `None` when its type is not of this dialect. `slots` names the
@@ -121,7 +168,7 @@ impl Dialect {
     ///
     /// When the type is of this dialect and the rest is not.
     pub fn decode(
-        self,
+        &self,
         envelope: &Envelope,
         slots: &[Actor],
     ) -> Option<Result<ClientRequest, Malformed>> {

@@ -53,8 +53,11 @@ mod tests {
 
     #[test]
     fn every_dialect_has_samples() {
-        for dialect in Dialect::ALL {
-            assert!(samples_of(dialect.name()).next().is_some(), "{dialect}");
+        for dialect in Dialect::BUILT_IN {
+            assert!(
+                samples_of(&dialect.to_string()).next().is_some(),
+                "{dialect}"
+            );
         }
     }
 }

@@ -183,10 +183,11 @@ fn write_program(out: &mut String, program: &ProgramFigures, width: usize) -> fm
         let text = format!("tolerated   {count} {name} ({}): {remedy}", oddity.first);
         writeln!(out, "{}", wrapped(&text, "  ", "              ", width))?;
     }
-    writeln!(
-        out,
-        "  not tried   deletes, and equal values of different writers: the dialect has no words for them"
-    )
+    writeln!(out, "  not exercised by this dialect")?;
+    for left_out in &program.not_exercised {
+        writeln!(out, "{}", wrapped(left_out, "    ", "      ", width))?;
+    }
+    Ok(())
 }
 
 /// The first violation in full, the others by their sentences.

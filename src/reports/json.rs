@@ -132,6 +132,7 @@ fn program(program: &ProgramFigures) -> Json {
         "real_time_because": program.real_time_because,
         "rungs": rungs,
         "messages": program.messages,
+        "not_exercised": program.not_exercised,
         "tolerated": tolerated,
         "failure": program.failure,
     })

@@ -107,6 +107,8 @@ pub struct ProgramFigures {
     pub rungs: Vec<Rung>,
     /// Messages that it was handed.
     pub messages: u64,
+    /// What the dialect cannot express, so that it was not exercised: a sentence each.
+    pub not_exercised: Vec<String>,
     /// Oddities that were tolerated.
     pub tolerated: Vec<Oddity>,
     /// How a node failed, if one did.

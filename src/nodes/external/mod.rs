@@ -9,13 +9,16 @@
 //! programs are listened to all the time: for those whose own timers drive them, that never rest,
 //! or whose rest cannot be seen.
 
+mod detect;
 mod intake;
 mod names;
 mod program;
 mod routing;
 mod sins;
+mod speaker;
 mod speech;
 
+pub use detect::detect;
 pub use names::{BadNames, NodeNames};
 pub use program::{NodeFailure, Program};
 pub use sins::{Sin, Tolerated};
@@ -33,16 +36,16 @@ use serde_json::{Map, Value as Json, json};
 use sibcheck_checkers::history::{Name, Value};
 
 use crate::{
-    clocks::{Actor, VectorClock},
+    clocks::Actor,
     plans::{Plan, Time},
-    protocol::Dialect,
     simulation::{Address, Nanos},
 };
 
 use super::{
-    Ask, Grace, Nodes, Output, Reply, Request, TaggedValue, node_name,
+    Grace, Manner, Nodes, Output, Reply, Request, TaggedValue,
     process::{ExternalError, Idle, Launch, Line, Process, Unsettled, Waited, await_any, now},
 };
+use speaker::{Question, Speaker};
 
 use intake::Intake;
 
@@ -72,7 +75,7 @@ pub enum Wire {
 /// A request that a client has sent.
 struct Asked {
     client: u32,
-    wrote: bool,
+    question: Question,
     /// The node that got it, once it did.
     node: Option<u32>,
     answered: bool,
@@ -85,6 +88,7 @@ pub struct External<'p> {
     program: &'p Program,
     tolerated: &'p Tolerated,
     names: Vec<Actor>,
+    speaker: Speaker<'p>,
     processes: Vec<Option<Process>>,
     folder: PathBuf,
     /// By request.
@@ -162,10 +166,12 @@ impl<'p> External<'p> {
         folder: PathBuf,
     ) -> Self {
         let nodes = plan.nodes;
+        let names: Vec<Actor> = (0..nodes).map(|node| program.names.of(node)).collect();
         Self {
             program,
             tolerated,
-            names: (0..nodes).map(|node| program.names.of(node)).collect(),
+            speaker: Speaker::new(&program.dialect, &names, plan.clients.len()),
+            names,
             processes: (0..nodes).map(|_| None).collect(),
             intakes: (0..nodes).map(|_| Intake::default()).collect(),
             initialised: vec![false; nodes as usize],
@@ -187,6 +193,11 @@ impl<'p> External<'p> {
     /// How a node failed, if one did.
     pub fn failure(&self) -> Option<&NodeFailure> {
         self.failure.as_ref()
+    }
+
+    /// True when a clock or a context came that cannot be read.
+    pub fn heard_opaque(&self) -> bool {
+        self.speaker.heard_opaque()
     }
 
     fn fail(&mut self, node: u32, what: &str, remedy: &str) {
@@ -438,23 +449,13 @@ impl Nodes for External<'_> {
     }
 
     fn request(&mut self, request: Request) -> Wire {
-        let dialect = self.program.dialect;
-        let wrote = matches!(request.ask, Ask::Write { .. });
-        let mut body = match &request.ask {
-            Ask::Read => dialect.read(&request.key),
-            Ask::Write { value, parents } => {
-                let context = parents
-                    .iter()
-                    .fold(VectorClock::new(), |joined, parent| joined.merge(parent));
-                dialect.write(&request.key, &self.recorded(*value).data, &context)
-            }
-        };
+        let (mut body, question) = self.speaker.ask(&request);
         body.insert("msg_id".into(), (u64::from(request.id) + 1).into());
         let client = request.identity;
         self.clients.insert(request.client.clone(), client);
         let asked = Asked {
             client,
-            wrote,
+            question,
             node: None,
             answered: false,
             waited: false,
@@ -477,17 +478,13 @@ impl Nodes for External<'_> {
         else {
             return None;
         };
-        let wrote = self.asked.get(&request)?.wrote;
-        match speech::answer(self.program.dialect, wrote, &body, &self.names) {
+        let question = &self.asked.get(&request)?.question;
+        match self.speaker.understand(question, &body) {
             Ok(reply) => Some((request, reply)),
             Err(why) => {
                 let shown = sins::cut(&Json::Object((*body).clone()).to_string());
-                let dialect = self.program.dialect;
-                let kind = if wrote {
-                    dialect.write_type()
-                } else {
-                    dialect.read_type()
-                };
+                let dialect = &self.program.dialect;
+                let kind = self.speaker.kind(question).to_owned();
                 self.fail(
                     node,
                     &format!("its answer to {kind} makes no sense: {why}\n  {shown}"),
@@ -609,11 +606,12 @@ impl Nodes for External<'_> {
         self.names[node as usize].clone()
     }
 
+    fn manner(&self) -> Manner {
+        self.speaker.manner()
+    }
+
     fn recorded(&self, value: TaggedValue) -> Value {
-        Value {
-            tag: None,
-            data: format!("v{}", value.tag).into(),
-        }
+        speaker::recorded(value)
     }
 
     fn failed(&self) -> bool {
@@ -814,58 +812,4 @@ fn mute(node: &str, what: &str, duty: &str, last_words: &[Line]) -> NodeFailure 
         &format!("{what}, but {count} lines came when its input ended: stdout is block-buffered"),
         "flush stdout after each line: flush=True or `python3 -u`, fflush, setvbuf, `stdbuf -oL`",
     )
-}
-
-/// Finds out which dialect a program speaks, by asking a throw-away process for each: about half of
-/// all programs die of a request that they do not know.
-///
-/// # Errors
-///
-/// When it answers the read of no dialect; with what came of the first.
-pub fn detect(program: &Program) -> Result<Dialect, NodeFailure> {
-    let probe = Program {
-        folder: program.folder.join("probe"),
-        ..program.clone()
-    };
-    let found = ask_for_dialect(&probe);
-    if found.is_ok() {
-        // What is left behind tells about a failure only.
-        let _ = fs::remove_dir_all(&probe.folder);
-    }
-    found
-}
-
-fn ask_for_dialect(program: &Program) -> Result<Dialect, NodeFailure> {
-    let name = program.names.of(0);
-    let line =
-        |client: &str, body: Json| json!({"src": client, "dest": name, "body": body}).to_string();
-    let init = json!({"type": "init", "msg_id": 1, "node_id": name, "node_ids": [name]});
-    let mut first = None;
-    for dialect in Dialect::ALL {
-        let mut read = dialect.read(&"sibcheck-probe".into());
-        read.insert("msg_id".into(), 2.into());
-        let input = [
-            line(INITIATOR, init.clone()),
-            line("c1", Json::Object(read)),
-        ];
-        let answered = |message: &Json| {
-            let body = &message["body"];
-            let ok = format!("{}_ok", dialect.read_type());
-            message["dest"] == "c1" && (body["type"] == ok || body["values"].is_array())
-        };
-        match converse(program, &input, 2, program.patience) {
-            Ok(messages) if messages.iter().any(answered) => return Ok(dialect),
-            Ok(_) => {}
-            Err(failure) => {
-                first.get_or_insert(failure);
-            }
-        }
-    }
-    let what = first.map_or_else(String::new, |failure| format!(" ({failure})"));
-    let names = Dialect::ALL.map(Dialect::name).join(", ");
-    Err(NodeFailure::new(
-        &name,
-        &format!("it answers the read of no dialect that is known here: {names}{what}"),
-        "give --dialect if it speaks one of them all the same",
-    ))
 }

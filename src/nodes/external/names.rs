@@ -91,9 +91,10 @@ impl NodeNames {
     pub fn of(&self, position: u32) -> Actor {
         match self {
             Self::Numbered(prefix, first) => format!("{prefix}{}", first + position).into(),
-            Self::Listed(names) => names
-                .get(position as usize)
-                .map_or_else(|| super::node_name(position), |name| name.as_str().into()),
+            Self::Listed(names) => names.get(position as usize).map_or_else(
+                || crate::nodes::node_name(position),
+                |name| name.as_str().into(),
+            ),
         }
     }
 

@@ -1,0 +1,39 @@
+//! A dialect on the command line: a name, or a file that describes it.
+
+use std::{fmt, fs, path::Path, str::FromStr};
+
+use crate::protocol::Dialect;
+
+/// A dialect, and how it was named.
+#[derive(Clone, Debug)]
+pub(super) struct GivenDialect {
+    pub(super) dialect: Dialect,
+    given: String,
+}
+
+/// As it is to be given again, to a shell.
+impl fmt::Display for GivenDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shell_words::quote(&self.given))
+    }
+}
+
+impl FromStr for GivenDialect {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, String> {
+        let path = Path::new(given);
+        let names_a_file = path.extension().is_some() || path.components().count() > 1;
+        let dialect = if names_a_file {
+            let text = fs::read_to_string(path)
+                .map_err(|error| format!("failed to read {given}: {error}"))?;
+            Dialect::from_toml(&text).map_err(|error| format!("{given}: {error}"))?
+        } else {
+            given.parse().map_err(|error| format!("{error}"))?
+        };
+        Ok(Self {
+            dialect,
+            given: given.to_owned(),
+        })
+    }
+}

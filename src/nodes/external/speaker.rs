@@ -1,0 +1,200 @@
+//! Speaking a dialect for a run: requests to bodies, answers to replies.
+//!
+//! It keeps what has to be known from one request to the next: the form in which the nodes write
+//! clocks, and, where clients make the clocks, how far each has come.
+
+use std::collections::BTreeMap;
+
+use compact_str::format_compact;
+use serde_json::{Map, Value as Json};
+use sibcheck_checkers::{
+    ObjectModel,
+    history::{Name, Tombstones, Value, Version},
+};
+
+use crate::{
+    clocks::{Actor, ClockForm, VectorClock},
+    nodes::{Ask, Context, Manner, Reply, Request, TaggedValue, reported},
+    protocol::{Contexts, Dialect, Filling, Wording},
+    stores::Key,
+};
+
+use super::speech::{Asking, Heard, Listener};
+
+/// Speaks one dialect with the nodes of one run.
+pub(super) struct Speaker<'p> {
+    wording: &'p Wording,
+    contexts: Contexts,
+    /// The names of the slots of clocks that are written as arrays.
+    slots: Vec<Actor>,
+    heard: Heard,
+    /// How far each client has advanced its own slot, by client and key.
+    advanced: BTreeMap<(Name, Key), u64>,
+}
+
+/// What was asked, as far as it matters for the answer.
+pub(super) struct Question {
+    asking: Asking,
+    /// The clock that the client made.
+    made: Option<VectorClock>,
+}
+
+impl<'p> Speaker<'p> {
+    /// Speaks to `nodes`, to which so many clients write: where clients make the clocks, each of
+    /// them has a slot; else each node has.
+    pub(super) fn new(dialect: &'p Dialect, nodes: &[Actor], clients: usize) -> Self {
+        let wording = dialect.wording();
+        let contexts = wording.contexts();
+        let slots = match contexts {
+            Contexts::Made => (1..=clients)
+                .map(|client| format_compact!("c{client}"))
+                .collect(),
+            Contexts::Carried | Contexts::Absent => nodes.to_vec(),
+        };
+        Self {
+            wording,
+            contexts,
+            slots,
+            heard: Heard::default(),
+            advanced: BTreeMap::new(),
+        }
+    }
+
+    /// What is peculiar to clients that speak this dialect.
+    pub(super) fn manner(&self) -> Manner {
+        Manner {
+            tombstones: if self.wording.hides_tombstones() {
+                Tombstones::Hidden
+            } else {
+                Tombstones::Shown
+            },
+            model: match self.contexts {
+                Contexts::Absent => ObjectModel::Replica,
+                Contexts::Carried | Contexts::Made => ObjectModel::Context,
+            },
+            clients_make_clocks: self.contexts == Contexts::Made,
+        }
+    }
+
+    /// True when a clock or a context came that cannot be read.
+    pub(super) fn heard_opaque(&self) -> bool {
+        self.heard.opaque
+    }
+
+    /// The type of the request, for messages.
+    pub(super) fn kind(&self, question: &Question) -> &str {
+        question.asking.kind(self.wording)
+    }
+
+    /// The body of a request, without its id, and what has to be remembered for its answer.
+    pub(super) fn ask(&mut self, request: &Request) -> (Map<String, Json>, Question) {
+        let (value, context, asking) = match &request.ask {
+            Ask::Read => {
+                let body = self.wording.read_request(&request.client, &request.key);
+                let asking = Asking::Read;
+                return (body, Question { asking, made: None });
+            }
+            Ask::Write {
+                value,
+                context,
+                resolving,
+            } => {
+                let asking = if value.data.is_none() {
+                    Asking::Delete
+                } else if *resolving {
+                    Asking::Resolve
+                } else {
+                    Asking::Write
+                };
+                (*value, context, asking)
+            }
+        };
+        let made = (self.contexts == Contexts::Made)
+            .then(|| self.make_clock(&request.client, &request.key, context));
+        let clock = made.clone().or_else(|| context.joined());
+        let words = asking.words(self.wording);
+        let template = match &words.blind {
+            Some(template) if clock.as_ref().is_some_and(VectorClock::is_empty) => template,
+            _ => &words.request,
+        };
+        let body = template.fill(&Filling {
+            key: &request.key,
+            client: &request.client,
+            value: &written(value),
+            context: &self.written_context(context, clock.as_ref()),
+        });
+        (body, Question { asking, made })
+    }
+
+    /// The clock of a client's next write: the join of what it read, with its own slot advanced
+    /// beyond all that it has used for the key, whatever became of those writes.
+    fn make_clock(&mut self, client: &Name, key: &Key, context: &Context) -> VectorClock {
+        let read = context.joined().unwrap_or_default();
+        let used = self
+            .advanced
+            .entry((client.clone(), key.clone()))
+            .or_default();
+        *used = read.get(client).max(*used).saturating_add(1);
+        let others = read.entries().iter().filter(|entry| entry.0 != *client);
+        let entries: Vec<_> = others.cloned().chain([(client.clone(), *used)]).collect();
+        VectorClock::from_entries(entries).unwrap_or(read)
+    }
+
+    /// A context as the nodes write it.
+    fn written_context(&self, context: &Context, clock: Option<&VectorClock>) -> Json {
+        let form = match (self.wording.clocks, self.contexts) {
+            (Some(form), _) => form.readable(),
+            (None, Contexts::Made) => Some(self.heard.form.unwrap_or(ClockForm::Slots)),
+            (None, _) => Some(self.heard.form.unwrap_or(ClockForm::Object)),
+        };
+        match (context, clock, form) {
+            (Context::Opaque(json), _, _) => json.clone(),
+            (_, Some(clock), Some(form)) => clock.to_json(form, &self.slots),
+            _ => Json::Null,
+        }
+    }
+
+    /// Reads the answer to a question.
+    ///
+    /// # Errors
+    ///
+    /// With what cannot be understood, and where it stands.
+    pub(super) fn understand(
+        &mut self,
+        question: &Question,
+        body: &Map<String, Json>,
+    ) -> Result<Reply, String> {
+        let mut listener = Listener {
+            wording: self.wording,
+            slots: &self.slots,
+            heard: &mut self.heard,
+        };
+        let reply = listener.answer(question.asking, body)?;
+        Ok(match (reply, &question.made) {
+            (Reply::Written { .. }, Some(clock)) => Reply::Written {
+                version: Some(Version::Clock(reported(clock))),
+                context: Some(Context::Clocks(vec![clock.clone()])),
+            },
+            (reply, _) => reply,
+        })
+    }
+}
+
+/// The value that is written: it tells whose it is.
+fn written(value: TaggedValue) -> Json {
+    format!("v{}", value.tag).into()
+}
+
+/// How a value stands in the history. A delete is told by its tag, having no value.
+pub(super) fn recorded(value: TaggedValue) -> Value {
+    match value.data {
+        Some(_) => Value {
+            tag: None,
+            data: written(value),
+        },
+        None => Value {
+            tag: Some(value.tag),
+            data: Json::Null,
+        },
+    }
+}
