@@ -133,7 +133,7 @@ fn a_program_that_never_rests_is_judged_in_real_time_and_the_report_says_so() {
         report.contains("real instead of virtual: node n1: it went on running"),
         "{report}"
     );
-    assert!(report.contains("--faults none --time real\n"), "{report}");
+    assert!(report.contains("--time real --faults none\n"), "{report}");
     assert!(
         !folder.join("sibcheck-results").exists(),
         "nothing is left behind"

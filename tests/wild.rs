@@ -97,7 +97,6 @@ fn what_the_protocol_allows_is_no_matter() {
         ("stderr", &VC),
         ("slow-start", &[]),
         ("needs-pipe", &VC),
-        ("never-ends", &VC),
         ("children", &VC),
     ] {
         let flags = [flags, &["--strict"]].concat();
@@ -220,6 +219,17 @@ fn a_program_with_its_names_built_in_is_given_them() {
     assert_eq!(code, Some(2), "{report}");
     let (code, report) = check("plain", &["--node-names", "c1"]);
     assert_eq!(code, Some(2), "{report}");
+}
+
+#[test]
+fn a_node_that_outlives_its_input_is_ended_and_counted() {
+    if !have_python() {
+        return;
+    }
+    let report = holds("never-ends", &VC);
+    assert!(report.contains(Sin::StaysAlive.name()), "{report}");
+    let strict = [&VC[..], &["--strict"]].concat();
+    fails("never-ends", &strict, &["--strict forbids"]);
 }
 
 #[test]

@@ -46,23 +46,24 @@ impl External<'_> {
         }
     }
 
-    /// Takes a message that no line feed ended; and if the node rests, tells of one that was begun and
-    /// will not be ended.
+    /// The node rests: takes a message that no line feed ended, and tells of one that was begun and
+    /// will not be ended. While a node may still be writing, neither can be said.
     pub(super) fn take_rest(&mut self, node: u32, rests: bool, out: &mut Vec<Output<Wire>>) {
         let Some(process) = self.processes[node as usize].as_mut() else {
             return;
         };
-        let (begun, unfinished) = (
-            rests && self.intakes[node as usize].has_begun(),
-            process.unfinished(),
-        );
+        if !rests {
+            return;
+        }
+        let begun = self.intakes[node as usize].has_begun();
+        let unfinished = process.unfinished();
         let complete = || speech::objects(unfinished).is_ok_and(|objects| !objects.is_empty());
         if !unfinished.is_empty() && (begun || complete()) {
             let mut lines = Vec::new();
             process.take_unfinished(&mut lines);
             self.route_all(node, &lines, out);
         }
-        if rests && let Some(garbage) = self.intakes[node as usize].rest() {
+        if let Some(garbage) = self.intakes[node as usize].rest() {
             self.garbage(node, &garbage);
         }
     }

@@ -1,0 +1,147 @@
+//! The guide is true: its table comes from the code, its output is what the program prints, and its
+//! command lines are understood.
+//!
+//! `SIBCHECK_REGENERATE=1 cargo test --test guide` writes the blocks anew.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use sibcheck::nodes::external::Sin;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn guide() -> PathBuf {
+    root().join("docs/check-your-node.md")
+}
+
+fn sibcheck(folder: &Path, arguments: &[String]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// Compares the block below a mark with what it should be.
+fn block(mark: &str, should: &str) -> Result<(), String> {
+    let text = fs::read_to_string(guide()).unwrap();
+    let begin = format!("<!-- {mark} -->\n");
+    let from = text.find(&begin).unwrap() + begin.len();
+    let to = from + text[from..].find("<!-- end -->").unwrap();
+    if text[from..to] == *should {
+        return Ok(());
+    }
+    if env::var_os("SIBCHECK_REGENERATE").is_some() {
+        let text = format!("{}{should}{}", &text[..from], &text[to..]);
+        fs::write(guide(), text).unwrap();
+        return Ok(());
+    }
+    Err(format!("the block {mark:?} should be:\n{should}"))
+}
+
+#[test]
+fn the_table_of_what_is_tolerated_is_the_codes() {
+    let mut table =
+        "| what a program does | what to do | under `--strict` |\n| --- | --- | --- |\n".to_owned();
+    for sin in Sin::ALL {
+        let strict = if sin.fails_when_strict() {
+            "fails"
+        } else {
+            "counted"
+        };
+        table += &[
+            "| ",
+            sin.name(),
+            " | ",
+            &sin.remedy().replace('|', "\\|"),
+            " | ",
+            strict,
+            " |\n",
+        ]
+        .concat();
+    }
+    block("sins", &table).unwrap();
+}
+
+/// A folder in which the guide's commands find what they name.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("guide-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["examples", "corpora"] {
+        std::os::unix::fs::symlink(root().join(name), folder.join(name)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn the_violation_in_the_guide_is_what_is_printed() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: there is no python3 on this machine");
+        return;
+    }
+    let text = fs::read_to_string(guide()).unwrap();
+    let (_, rest) = text.split_once("<!-- output: ").unwrap();
+    let (line, _) = rest.split_once(" -->").unwrap();
+    let output = sibcheck(&folder("violation"), &shell_words::split(line).unwrap());
+    assert_eq!(output.status.code(), Some(1));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    // The figures after it tell the machine's speed.
+    let (violation, _) = printed.split_once("\n\n  cluster").unwrap();
+    if env::var_os("SIBCHECK_REGENERATE").is_some() {
+        let should = format!("```text\n{violation}\n```\n");
+        block(&format!("output: {line}"), &should).unwrap();
+        return;
+    }
+    // How far it is shrunk depends on the machine's speed, what was found does not.
+    for found in [
+        "program: VIOLATED (claim eventual)",
+        "no faults             failed in run 1",
+        "first failed on the lowest rung, no faults",
+        "sibling preservation, key k",
+        "run it again: sibcheck replay --bin 'python3 examples/nodes/python/vc_store_lossy.py'",
+    ] {
+        assert!(violation.contains(found), "{found:?}:\n{violation}");
+        assert!(rest.contains(found), "{found:?} is not in the guide");
+    }
+}
+
+/// Every command is understood: with a flag that does not exist behind it, it is that flag that is
+/// complained of.
+#[test]
+fn the_commands_in_the_guide_are_understood() {
+    let text = fs::read_to_string(guide()).unwrap();
+    let folder = folder("commands");
+    let commands: Vec<&str> = text
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("sibcheck "))
+        .collect();
+    assert!(commands.len() >= 8, "{commands:#?}");
+    for command in commands {
+        let mut words = shell_words::split(command).unwrap();
+        for file in words.iter().filter(|word| word.starts_with("corpora/")) {
+            assert!(root().join(file).exists(), "{file}");
+        }
+        words.push("--no-such-flag".to_owned());
+        let output = sibcheck(&folder, &words);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command}: {told}");
+        let complaint = "unexpected argument '--no-such-flag'";
+        assert!(told.contains(complaint), "{command}: {told}");
+        words.pop();
+        // A flag is refused before an unknown one is noticed, or not at all.
+        words.push("--help".to_owned());
+        assert!(sibcheck(&folder, &words).status.success(), "{command}");
+    }
+}
