@@ -1,129 +1,23 @@
-//! `sibcheck generate`: write big histories with a known verdict, so that figures can be repeated.
+//! `sibcheck generate`: histories with a known verdict, for measuring.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::PathBuf,
-};
+use clap::Subcommand;
 
-use clap::{Args, Subcommand};
-use sibcheck_checkers::{
-    import::write_registers,
-    registers::generate::{Shape, generate as generate_registers},
-};
-
-use crate::{
-    plans::{Choices, SeededChoices},
-    simulation::Purpose,
-};
-
-use super::{Exit, Failure};
+use super::{Exit, Failure, generate_register};
 
 /// Write a big history with a known verdict
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  sibcheck generate register --operations 1000000 --keys 100 | sibcheck verify -
-  sibcheck generate register --operations 1000 --unknown 50 --broken -o broken.jsonl")]
+#[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    object: Object,
+    kind: Kind,
 }
 
-/// What the history is of: one variant and one function for each object.
 #[derive(Debug, Subcommand)]
-enum Object {
-    Register(Register),
-}
-
-/// A map of registers, as plain JSON lines
-#[derive(Debug, Args)]
-struct Register {
-    /// How many operations
-    #[arg(long, value_name = "N", default_value = "1000000")]
-    operations: u32,
-
-    /// How many keys
-    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
-    keys: u32,
-
-    /// How many clients: that many operations may be under way at once
-    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
-    clients: u32,
-
-    /// How many writes are never answered
-    #[arg(long, value_name = "N", default_value = "0")]
-    unknown: u32,
-
-    /// How many values there are to write; 0 for a new one with every write
-    #[arg(long, value_name = "N", default_value = "0")]
-    values: u32,
-
-    /// The same seed gives the same bytes
-    #[arg(long, value_name = "N", default_value = "1")]
-    seed: u64,
-
-    /// Plant one certain violation
-    #[arg(long)]
-    broken: bool,
-
-    /// Where to write it [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+enum Kind {
+    Register(generate_register::Arguments),
 }
 
 pub(super) fn generate(arguments: &Arguments) -> Result<Exit, Failure> {
-    match &arguments.object {
-        Object::Register(arguments) => register(arguments),
-    }
-}
-
-fn register(arguments: &Register) -> Result<Exit, Failure> {
-    let shape = Shape {
-        operations: arguments.operations,
-        keys: arguments.keys,
-        clients: arguments.clients,
-        unknown: arguments.unknown,
-        values: arguments.values,
-        broken: arguments.broken,
-    };
-    let mut choices = SeededChoices::new(arguments.seed);
-    let mut history = generate_registers(&shape, &mut |bound| {
-        choices.below(Purpose::Operations, bound)
-    });
-    history.origin = format!(
-        "sibcheck generate register --operations {} --keys {} --clients {} --unknown {} --values {} --seed {}{}",
-        shape.operations,
-        shape.keys,
-        shape.clients,
-        shape.unknown,
-        shape.values,
-        arguments.seed,
-        if shape.broken { " --broken" } else { "" }
-    );
-    save(arguments.output.as_ref(), |writer| {
-        write_registers(&history, writer)
-    })
-}
-
-/// Writes to a file or to standard output. A reader that has gone away is not a fault.
-fn save(
-    output: Option<&PathBuf>,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<Exit, Failure> {
-    let (name, writer): (_, Box<dyn Write>) = match output {
-        None => ("standard output".to_owned(), Box::new(io::stdout())),
-        Some(path) => {
-            let name = path.display().to_string();
-            let file = File::create(path)
-                .map_err(|error| Failure::machine(format!("failed to create {name}: {error}")))?;
-            (name, Box::new(file))
-        }
-    };
-    match write(&mut BufWriter::with_capacity(1 << 16, writer)) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::machine(format!(
-            "failed to write the history to {name}: {error}"
-        ))),
-        _ => Ok(Exit::Holds),
+    match &arguments.kind {
+        Kind::Register(arguments) => generate_register::generate(arguments),
     }
 }

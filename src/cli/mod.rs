@@ -6,6 +6,7 @@ mod conform;
 mod dialect;
 mod exit;
 mod generate;
+mod generate_register;
 mod node;
 mod output;
 mod replay;
