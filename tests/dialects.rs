@@ -392,7 +392,7 @@ fn tombstones_are_shown_where_the_file_says_so() {
             "type = \"empty\", mark = \"${value}\",",
         );
     fs::write(place.0.join("shown.toml"), &shown).unwrap();
-    let said = place.check(&bin, &["--dialect", "shown.toml"]);
+    let said = place.check(&bin, &["--dialect", "shown.toml", "--runs", "10"]);
     let said = said.expect(0, &["20 valid, 0 violated, 0 inconclusive"]);
     assert!(!said.stdout.contains("linearizability of keys with deletes"));
     assert_ne!(said.times("writes over a tombstone"), 0, "{}", said.stdout);

@@ -132,8 +132,25 @@ pub(super) struct Arguments {
     pub(super) jobs: Option<u16>,
 }
 
-/// How long a found violation is shrunk at most.
-pub(super) const SHRINKING: Duration = Duration::from_secs(10);
+/// How long a found violation is shrunk.
+const SHRINKING: Duration = Duration::from_secs(10);
+
+/// As many smaller plans are tried even when that takes longer: on a busy machine, or of a program
+/// that starts slowly.
+const SHRINKING_TRIES: u64 = 150;
+
+/// But never longer than this.
+const LONGEST_SHRINKING: Duration = Duration::from_mins(1);
+
+/// Whether to go on shrinking after so many tries.
+pub(super) fn worth_shrinking(tries: u64, watch: Stopwatch, stop: &AtomicBool) -> bool {
+    let limit = if tries < SHRINKING_TRIES {
+        LONGEST_SHRINKING
+    } else {
+        SHRINKING
+    };
+    watch.elapsed() < limit && !stop.load(Ordering::Relaxed)
+}
 
 /// Runs of each store, unless the command line says otherwise.
 const RUNS: u64 = 2_000;
@@ -231,8 +248,8 @@ fn prove(
 ) -> Proof {
     let invariant = run_and_judge(&failure.plan).gravest();
     let watch = Stopwatch::start();
-    let shrunk = shrink_failure(failure.plan.clone(), invariant, |_| {
-        watch.elapsed() < SHRINKING && !stop.load(Ordering::Relaxed)
+    let shrunk = shrink_failure(failure.plan.clone(), invariant, |tries| {
+        worth_shrinking(tries, watch, stop)
     });
     let observed = observe(&shrunk.plan);
     Proof {

@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     Exit, Failure, Format,
-    check::{self, Arguments, SHRINKING},
+    check::{self, Arguments},
     output::{self, Progress, Stopwatch},
 };
 
@@ -357,7 +357,7 @@ impl Trial<'_> {
                     false
                 }
             },
-            |_| watch.elapsed() < SHRINKING && !self.stop.load(Ordering::Relaxed),
+            |tries| check::worth_shrinking(tries, watch, self.stop),
         );
         // What was shrunk without waiting for timers must fail with them, too.
         self.laboratory.tolerated.expect_timers();
