@@ -12,14 +12,16 @@
 
 pub mod clock_merge;
 pub mod cluster_plan;
+pub mod histories;
 pub mod protocol_decode;
 
 /// A fuzz target: panics when a law is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name it has under `fuzz/fuzz_targets/` and `corpora/fuzz/`.
-pub const TARGETS: [(&str, Target); 3] = [
+pub const TARGETS: [(&str, Target); 4] = [
     ("clock_merge", clock_merge::run),
     ("cluster_plan", cluster_plan::run),
+    ("histories", histories::run),
     ("protocol_decode", protocol_decode::run),
 ];

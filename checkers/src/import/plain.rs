@@ -356,7 +356,10 @@ pub fn write_registers(history: &History, mut writer: impl Write) -> io::Result<
     let mut events: Vec<(u64, bool, OpId)> = Vec::with_capacity(2 * history.operations.len());
     for (op, operation) in (0..).zip(&history.operations) {
         events.push((operation.invoked, false, op));
-        events.extend(operation.completed.map(|completed| (completed, true, op)));
+        // That it failed has to be said, at whatever time.
+        let failed = (operation.status == Status::Fail).then_some(operation.invoked);
+        let completed = operation.completed.or(failed);
+        events.extend(completed.map(|completed| (completed, true, op)));
     }
     events.sort_unstable();
     for (_, completes, op) in events {

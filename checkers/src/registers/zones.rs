@@ -96,8 +96,11 @@ pub(super) fn check(history: &History, ops: &[OpId]) -> Result<(), Obstacle> {
     };
     if ops.iter().any(appends) {
         appends::resolve(&mut register)?;
-    } else {
-        resolve(&mut register)?;
+    } else if let Err(obstacle) = resolve(&mut register) {
+        return Err(match (obstacle, register.unwritten()) {
+            (Obstacle::NotUnique, Some(proof)) => proof.into(),
+            (obstacle, _) => obstacle,
+        });
     }
     Blocks::new(&register)?.check()
 }
@@ -227,6 +230,40 @@ impl Register<'_> {
         let mut proof = self.proof([local], finding);
         proof.evidence.extend(failed);
         proof
+    }
+}
+
+impl Register<'_> {
+    /// An observation of what nothing can have written, however often other values were.
+    fn unwritten(&self) -> Option<Proof> {
+        let mut written: Vec<u32> = self
+            .locals()
+            .filter_map(|local| match self.op(local).action {
+                Action::Write(value)
+                | Action::CompareAndSet {
+                    new: value,
+                    swapped: true,
+                    ..
+                } => Some(value),
+                _ => None,
+            })
+            .chain([self.history.initial])
+            .collect();
+        written.sort_unstable();
+        self.locals().find_map(|local| {
+            let observed = match self.op(local).action {
+                Action::Read(value) => value?,
+                Action::CompareAndSet {
+                    expected,
+                    swapped: true,
+                    ..
+                } => expected,
+                _ => return None,
+            };
+            let nowhere = written.binary_search(&observed).is_err();
+            let certain = self.op(local).status == Status::Ok;
+            (certain && nowhere).then(|| self.never_written(local, observed))
+        })
     }
 }
 

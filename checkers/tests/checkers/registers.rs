@@ -411,7 +411,9 @@ fn a_search_that_grows_too_wide_is_given_up() {
         push(&mut names, Action::Write(value), number, 1_000 + number);
         push(&mut names, Action::Read(Some(value)), 2_000 + number, 3_000);
     }
+    // No order explains this read, whose value is written only afterwards.
     push(&mut names, Action::Read(Some(unread)), 900, 4_000);
+    push(&mut names, Action::Write(unread), 5_000, 6_000);
     let history = names.history("wide".to_owned(), Clock::Nanoseconds, initial, operations);
     for (budget, reason) in [
         (

@@ -1,0 +1,143 @@
+//! Histories that others recorded, and histories of registers: imported, judged, never trusted.
+//!
+//! No bytes make an importer or a judge panic or hang; what is judged of registers is what all
+//! orders of their operations say, and a history that is written and read again keeps its verdict.
+
+use arbitrary::{Arbitrary, Unstructured};
+use serde_json::json;
+use sibcheck_checkers::{
+    Claim, Outcome,
+    import::{Content, import, write_registers},
+    judge,
+    registers::{
+        self, Budget, History, brute_force,
+        history::{Action, Clock, Interner, Operation, Status},
+    },
+};
+
+/// A search that does not end within this says that it is unknown.
+const BUDGET: Budget = Budget {
+    steps: 200_000,
+    bytes: 8 << 20,
+};
+
+/// All orders of more operations than these take too long.
+const MOST_OPERATIONS: usize = 7;
+
+/// Reads the bytes as a file, and as choices of a small history.
+///
+/// # Panics
+///
+/// When a checker contradicts the definition, or a history changes its verdict by being saved.
+pub fn run(data: &[u8]) {
+    if let Ok(import) = import(data, "bytes of a fuzzer") {
+        match &import.content {
+            Content::Registers(history) => judge_registers(history),
+            Content::Siblings(history) => {
+                for claim in Claim::ALL {
+                    if let Ok(verdict) = judge(history, claim) {
+                        let told = verdict.to_json(history).to_string();
+                        assert!(!told.is_empty(), "a verdict has a report");
+                    }
+                }
+            }
+        }
+    }
+    if let Ok(history) = decode(&mut Unstructured::new(data)) {
+        judge_registers(&history);
+    }
+}
+
+/// The history that these bytes choose.
+fn decode(bytes: &mut Unstructured<'_>) -> arbitrary::Result<History> {
+    let mut names = Interner::default();
+    let text = bool::arbitrary(bytes)?;
+    let initial = names.value(&if text { json!("") } else { json!(null) });
+    let mut operations = Vec::new();
+    for number in 0..bytes.int_in_range(1..=MOST_OPERATIONS)? {
+        let mut value = |names: &mut Interner| {
+            let choice = bytes.int_in_range(0..=5_u8)?;
+            Ok(names.value(&match (choice, text) {
+                (0, _) => json!(null),
+                (_, true) => json!(&"abcabc"[..usize::from(choice)]),
+                (_, false) => json!(choice),
+            }))
+        };
+        let [first, second] = [value(&mut names)?, value(&mut names)?];
+        let status = *bytes.choose(&[Status::Ok, Status::Ok, Status::Info, Status::Fail])?;
+        let action = match bytes.int_in_range(0..=4)? {
+            0 | 1 => Action::Read((status == Status::Ok).then_some(first)),
+            2 => Action::Write(first),
+            3 => Action::CompareAndSet {
+                expected: first,
+                new: second,
+                swapped: status != Status::Ok || bool::arbitrary(bytes)?,
+            },
+            _ if text => Action::Append(names.value(&json!("c"))),
+            _ => Action::Write(second),
+        };
+        let invoked = bytes.int_in_range(0..=15)?;
+        let length: u64 = bytes.int_in_range(0..=7)?;
+        operations.push(Operation {
+            client: names.client(&number.to_string()),
+            key: names.key("x"),
+            action,
+            status,
+            invoked,
+            completed: (status == Status::Ok).then_some(invoked + length),
+        });
+    }
+    Ok(names.history("bytes".to_owned(), Clock::Nanoseconds, initial, operations))
+}
+
+fn judge_registers(history: &History) {
+    let verdict = match registers::judge(history, BUDGET) {
+        Ok(verdict) => verdict,
+        Err(fault) => panic!("an importer made a history that makes no sense: {fault}"),
+    };
+    for violation in &verdict.violations {
+        assert!(!violation.evidence.is_empty(), "a violation has evidence");
+        assert!(!violation.sentence(history).is_empty(), "and a sentence");
+    }
+    if history.operations.len() <= MOST_OPERATIONS {
+        let linearizable = brute_force::linearizable(history);
+        assert!(
+            linearizable == Ok(verdict.violations.is_empty()),
+            "all orders say {linearizable:?}, the checker {verdict:?} of {history:?}"
+        );
+    }
+    let mut saved = Vec::new();
+    let written = write_registers(history, &mut saved);
+    assert!(written.is_ok(), "failed to write: {written:?}");
+    let again = match import(saved.as_slice(), "written") {
+        Ok(import) => import.content,
+        Err(_) if history.operations.is_empty() => return,
+        Err(error) => panic!("what was written does not read back: {error}"),
+    };
+    let Content::Registers(again) = again else {
+        panic!("registers became siblings by being written");
+    };
+    let outcome = registers::judge(&again, BUDGET).map(|verdict| verdict.outcome);
+    let same = outcome.as_ref() == Ok(&verdict.outcome);
+    // Keys in another order share their budgets differently.
+    let unknown = outcome == Ok(Outcome::Unknown) || verdict.outcome == Outcome::Unknown;
+    assert!(
+        same || unknown,
+        "{:?} became {outcome:?} by being written",
+        verdict.outcome
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_choice_contradicts_the_definition(data in proptest::collection::vec(any::<u8>(), 0..120)) {
+            super::run(&data);
+        }
+    }
+}
