@@ -73,7 +73,7 @@ pub(super) fn resolve(register: &mut Register<'_>) -> Result<(), Obstacle> {
 }
 
 fn garbled(register: &Register<'_>, local: Local, against: Option<Local>) -> super::zones::Proof {
-    let id = |local: Local| register.ops[local as usize];
+    let id = |local: Local| register.id(local);
     let finding = Finding::Garbled {
         op: id(local),
         against: against.map(id),

@@ -51,7 +51,7 @@ use crate::{provenance::number, verdict::Outcome};
 use history::{Action, OpId, Status};
 use search::{Part, Searched};
 use verdict::{Figures, Finding, Reason, Start, Unknown};
-use zones::{Obstacle, Proof};
+use zones::{Counted, Obstacle, Proof};
 
 /// Judges every key of a history of registers, several at a time.
 ///
@@ -100,7 +100,7 @@ pub fn judge(history: &History, budget: Budget) -> Result<Verdict, HistoryFault>
 /// The operations that count, grouped by key.
 struct ByKey {
     starts: Vec<usize>,
-    operations: Vec<OpId>,
+    operations: Vec<Counted>,
 }
 
 impl ByKey {
@@ -118,16 +118,20 @@ impl ByKey {
             starts[key] += starts[key - 1];
         }
         let mut next = starts.clone();
-        let mut operations = vec![0; starts[starts.len() - 1]];
+        let Some((_, first)) = counting().next() else {
+            let operations = Vec::new();
+            return Self { starts, operations };
+        };
+        let mut operations = vec![(0, *first); starts[starts.len() - 1]];
         for (op, operation) in counting() {
             let place = &mut next[operation.key as usize];
-            operations[*place] = op;
+            operations[*place] = (op, *operation);
             *place += 1;
         }
         Self { starts, operations }
     }
 
-    fn operations(&self, key: u32) -> &[OpId] {
+    fn operations(&self, key: u32) -> &[Counted] {
         &self.operations[self.starts[key as usize]..self.starts[key as usize + 1]]
     }
 }
@@ -139,9 +143,8 @@ struct Judged {
     unknown: Option<Unknown>,
 }
 
-fn judge_key(history: &History, key: u32, ops: &[OpId], budget: Budget) -> Judged {
-    let observes = |op: &&OpId| {
-        let operation = &history.operations[**op as usize];
+fn judge_key(history: &History, key: u32, ops: &[Counted], budget: Budget) -> Judged {
+    let observes = |(_, operation): &&Counted| {
         let asks = !matches!(operation.action, Action::Write(_) | Action::Append(_));
         operation.status == Status::Ok && asks
     };
@@ -160,9 +163,10 @@ fn judge_key(history: &History, key: u32, ops: &[OpId], budget: Budget) -> Judge
 }
 
 impl Judged {
-    fn search(&mut self, history: &History, key: u32, ops: &[OpId], budget: Budget) {
+    fn search(&mut self, history: &History, key: u32, ops: &[Counted], budget: Budget) {
         self.figures.keys_by_search = 1;
-        let whole = Part::whole(history, ops);
+        let ops: Vec<OpId> = ops.iter().map(|(op, _)| *op).collect();
+        let whole = Part::whole(history, &ops);
         let (searched, steps) = search::search(history, &whole, budget);
         self.figures.search_steps = steps;
         let reason = match searched {

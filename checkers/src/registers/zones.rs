@@ -32,6 +32,9 @@ use crate::provenance::number;
 /// Position of an operation among those of its key, or of the state that it produced.
 pub(super) type Local = u32;
 
+/// An operation that counts, and its number in the history.
+pub(super) type Counted = (OpId, Operation);
+
 /// No operation, or no state.
 pub(super) const NONE: Local = Local::MAX;
 
@@ -62,8 +65,8 @@ impl From<Proof> for Obstacle {
 /// The operations of one key, and which operation's result each of them observed.
 pub(super) struct Register<'h> {
     pub(super) history: &'h History,
-    /// Those that count.
-    pub(super) ops: &'h [OpId],
+    /// Those that count, copied so that they lie together.
+    pub(super) ops: &'h [Counted],
     /// For each operation whose result it saw, or replaced: its position, that of
     /// [`Register::initial`], or [`NONE`].
     pub(super) observes: Vec<Local>,
@@ -78,7 +81,7 @@ pub(super) struct Register<'h> {
 /// # Errors
 ///
 /// When the values are not unique, or the key is not linearizable.
-pub(super) fn check(history: &History, ops: &[OpId]) -> Result<(), Obstacle> {
+pub(super) fn check(history: &History, ops: &[Counted]) -> Result<(), Obstacle> {
     let mut register = Register {
         history,
         ops,
@@ -88,12 +91,9 @@ pub(super) fn check(history: &History, ops: &[OpId]) -> Result<(), Obstacle> {
     };
     register.applied.extend(
         ops.iter()
-            .map(|op| history.operations[*op as usize].status == Status::Ok),
+            .map(|(_, operation)| operation.status == Status::Ok),
     );
-    let appends = |op: &OpId| {
-        let action = history.operations[*op as usize].action;
-        matches!(action, Action::Append(_))
-    };
+    let appends = |(_, operation): &Counted| matches!(operation.action, Action::Append(_));
     if ops.iter().any(appends) {
         appends::resolve(&mut register)?;
     } else if let Err(obstacle) = resolve(&mut register) {
@@ -106,8 +106,12 @@ pub(super) fn check(history: &History, ops: &[OpId]) -> Result<(), Obstacle> {
 }
 
 impl Register<'_> {
+    pub(super) fn id(&self, local: Local) -> OpId {
+        self.ops[local as usize].0
+    }
+
     pub(super) fn op(&self, local: Local) -> &Operation {
-        &self.history.operations[self.ops[local as usize] as usize]
+        &self.ops[local as usize].1
     }
 
     /// The number of the state at the start.
@@ -166,7 +170,7 @@ impl Register<'_> {
         for &local in locals {
             let mut local = local;
             while (local as usize) < self.ops.len() {
-                evidence.push(self.ops[local as usize]);
+                evidence.push(self.id(local));
                 let appended = matches!(self.op(local).action, Action::Append(_))
                     && self.observes[local as usize] != NONE;
                 let unknown = self.op(local).status != Status::Ok;
@@ -198,14 +202,14 @@ impl Register<'_> {
         let waived = self.locals().filter(|local| {
             let before = self.observes[*local as usize] as usize;
             let swaps = matches!(self.op(*local).action, Action::CompareAndSet { .. });
-            let here = evidence.binary_search(&self.ops[*local as usize]).is_ok();
-            let left_out = |op: &OpId| {
-                let action = self.history.operations[*op as usize].action;
-                !matches!(action, Action::Append(_)) && evidence.binary_search(op).is_err()
+            let here = evidence.binary_search(&self.id(*local)).is_ok();
+            let left_out = |(op, operation): &Counted| {
+                !matches!(operation.action, Action::Append(_))
+                    && evidence.binary_search(op).is_err()
             };
             here && swaps && self.ops.get(before).is_some_and(left_out)
         });
-        let waived = waived.map(|local| self.ops[local as usize]).collect();
+        let waived = waived.map(|local| self.id(local)).collect();
         Proof {
             evidence,
             waived,
@@ -215,7 +219,7 @@ impl Register<'_> {
 
     /// An operation observed a value that nothing wrote.
     pub(super) fn never_written(&self, local: Local, value: u32) -> Proof {
-        let op = self.ops[local as usize];
+        let op = self.id(local);
         let key = self.op(local).key;
         let would_have = |operation: &Operation| {
             let written = match operation.action {
@@ -385,7 +389,7 @@ impl<'r, 'h> Blocks<'r, 'h> {
             if register.produces(local) {
                 let other = std::mem::replace(&mut blocks.next[at], local);
                 if other != NONE {
-                    let ops = [other, local].map(|local| register.ops[local as usize]);
+                    let ops = [other, local].map(|local| register.id(local));
                     let finding = Finding::ReplacedTwice { ops };
                     let proof = register.proof([other, local, state], finding);
                     return Err(proof.into());
@@ -523,13 +527,13 @@ impl<'r, 'h> Blocks<'r, 'h> {
         let (from, late) = late;
         let finding = if late == phases[from].state {
             Finding::BeforeItsWrite {
-                op: register.ops[early as usize],
-                write: register.ops[late as usize],
+                op: register.id(early),
+                write: register.id(late),
             }
         } else {
             Finding::Stale {
-                op: register.ops[late as usize],
-                gone_by: register.ops[early as usize],
+                op: register.id(late),
+                gone_by: register.id(early),
             }
         };
         let states = phases[from..].iter().map(|phase| phase.state);
@@ -559,7 +563,7 @@ impl<'r, 'h> Blocks<'r, 'h> {
             }
             circle.push(before);
         }
-        let op = circle.first().map_or(0, |op| register.ops[*op as usize]);
+        let op = circle.first().map_or(0, |op| register.id(*op));
         register.proof(circle, Finding::Circle { op })
     }
 
@@ -578,7 +582,7 @@ impl<'r, 'h> Blocks<'r, 'h> {
             (around, within)
         };
         let register = self.register;
-        let id = |local: Local| register.ops[local as usize];
+        let id = |local: Local| register.id(local);
         let finding = Finding::CameBack {
             before: (around.before != register.initial()).then(|| id(around.before)),
             after: id(around.after),

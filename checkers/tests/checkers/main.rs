@@ -14,4 +14,5 @@ mod imports;
 mod labelled;
 mod positive_controls;
 mod registers;
+mod schema;
 mod support;
