@@ -16,7 +16,7 @@ use super::{
 };
 
 /// A part is shrunk operation by operation up to this size: each try is a search.
-const MOST_SHRUNK: usize = 200;
+const MOST_SHRUNK: usize = 400;
 
 /// A search on a part may take this much: evidence is a courtesy.
 const EACH: Budget = Budget {

@@ -474,3 +474,38 @@ fn histories_that_contradict_themselves_are_refused() {
     });
     assert!(number.contains("not a string"), "{number}");
 }
+
+#[test]
+fn unknown_outcomes_do_not_make_a_search_wide() {
+    let (mut violated, mut most) = (0, 0);
+    for seed in 0..6 {
+        let mut dice = Dice(seed);
+        let shape = generate::Shape {
+            operations: 1_000,
+            keys: 1,
+            clients: if seed % 2 == 0 { 2 } else { 6 },
+            unknown: 50,
+            values: 5,
+            broken: false,
+        };
+        let mut history = generate(&shape, &mut |bound| {
+            dice.roll(usize::try_from(bound).unwrap()) as u64
+        });
+        // More reads return another value than unknown writes can explain.
+        for operation in history.operations.iter_mut().skip(300) {
+            if let (Status::Ok, Action::Read(Some(value))) =
+                (operation.status, &mut operation.action)
+                && dice.once_in(4)
+            {
+                *value = 1 + *value % 5;
+            }
+        }
+        let verdict = judge(&history, Budget::default()).unwrap();
+        assert_ne!(verdict.outcome, Outcome::Unknown, "{:?}", verdict.figures);
+        violated += u32::from(verdict.outcome == Outcome::Violated);
+        most = most.max(verdict.figures.search_steps);
+    }
+    println!("{violated} violated, at most {most} steps");
+    assert!(violated > 0, "none violated");
+    assert!(most < 1_000_000, "{most}");
+}
