@@ -342,6 +342,8 @@ fn reason(reason: &Reason) -> String {
         Reason::NothingTested => "no read was answered after two writes of a key".to_owned(),
         Reason::NoFinalRead { .. } => "an acknowledged write had no final read".to_owned(),
         Reason::HiddenTombstones => "reads hide tombstones".to_owned(),
+        Reason::NotExercised { invariant } => format!("nothing could have broken {invariant}"),
+        Reason::TooManyClients => "there are too many clients to test causality".to_owned(),
     }
 }
 

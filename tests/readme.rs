@@ -7,7 +7,7 @@
 use std::{env, fmt::Write, fs, path::PathBuf, process::Command};
 
 use sibcheck::{fuzzing::TARGETS, stores::faulty::Flaw};
-use sibcheck_checkers::Invariant;
+use sibcheck_checkers::{Claim, Invariant};
 
 fn readme() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
@@ -42,6 +42,16 @@ fn the_generated_blocks_are_up_to_date() {
         writeln!(invariants, "| {invariant} | {} |", invariant.statement()).unwrap();
     }
     block("invariants", &invariants).unwrap();
+
+    let mut claims = "| claim | promises | implies |\n| --- | --- | --- |\n".to_owned();
+    for claim in Claim::ALL {
+        let others = Claim::ALL.into_iter().filter(|other| *other != claim);
+        let implied = others.filter(|other| claim.implies(*other));
+        let implied: Vec<_> = implied.map(|other| format!("`{other}`")).collect();
+        let (summary, implied) = (claim.summary(), implied.join(", "));
+        writeln!(claims, "| `{claim}` | {summary} | {implied} |").unwrap();
+    }
+    block("claims", &claims).unwrap();
 
     let mut flaws = "| `--store` | what it does | breaks |\n| --- | --- | --- |\n".to_owned();
     for flaw in Flaw::ALL {

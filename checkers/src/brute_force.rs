@@ -5,10 +5,12 @@
 //! linearizability is a search over all orders. Where a checker and its brute force disagree, one
 //! of them is wrong.
 
+mod claims;
+
 use std::collections::BTreeSet;
 
 use crate::{
-    claim::Claim,
+    claim::Promise,
     history::{
         Action, History, Operation, Read, ReportedClock, Sibling, Status, Tombstones, Version,
         Write,
@@ -28,24 +30,30 @@ pub struct TooLarge {
     pub operations: usize,
 }
 
-/// Every invariant of `claim` that the history violates, with the key.
+/// Every promised invariant that the history violates, with the key.
 ///
 /// The history has to make sense (see [`HistoryFault`](crate::HistoryFault)), and its times have to
 /// differ wherever they do not concern one client.
 ///
 /// # Errors
 ///
-/// When a key has more than [`LARGEST`] operations.
-pub fn violations(history: &History, claim: Claim) -> Result<BTreeSet<(u32, Invariant)>, TooLarge> {
+/// When linearizability is promised and a key has more than [`LARGEST`] operations.
+pub fn violations(
+    history: &History,
+    promise: impl Into<Promise>,
+) -> Result<BTreeSet<(u32, Invariant)>, TooLarge> {
+    let promise = promise.into();
+    let keys = (0..).take(history.keys.len());
+    let keys: Vec<_> = keys.map(|key| Naive::new(history, key)).collect();
+    let hb = claims::happens_before(history, &keys);
     let mut violated = BTreeSet::new();
-    for key in (0..).take(history.keys.len()) {
-        let naive = Naive::new(history, key);
+    for (key, naive) in (0..).zip(&keys) {
         for invariant in Invariant::ALL {
+            let said = promise.includes(invariant) && history.header.model.has(invariant);
             let holds = match invariant {
-                not_said if !history.header.model.has(not_said) => true,
-                Invariant::Linearizability if claim == Claim::Eventual => true,
+                _ if !said => true,
                 Invariant::Linearizability => naive.linearizable()?,
-                other => naive.holds(other),
+                other => naive.holds(other) && claims::keeps(naive, &hb, other),
             };
             if !holds {
                 violated.insert((key, invariant));
@@ -88,6 +96,8 @@ struct Naive<'h> {
     may: Relation,
     /// `may` without writes that take effect late.
     in_order: Relation,
+    /// `may` as far as time alone tells, where provenance says nothing.
+    in_time: Relation,
 }
 
 impl<'h> Naive<'h> {
@@ -102,13 +112,15 @@ impl<'h> Naive<'h> {
             ids,
             must: empty.clone(),
             may: empty.clone(),
-            in_order: empty,
+            in_order: empty.clone(),
+            in_time: empty,
         };
         if naive.is_replica() {
             return naive.of_replicas();
         }
         naive.must = naive.must();
         naive.may = naive.may(true);
+        naive.in_time.clone_from(&naive.may);
         naive.in_order = naive.may(false);
         naive
     }
@@ -134,12 +146,17 @@ impl<'h> Naive<'h> {
         for read in self.answered() {
             for write in self.returned(read) {
                 self.must[read][write] = true;
+                for earlier in in_time(&self, write) {
+                    self.in_time[read][earlier] = true;
+                }
+                self.in_time[read][write] = true;
                 self.may[read][write] = true;
                 let superseded = self.may[write].clone();
                 unite(&mut self.may[read], &superseded);
             }
             for delete in self.hidden_from(read) {
                 for write in in_time(&self, delete) {
+                    self.in_time[read][write] = true;
                     self.may[read][write] = true;
                 }
             }
@@ -411,7 +428,7 @@ impl<'h> Naive<'h> {
             }),
             Invariant::ContextCovers => self.contexts_cover(),
             Invariant::DotDiscipline => self.dots_grow(),
-            Invariant::Linearizability => true,
+            _ => true,
         }
     }
 

@@ -165,6 +165,17 @@ impl<'h> KeyView<'h> {
         &self.provenance.history.operations[id as usize]
     }
 
+    pub(crate) fn provenance(&self) -> &'h Provenance<'h> {
+        self.provenance
+    }
+
+    /// The operations of the key that can matter, in the order of invocation.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = OpId> + use<'h> {
+        let provenance = self.provenance;
+        let all = provenance.of_key(self.key).iter().copied();
+        all.filter(|op| provenance.slot(*op).is_some())
+    }
+
     /// The origins of a read's siblings, in the order of its answer.
     pub(crate) fn origins(&self, read: &ReadView<'_>) -> &'h [Origin] {
         self.provenance.origins(read.id)

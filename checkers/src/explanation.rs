@@ -1,6 +1,7 @@
 //! Explanations: findings told in sentences with the names of the history.
 
 mod replica;
+mod sessions;
 
 use std::fmt::{self, Display};
 
@@ -31,6 +32,7 @@ impl Verdict {
         json!({
             "outcome": self.outcome,
             "claim": self.claim.name(),
+            "replica_monotonic": self.replica_monotonic,
             "violations": violations,
             "unknown": unknown,
             "exercised": exercised,
@@ -92,6 +94,15 @@ impl Unknown {
             Reason::HiddenTombstones => format!(
                 "{key} has deletes and its reads hide tombstones, so linearizability of {key} cannot be decided"
             ),
+            Reason::NotExercised { invariant } => format!(
+                "nothing in the history could have broken {invariant}: {}",
+                invariant.statement()
+            ),
+            Reason::TooManyClients => {
+                "causality was not tested: there are too many clients for so many operations; \
+                 judge a shorter history"
+                    .to_owned()
+            }
         }
     }
 
@@ -122,6 +133,9 @@ impl Teller<'_> {
             | Finding::WriteMissed { .. }
             | Finding::ReadWentBack { .. }
             | Finding::WritesReordered { .. } => self.order(finding),
+            Finding::ReadNotFollowed { .. }
+            | Finding::CauseMissed { .. }
+            | Finding::CausalCycle { .. } => self.session(finding),
             Finding::RegisterSplit { .. } | Finding::RegisterWentBack { .. } => {
                 self.register(finding)
             }
@@ -408,20 +422,29 @@ impl Teller<'_> {
                 earlier,
                 read,
                 write,
+                ignored,
             } => format!(
                 "{} should have seen {}, which {} had returned before: {}",
                 self.read(read),
                 self.described_write(write),
                 self.read(earlier),
-                self.nothing_covers(read, write)
+                self.not_superseded(read, write, ignored)
             ),
-            Finding::WritesReordered { read, missed, saw } => format!(
-                "{} saw {} and should also have seen {}, before {} was invoked at {}",
+            Finding::WritesReordered {
+                read,
+                missed,
+                saw,
+                ignored,
+            } => format!(
+                "{} saw {} and should also have seen {}, before {} was invoked at {}{}",
                 self.read(read),
                 self.value(saw),
                 self.known_write(missed, None),
                 self.value(saw),
-                time(self.op(saw).invoked)
+                time(self.op(saw).invoked),
+                ignored.map_or(String::new(), |_| {
+                    format!(": {}", self.not_superseded(read, missed, ignored))
+                })
             ),
             _ => String::new(),
         }

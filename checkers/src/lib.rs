@@ -32,8 +32,10 @@ pub mod brute_force;
 mod causality;
 pub mod claim;
 mod clock_table;
+mod examination;
 mod explanation;
 pub mod format;
+mod happens_before;
 pub mod history;
 pub mod import;
 mod invariants;
@@ -42,114 +44,26 @@ pub mod object_model;
 mod provenance;
 pub mod registers;
 pub mod situations;
+pub mod strongest;
 pub mod verdict;
 mod write_set;
 
-pub use claim::Claim;
+pub use claim::{Claim, Promise};
 pub use history::History;
 pub use object_model::ObjectModel;
 pub use provenance::HistoryFault;
 pub use situations::{Situation, Situations};
+pub use strongest::strongest;
 pub use verdict::{Invariant, Outcome, Verdict, Violation};
 
-use causality::{KeyView, ReadView};
-use clock_table::ClockTable;
-use invariants::Subject;
-use provenance::Provenance;
-use verdict::{Exercised, Reason, Unknown};
+use examination::Examination;
 
-/// Tests everything that `claim` promises on every key of `history`.
+/// Tests everything that is promised on every key of `history`: a claim, or a [`Promise`].
 ///
 /// # Errors
 ///
 /// When the history contradicts itself, so that no verdict on the store would mean anything.
-pub fn judge(history: &History, claim: Claim) -> Result<Verdict, HistoryFault> {
-    let provenance = Provenance::of(history)?;
-    let mut exercised = Exercised::default();
-    let mut violations = Vec::new();
-    let mut unknown = Vec::new();
-    let mut situations = Situations::default();
-    situations.observe_operations(history);
-    let mut anything_tested = false;
-    for key in 0..provenance::number(history.keys.len()) {
-        let view = KeyView::new(&provenance, key);
-        let clocks = ClockTable::new(&view);
-        let subject = Subject {
-            view: &view,
-            clocks: &clocks,
-        };
-        invariants::check(claim, &subject, |invariant, tested, violation| {
-            exercised.add(invariant, tested);
-            violations.extend(violation);
-        });
-        situations.observe(&view);
-        anything_tested |= tells_something(&view, claim);
-        let reason = untested(&view, claim);
-        unknown.extend(reason.map(|reason| Unknown {
-            key: Some(key),
-            reason,
-        }));
-    }
-    if !anything_tested && violations.is_empty() {
-        unknown.insert(
-            0,
-            Unknown {
-                key: None,
-                reason: Reason::NothingTested,
-            },
-        );
-    }
-    let outcome = match (violations.is_empty(), unknown.is_empty()) {
-        (false, _) => Outcome::Violated,
-        (true, false) => Outcome::Unknown,
-        (true, true) => Outcome::Valid,
-    };
-    Ok(Verdict {
-        outcome,
-        claim,
-        violations,
-        unknown,
-        exercised,
-        situations,
-    })
-}
-
-/// True when a read of the key was answered after two of its writes, or returned two.
-fn tells_something(view: &KeyView<'_>, claim: Claim) -> bool {
-    let told = |read: &&ReadView<'_>| claim != Claim::Linearizable || read.in_order;
-    view.sound_reads().filter(told).any(|read| {
-        read.visible_must.len() >= 2
-            || view
-                .writes
-                .iter()
-                .filter(|write| view.precedes(write.id, read.id))
-                .nth(1)
-                .is_some()
-    })
-}
-
-/// What the claim promises about the key and the history cannot show.
-fn untested(view: &KeyView<'_>, claim: Claim) -> Option<Reason> {
-    match claim {
-        Claim::Eventual => {
-            let (judged, left_out): (Vec<_>, Vec<_>) = view
-                .reads
-                .iter()
-                .filter(|read| read.read.last)
-                .partition(|read| read.sound);
-            let after = |write, reads: &[&ReadView<'_>]| {
-                let read = reads.iter().find(|read| view.precedes(write, read.id));
-                read.map(|read| read.id)
-            };
-            let acknowledged = view.writes.iter().filter(|write| write.acknowledged());
-            let mut open = acknowledged
-                .map(|write| write.id)
-                .filter(|write| after(*write, &judged).is_none());
-            open.next().map(|write| Reason::NoFinalRead {
-                write,
-                left_out: after(write, &left_out),
-            })
-        }
-        Claim::Linearizable => view.hides_deletes().then_some(Reason::HiddenTombstones),
-    }
+pub fn judge(history: &History, promise: impl Into<Promise>) -> Result<Verdict, HistoryFault> {
+    let promise = promise.into();
+    Ok(Examination::of(history, &[promise])?.verdict(promise))
 }

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    claim::Claim,
+    claim::{Claim, Promise},
     history::{OpId, TimeNs},
 };
 
@@ -73,13 +73,27 @@ pub enum Invariant {
     DotDiscipline,
     /// Writers that use what they read never cause more siblings than writers.
     BoundedSiblings,
+    /// A client sees its own acknowledged writes.
+    ReadYourWrites,
+    /// A client sees again what it saw.
+    MonotonicReads,
+    /// A client's writes are seen with its earlier ones.
+    MonotonicWrites,
+    /// A client's writes are seen with what it had read.
+    WritesFollowReads,
+    /// Effects are seen with their causes, over all keys.
+    Causality,
+    /// A read sees every write acknowledged before it began.
+    RegularReads,
+    /// A node's answers never go backwards.
+    ReplicaMonotonicity,
     /// The history of each key is linearizable as a multi-value register.
     Linearizability,
 }
 
 impl Invariant {
     /// Every invariant, in the order in which violations are listed.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 23] = [
         Self::NoThinAir,
         Self::NoDuplicateSibling,
         Self::Dominance,
@@ -95,6 +109,13 @@ impl Invariant {
         Self::ContextCovers,
         Self::DotDiscipline,
         Self::BoundedSiblings,
+        Self::ReadYourWrites,
+        Self::MonotonicReads,
+        Self::MonotonicWrites,
+        Self::WritesFollowReads,
+        Self::Causality,
+        Self::RegularReads,
+        Self::ReplicaMonotonicity,
         Self::Linearizability,
     ];
 
@@ -116,6 +137,13 @@ impl Invariant {
             Self::ContextCovers => "context covers",
             Self::DotDiscipline => "dot discipline",
             Self::BoundedSiblings => "bounded siblings",
+            Self::ReadYourWrites => "read your writes",
+            Self::MonotonicReads => "monotonic reads",
+            Self::MonotonicWrites => "monotonic writes",
+            Self::WritesFollowReads => "writes follow reads",
+            Self::Causality => "causality",
+            Self::RegularReads => "regular reads",
+            Self::ReplicaMonotonicity => "monotonic replicas",
             Self::Linearizability => "linearizability",
         }
     }
@@ -163,6 +191,27 @@ impl Invariant {
             }
             Self::BoundedSiblings => {
                 "clients that write with the context just read never see more siblings than chains of such writes"
+            }
+            Self::ReadYourWrites => {
+                "a client's read sees every write of the key that was acknowledged to it before"
+            }
+            Self::MonotonicReads => {
+                "a client's read sees everything that its earlier reads of the key saw"
+            }
+            Self::MonotonicWrites => {
+                "a read that returns a client's write sees also the writes of the key acknowledged to that client before"
+            }
+            Self::WritesFollowReads => {
+                "a read that returns a client's write sees also what that client had read of the key before"
+            }
+            Self::Causality => {
+                "a read sees every write of the key that happened before it, or before what it returns, in the order of clients and answers over all keys"
+            }
+            Self::RegularReads => {
+                "a read sees every write of the key that was acknowledged before the read was invoked"
+            }
+            Self::ReplicaMonotonicity => {
+                "a read sees everything that earlier reads of the key at the same node saw"
             }
             Self::Linearizability => {
                 "one order of all operations of the key, consistent with real time, explains every answer"
@@ -219,6 +268,8 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The claim that was tested.
     pub claim: Claim,
+    /// Whether nodes were held to answer reads from their own state, without going backwards.
+    pub replica_monotonic: bool,
     /// At most one for each key and invariant, by key and then in the order of [`Invariant::ALL`].
     pub violations: Vec<Violation>,
     /// What could not be tested, and why. Kept beside violations too.
@@ -227,6 +278,16 @@ pub struct Verdict {
     pub exercised: Exercised,
     /// How often the history got into interesting situations.
     pub situations: crate::situations::Situations,
+}
+
+impl Verdict {
+    /// What was tested.
+    pub const fn promise(&self) -> Promise {
+        Promise {
+            claim: self.claim,
+            replica_monotonic: self.replica_monotonic,
+        }
+    }
 }
 
 /// How often each invariant had something to test: a count of zero means that the invariant held
@@ -438,6 +499,41 @@ pub enum Finding {
         read: OpId,
         /// The write that only the earlier read returned.
         write: OpId,
+        /// Of a write that something might hide or have superseded: the returned sibling that shows
+        /// that nothing did.
+        ignored: Option<OpId>,
+    },
+    /// A read saw a client's write but not what that client had read before it.
+    ReadNotFollowed {
+        /// The read.
+        read: OpId,
+        /// The write that it lacks.
+        missed: OpId,
+        /// The client's read that returned it.
+        seen_by: OpId,
+        /// The client's later write.
+        saw: OpId,
+        /// Of a write that something might hide or have superseded: the returned sibling that shows
+        /// that nothing did.
+        ignored: Option<OpId>,
+    },
+    /// A read lacks a write that happened before it.
+    CauseMissed {
+        /// The read.
+        read: OpId,
+        /// From the write to the read, each operation known to the client of the next: answered
+        /// to it before, or returned by the next.
+        chain: Vec<OpId>,
+        /// Of a write that something might hide or have superseded: the returned sibling that shows
+        /// that nothing did.
+        ignored: Option<OpId>,
+    },
+    /// A read returned a write that happened after it.
+    CausalCycle {
+        /// The read.
+        read: OpId,
+        /// From the read to the write, as in `CauseMissed`.
+        chain: Vec<OpId>,
     },
     /// A read returned several siblings of an atomic register.
     RegisterSplit {
@@ -467,6 +563,9 @@ pub enum Finding {
         missed: OpId,
         /// The later write that it saw.
         saw: OpId,
+        /// Of a write that something might hide or have superseded: the returned sibling that shows
+        /// that nothing did.
+        ignored: Option<OpId>,
     },
 }
 
@@ -555,6 +654,13 @@ pub enum Reason {
     /// Tombstones are hidden and the key has deletes: what its reads saw is known only as an
     /// interval, which linearizability does not yield to.
     HiddenTombstones,
+    /// Nothing in the history could have broken a promised invariant.
+    NotExercised {
+        /// The invariant.
+        invariant: Invariant,
+    },
+    /// There are too many clients for what happened before what to be kept.
+    TooManyClients,
 }
 
 /// One operation of the evidence, with real names, ready to be listed.

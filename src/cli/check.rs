@@ -110,8 +110,9 @@ pub(super) struct Arguments {
     #[arg(long, requires = "bin")]
     pub(super) no_ladder: bool,
 
-    /// What the store promises: eventual or linearizable [default: eventual, or linearizable for
-    /// one node]
+    /// What the store promises: eventual, read-your-writes, monotonic-reads, monotonic-writes,
+    /// writes-follow-reads, session, causal, quorum or linearizable [default: eventual, or
+    /// linearizable for one node]
     #[arg(long)]
     pub(super) claim: Option<Claim>,
 

@@ -8,14 +8,14 @@ use std::{
 
 use clap::Args;
 use sibcheck_checkers::{
-    Claim,
+    Claim, History, Promise,
     format::{FormatError, read_history},
-    import, judge,
+    import, judge, strongest,
 };
 
 use crate::{
     corpus::claim_of,
-    reports::{human, json},
+    reports::{human, json, strongest as report_strongest},
 };
 
 use super::{Exit, Failure, Format, output, verify_foreign};
@@ -26,6 +26,8 @@ use super::{Exit, Failure, Format, output, verify_foreign};
 Examples:
   sibcheck verify corpora/histories/lost-update-after-stale-handoff.jsonl
   sibcheck verify --claim linearizable --format json history.jsonl
+  sibcheck verify --claim session --replica-monotonic history.jsonl
+  sibcheck verify --strongest history.jsonl               which claims hold, and which fail
   sibcheck verify - < history.jsonl
   sibcheck verify jepsen/store/*/history.edn")]
 pub(super) struct Arguments {
@@ -34,10 +36,19 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The claim to judge it by: eventual or linearizable [default: the one that the history
-    /// names, or eventual]
+    /// The claim to judge it by: eventual, read-your-writes, monotonic-reads, monotonic-writes,
+    /// writes-follow-reads, session, causal, quorum or linearizable [default: the one that the
+    /// history names, or eventual]
     #[arg(long)]
     claim: Option<Claim>,
+
+    /// Also hold nodes to answer reads from their own state, and never to go backwards
+    #[arg(long)]
+    replica_monotonic: bool,
+
+    /// Judge by every claim: the strongest that hold, and the weakest that fail
+    #[arg(long, conflicts_with_all = ["claim", "replica_monotonic"])]
+    strongest: bool,
 
     /// How the report is written
     #[arg(long, value_enum, default_value = "human")]
@@ -87,13 +98,27 @@ fn verify_file(arguments: &Arguments, file: &Path) -> Result<Exit, Failure> {
             _ => Failure::usage(message),
         }
     })?;
-    let claim = arguments.claim.unwrap_or_else(|| claim_of(&history));
-    let verdict = judge(&history, claim).map_err(|fault| {
-        Failure::usage(format!("{name}: the history contradicts itself: {fault}"))
-    })?;
+    let contradicts =
+        |fault| Failure::usage(format!("{name}: the history contradicts itself: {fault}"));
+    if arguments.strongest {
+        let strongest = strongest(&history).map_err(contradicts)?;
+        output::print(&match arguments.format {
+            Format::Human => report_strongest::human(&history, &strongest, output::width()),
+            Format::Json => report_strongest::json(&history, &strongest),
+        })?;
+        return Ok(strongest.outcome().into());
+    }
+    let verdict = judge(&history, promise(arguments, &history)).map_err(contradicts)?;
     output::print(&match arguments.format {
         Format::Human => human::verify(&history, &verdict, output::width()),
         Format::Json => json::verify(&history, &verdict),
     })?;
     Ok(verdict.outcome.into())
+}
+
+fn promise(arguments: &Arguments, history: &History) -> Promise {
+    Promise {
+        claim: arguments.claim.unwrap_or_else(|| claim_of(history)),
+        replica_monotonic: arguments.replica_monotonic,
+    }
 }

@@ -191,7 +191,7 @@ fn write_program(out: &mut String, program: &ProgramFigures, width: usize) -> fm
 }
 
 /// The first violation in full, the others by their sentences.
-fn write_violations(
+pub(super) fn write_violations(
     out: &mut String,
     history: &History,
     verdict: &Verdict,
@@ -340,9 +340,14 @@ fn write_verify(
     verdict: &Verdict,
     width: usize,
 ) -> fmt::Result {
+    let monotonic = if verdict.replica_monotonic {
+        ", replica-monotonic"
+    } else {
+        ""
+    };
     writeln!(
         out,
-        "{} (claim {})",
+        "{} (claim {}{monotonic})",
         verdict_word(verdict.outcome),
         verdict.claim
     )?;
@@ -413,7 +418,7 @@ fn write_replay(out: &mut String, cases: &[(Saved, Judged)], width: usize) -> fm
 }
 
 /// What could not be tested, and why.
-fn write_unknown(
+pub(super) fn write_unknown(
     out: &mut String,
     history: &History,
     verdict: &Verdict,

@@ -6,6 +6,7 @@ pub mod conform;
 pub mod foreign;
 pub mod human;
 pub mod json;
+pub mod strongest;
 
 use std::{path::PathBuf, time::Duration};
 

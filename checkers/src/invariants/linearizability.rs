@@ -238,15 +238,13 @@ impl<'v, 'h> Ranking<'v, 'h> {
                     evidence.extend(view.ids(&earlier.returned).chain(view.ids(&read.returned)));
                     evidence.extend(disproof(view, read, write));
                     show_order(view, &mut evidence);
-                    let (earlier, read, write) = (earlier.id, read.id, view.writes[write].id);
-                    (
-                        evidence,
-                        Finding::ReadWentBack {
-                            earlier,
-                            read,
-                            write,
-                        },
-                    )
+                    let finding = Finding::ReadWentBack {
+                        earlier: earlier.id,
+                        read: read.id,
+                        write: view.writes[write].id,
+                        ignored: ignored(view, read, write),
+                    };
+                    (evidence, finding)
                 });
             }
             (Node::Write(_, missed), Node::Write(number, saw)) => {
@@ -262,12 +260,19 @@ impl<'v, 'h> Ranking<'v, 'h> {
                 found.violated(|| {
                     let mut evidence = vec![missed.id, saw, read.id];
                     evidence.extend(view.ids(&read.returned));
+                    let mut refuted = None;
                     if let Some(Node::Write(missed, _)) = view.node(first) {
                         evidence.extend(disproof(view, read, missed));
+                        refuted = ignored(view, read, missed);
                     }
                     show_order(view, &mut evidence);
-                    let (read, missed) = (read.id, missed.id);
-                    (evidence, Finding::WritesReordered { read, missed, saw })
+                    let finding = Finding::WritesReordered {
+                        read: read.id,
+                        missed: missed.id,
+                        saw,
+                        ignored: refuted,
+                    };
+                    (evidence, finding)
                 });
             }
             // A read cannot have seen a write that was invoked after it completed.
@@ -281,22 +286,25 @@ fn missed_write(write: &WriteView<'_>, read: &ReadView<'_>, view: &KeyView<'_>, 
     found.violated(|| {
         let mut evidence = vec![write.id, read.id];
         evidence.extend(view.ids(&read.returned));
-        let mut ignored = None;
+        let mut refuted = None;
         if let Some(Node::Write(write, _)) = view.node(write.id) {
             evidence.extend(disproof(view, read, write));
-            ignored = view
-                .refuted_by(read, write)
-                .map(|sibling| view.writes[sibling].id);
+            refuted = ignored(view, read, write);
         }
         show_order(view, &mut evidence);
-        let (read, write) = (read.id, write.id);
         let finding = Finding::WriteMissed {
-            read,
-            write,
-            ignored,
+            read: read.id,
+            write: write.id,
+            ignored: refuted,
         };
         (evidence, finding)
     });
+}
+
+/// The returned sibling that shows a read not to have seen a write that might else be superseded.
+fn ignored(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> Option<OpId> {
+    let sibling = view.refuted_by(read, write)?;
+    Some(view.writes[sibling].id)
 }
 
 /// The proof that a read did not see a write that might else be superseded in it.

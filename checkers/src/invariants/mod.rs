@@ -5,18 +5,23 @@
 
 mod answers;
 mod atomic_register;
+mod causal;
 mod clocks;
 mod convergence;
 mod dominance;
 mod dots;
+mod lacking;
 mod linearizability;
 mod preservation;
+mod quorum;
 mod replica;
+mod sessions;
 
 use crate::{
     causality::KeyView,
-    claim::Claim,
+    claim::Promise,
     clock_table::ClockTable,
+    happens_before::HappensBefore,
     history::OpId,
     object_model::ObjectModel,
     verdict::{Finding, Invariant, Violation},
@@ -26,6 +31,8 @@ use crate::{
 pub(crate) struct Subject<'v, 'h> {
     pub(crate) view: &'v KeyView<'h>,
     pub(crate) clocks: &'v ClockTable<'h>,
+    /// What happened before what over all keys, where the promise speaks of it.
+    pub(crate) before: Option<&'v HappensBefore>,
 }
 
 /// Tests one invariant on one key.
@@ -51,16 +58,15 @@ const REGISTRY: [(Invariant, Check); Invariant::ALL.len()] = [
     (Invariant::ContextCovers, dots::context_covers),
     (Invariant::DotDiscipline, dots::dot_discipline),
     (Invariant::BoundedSiblings, dominance::bounded_siblings),
+    (Invariant::ReadYourWrites, sessions::read_your_writes),
+    (Invariant::MonotonicReads, sessions::monotonic_reads),
+    (Invariant::MonotonicWrites, sessions::monotonic_writes),
+    (Invariant::WritesFollowReads, sessions::writes_follow_reads),
+    (Invariant::Causality, causal::causality),
+    (Invariant::RegularReads, quorum::regular_reads),
+    (Invariant::ReplicaMonotonicity, sessions::monotonic_replicas),
     (Invariant::Linearizability, linearizability::linearizability),
 ];
-
-/// Whether a claim promises an invariant.
-pub(crate) const fn promises(claim: Claim, invariant: Invariant) -> bool {
-    match claim {
-        Claim::Eventual => !matches!(invariant, Invariant::Linearizability),
-        Claim::Linearizable => true,
-    }
-}
 
 /// The check of an invariant that reads otherwise in the replica model.
 fn in_replica_model(invariant: Invariant) -> Option<Check> {
@@ -71,16 +77,17 @@ fn in_replica_model(invariant: Invariant) -> Option<Check> {
     }
 }
 
-/// Tests everything that `claim` promises on one key; tells each invariant, how often it had
-/// something to test, and its violation.
+/// Tests everything that any of the promises includes on one key; tells each invariant, how often it had something
+/// to test, and its violation.
 pub(crate) fn check(
-    claim: Claim,
+    promises: &[Promise],
     subject: &Subject<'_, '_>,
     mut tell: impl FnMut(Invariant, u64, Option<Violation>),
 ) {
     let model = subject.view.model();
     for (invariant, check) in REGISTRY {
-        if promises(claim, invariant) && model.has(invariant) {
+        let said = promises.iter().any(|promise| promise.includes(invariant));
+        if said && model.has(invariant) {
             let check = match model {
                 ObjectModel::Context => check,
                 ObjectModel::Replica => in_replica_model(invariant).unwrap_or(check),
@@ -122,6 +129,15 @@ impl Found {
     /// That many further things are wrong, of which no evidence is kept.
     pub(crate) fn violated_more(&mut self, more: u64) {
         self.more += more;
+    }
+
+    /// Something is wrong, if it can be proved.
+    pub(crate) fn violated_if(&mut self, proof: impl FnOnce() -> Option<(Vec<OpId>, Finding)>) {
+        if self.first.is_some() {
+            self.more += 1;
+        } else if let Some(proof) = proof() {
+            self.violated(|| proof);
+        }
     }
 
     /// Something is wrong. Evidence may be given in any order, with repetitions.

@@ -220,7 +220,7 @@ fn excused(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> bool {
 }
 
 /// The reads that show returned writes of a missing write's client to have taken effect before it.
-fn shown_early<'a>(
+pub(super) fn shown_early<'a>(
     view: &'a KeyView<'_>,
     read: &'a ReadView<'_>,
     write: usize,
@@ -230,7 +230,7 @@ fn shown_early<'a>(
 }
 
 /// The returned sibling that shows a missing write to be missing nevertheless.
-fn ignored(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> Option<usize> {
+pub(super) fn ignored(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> Option<usize> {
     let covers = &view.writes[write].covers_must;
     let mut returned = read.returned.iter().filter(|_| excused(view, read, write));
     returned.find(|sibling| covers.contains(*sibling))

@@ -5,7 +5,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use sibcheck_checkers::{Claim, History, Verdict};
+use sibcheck_checkers::{Claim, History, Promise, Verdict};
 
 use crate::support::{history, verdict};
 
@@ -38,15 +38,18 @@ fn verdicts_are_drawn_as_recorded() {
 fn redraw(recorded: &str) -> String {
     let cases = recorded.trim_end().split("\n\n").map(|case| {
         let input = case.split_once("\n----").map_or(case, |(input, _)| input);
-        let (claim, lines): (Vec<_>, Vec<_>) =
-            input.lines().partition(|line| line.starts_with("claim "));
-        let claim = claim.first().map_or(Claim::Eventual, |line| {
-            line["claim ".len()..].parse().unwrap()
-        });
+        let (promised, lines): (Vec<_>, Vec<_>) = input
+            .lines()
+            .partition(|line| line.starts_with("claim ") || *line == "replica-monotonic");
+        let claim = promised.iter().find_map(|line| line.strip_prefix("claim "));
+        let promise = Promise {
+            claim: claim.map_or(Claim::Eventual, |name| name.parse().unwrap()),
+            replica_monotonic: promised.contains(&"replica-monotonic"),
+        };
         let history = history(&lines.join("\n"));
         format!(
             "{input}\n----\n{}",
-            draw(&history, &verdict(&history, claim))
+            draw(&history, &verdict(&history, promise))
         )
     });
     cases.collect::<Vec<_>>().join("\n")

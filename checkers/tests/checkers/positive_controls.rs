@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use sibcheck_checkers::{Claim, Invariant, ObjectModel, Outcome};
+use sibcheck_checkers::{Claim, Invariant, ObjectModel, Outcome, Promise, strongest};
 
 use crate::support::{history, verdict, violated};
 use Invariant::{
-    AnswerAntichain, BoundedSiblings, ClockAdvance, ClockIdentity, ClockPrecision, ClockSoundness,
-    ContextCovers, Convergence, Dominance, DotDiscipline, Linearizability, NoDuplicateSibling,
-    NoLostUpdate, NoResurrection, NoThinAir, SiblingPreservation,
+    AnswerAntichain, BoundedSiblings, Causality, ClockAdvance, ClockIdentity, ClockPrecision,
+    ClockSoundness, ContextCovers, Convergence, Dominance, DotDiscipline, Linearizability,
+    MonotonicReads, MonotonicWrites, NoDuplicateSibling, NoLostUpdate, NoResurrection, NoThinAir,
+    ReadYourWrites, RegularReads, ReplicaMonotonicity, SiblingPreservation, WritesFollowReads,
 };
 
 /// A history and exactly what it violates.
@@ -45,7 +46,185 @@ const fn linearizable(
     }
 }
 
+const fn claimed(
+    claim: Claim,
+    name: &'static str,
+    history: &'static str,
+    violates: &'static [Invariant],
+) -> Control {
+    Control {
+        name,
+        claim,
+        history,
+        violates,
+    }
+}
+
 const CONTROLS: &[Control] = &[
+    claimed(
+        Claim::ReadYourWrites,
+        "a client's write is not seen by it",
+        "c1@n1 write a\nc1@n2 read",
+        &[ReadYourWrites],
+    ),
+    claimed(
+        Claim::ReadYourWrites,
+        "a client's write has an unknown outcome",
+        "c1@n1 write a info\nc1@n2 read",
+        &[],
+    ),
+    claimed(
+        Claim::ReadYourWrites,
+        "another client's write is not seen",
+        "c1@n1 write a\nc1@n1 read a\nc2@n2 read",
+        &[],
+    ),
+    claimed(
+        Claim::ReadYourWrites,
+        "a client's write was superseded",
+        "c1@n1 write a\nc2@n1 write b after 0\nc1@n1 read b",
+        &[],
+    ),
+    claimed(
+        Claim::ReadYourWrites,
+        "a read that overlaps the client's write",
+        "c1@n1 [0..20] write a\nc1@n1 [10..30] read",
+        &[],
+    ),
+    claimed(
+        Claim::ReadYourWrites,
+        "replicas: a client's write may have been replaced",
+        "replica\nc1@n1 write a\nc2@n1 write b\nc1@n2 read b",
+        &[],
+    ),
+    claimed(
+        Claim::ReadYourWrites,
+        "replicas: a client's write was not there yet",
+        "replica\nc2@n1 write b\nc1@n1 write a\nc1@n2 read b",
+        &[ReadYourWrites],
+    ),
+    claimed(
+        Claim::MonotonicReads,
+        "a client reads a write and then does not",
+        "c1@n1 write a\nc2@n1 read a\nc2@n2 read",
+        &[MonotonicReads],
+    ),
+    claimed(
+        Claim::MonotonicReads,
+        "two clients do",
+        "c1@n1 write a\nc2@n1 read a\nc2@n1 read a\nc3@n2 read",
+        &[],
+    ),
+    claimed(
+        Claim::MonotonicReads,
+        "an unacknowledged write that a client has read",
+        "c1@n1 write a info\nc2@n1 read a\nc2@n2 read",
+        &[MonotonicReads],
+    ),
+    claimed(
+        Claim::MonotonicReads,
+        "a hidden delete may have come between",
+        "hidden\nc1@n1 write a\nc2@n1 read a\nc3@n1 delete after 0 info\nc2@n2 read",
+        &[],
+    ),
+    claimed(
+        Claim::MonotonicWrites,
+        "a second write beside what the first had superseded",
+        "c2@n1 write x\nc1@n1 write a after 0\nc1@n1 write b\nc3@n2 read x b",
+        &[MonotonicWrites],
+    ),
+    claimed(
+        Claim::MonotonicWrites,
+        "a second write alone: it may have superseded the first",
+        "c1@n1 write a\nc1@n1 write b\nc3@n2 read b",
+        &[],
+    ),
+    claimed(
+        Claim::MonotonicWrites,
+        "the first has an unknown outcome",
+        "c2@n1 write x\nc1@n1 write a after 0 info\nc1@n1 write b\nc3@n2 read x b",
+        &[],
+    ),
+    claimed(
+        Claim::WritesFollowReads,
+        "a write without what its client had read",
+        "c1@n1 write a\nc2@n1 read a\nc2@n1 write b\nc3@n2 read b",
+        &[WritesFollowReads],
+    ),
+    claimed(
+        Claim::WritesFollowReads,
+        "a write with what its client had read, and one that superseded it",
+        "c1@n1 write a\nc2@n1 read a\nc2@n1 write b\nc3@n2 read a b\nc2@n1 write c after 1\nc3@n1 read b c",
+        &[],
+    ),
+    claimed(
+        Claim::Session,
+        "all four fail",
+        "c2@n1 write x\nc1@n1 write a after 0\nc1@n1 write b\nc3@n2 read x b\nc3@n2 write d\n\
+         c3@n1 read d\nc2@n2 read",
+        &[
+            ReadYourWrites,
+            MonotonicReads,
+            MonotonicWrites,
+            WritesFollowReads,
+        ],
+    ),
+    claimed(
+        Claim::Causal,
+        "an effect without its cause",
+        "c1@n1 key=x write a\nc1@n1 key=y write b\nc2@n2 key=y read b\nc2@n2 key=x read",
+        &[Causality],
+    ),
+    claimed(
+        Claim::Causal,
+        "a cause of unknown outcome",
+        "c1@n1 key=x write a info\nc1@n1 key=y write b\nc2@n2 key=y read b\nc2@n2 key=x read",
+        &[],
+    ),
+    claimed(
+        Claim::Causal,
+        "a cause of unknown outcome that was seen on the way",
+        "c1@n1 key=x write a info\nc2@n1 key=x read a\nc2@n1 key=y write b\nc3@n2 key=y read b\nc3@n2 key=x read",
+        &[Causality],
+    ),
+    claimed(
+        Claim::Causal,
+        "two writes under way together cause nothing",
+        "c1@n1 [0..20] key=x write a\nc1@n1 [10..30] key=y write b\nc2@n2 key=y read b\nc2@n2 key=x read",
+        &[],
+    ),
+    claimed(
+        Claim::Causal,
+        "a cause that was seen, and what superseded one",
+        "c1@n1 key=x write a\nc3@n1 key=x write c after 0\nc1@n1 key=y write b\nc2@n2 key=y read b\n\
+         c2@n2 key=x read c",
+        &[],
+    ),
+    claimed(
+        Claim::Causal,
+        "answers that cause each other at one instant",
+        "c1@n1 [0..5] key=x read a\nc2@n2 [0..5] key=y read b\nc1@n1 [5..5] key=y write b\n\
+         c2@n2 [5..5] key=x write a",
+        &[Causality],
+    ),
+    claimed(
+        Claim::Quorum,
+        "an acknowledged write is missed",
+        "c1@n1 write a\nc2@n2 read",
+        &[RegularReads],
+    ),
+    claimed(
+        Claim::Quorum,
+        "a write under way is seen, and then not",
+        "c3@n1 [0..1] write z\nc1@n1 [2..50] write a\nc2@n1 [11..20] read z a\nc2@n2 [21..30] read z",
+        &[],
+    ),
+    claimed(
+        Claim::Quorum,
+        "a write with an unknown outcome",
+        "c1@n1 write a info\nc2@n2 read",
+        &[],
+    ),
     eventual(
         "a value from nowhere",
         "c1@n1 write a\nc2@n1 read q",
@@ -555,8 +734,62 @@ fn each_control_violates_exactly_what_it_should() {
 }
 
 #[test]
+fn nodes_are_held_to_their_own_answers_only_when_asked() {
+    let backwards = history("c1@n1 write a\nc2@n1 read a\nc3@n1 read");
+    let elsewhere = history("c1@n1 write a\nc2@n1 read a\nc3@n1 read a\nc3@n2 read");
+    for claim in Claim::ALL {
+        let asked = Promise {
+            claim,
+            replica_monotonic: true,
+        };
+        assert!(violated(&verdict(&backwards, asked)).contains(&ReplicaMonotonicity));
+        assert!(!violated(&verdict(&backwards, claim)).contains(&ReplicaMonotonicity));
+        let kept = verdict(&elsewhere, asked);
+        assert!(!violated(&kept).contains(&ReplicaMonotonicity));
+        assert_eq!(kept.exercised.count(ReplicaMonotonicity), 1);
+    }
+}
+
+#[test]
+fn the_strongest_claims_are_told() {
+    let names = |verdicts: Vec<&sibcheck_checkers::Verdict>| -> Vec<_> {
+        verdicts.iter().map(|v| v.claim.name()).collect()
+    };
+    // Only c3 goes back.
+    let text = "c1@n1 write a\nc1@n1 read a\nc3@n1 read a\nc3@n2 read\nc1@n1 write b after 1\n\
+                c4@n1 final b\nc4@n2 final b";
+    let told = strongest(&history(text)).expect("it makes sense");
+    let held = [
+        "read-your-writes",
+        "monotonic-writes",
+        "writes-follow-reads",
+    ];
+    assert_eq!(names(told.holding()), held);
+    assert_eq!(names(told.failing()), ["monotonic-reads", "quorum"]);
+    assert_eq!(names(told.undecided()), [""; 0]);
+    assert_eq!(told.outcome(), Outcome::Valid);
+    for (claim, selected) in Claim::ALL.into_iter().zip(told.verdicts()) {
+        assert_eq!(verdict(&history(text), claim), *selected, "{claim}");
+    }
+    let json = told.to_json(&history(text));
+    assert_eq!(json["holding"], serde_json::json!(held));
+    let one_node = strongest(&history("c1@n1 write a\nc2@n1 write b\nc3@n1 read a b"));
+    let one_node = one_node.expect("it makes sense");
+    assert_eq!(names(one_node.holding()), ["linearizable"]);
+    assert_eq!(names(one_node.undecided()), [""; 0]);
+    assert_eq!(one_node.outcome(), Outcome::Valid);
+    let nothing = strongest(&history("c1@n1 write a")).expect("it makes sense");
+    assert_eq!(nothing.undecided().len(), Claim::ALL.len());
+    assert_eq!(nothing.outcome(), Outcome::Unknown);
+    let lost = strongest(&history("c1@n1 write a\nc2@n1 write b\nc4@n1 final b")).expect("sense");
+    assert_eq!(names(lost.failing()), ["eventual"]);
+    assert_eq!(lost.outcome(), Outcome::Violated);
+}
+
+#[test]
 fn every_invariant_has_a_control_and_a_near_miss() {
-    for invariant in Invariant::ALL {
+    let by_claims = |invariant: &Invariant| *invariant != ReplicaMonotonicity;
+    for invariant in Invariant::ALL.into_iter().filter(by_claims) {
         assert!(
             CONTROLS
                 .iter()

@@ -7,11 +7,11 @@ pub(crate) use notation::history;
 
 use std::collections::BTreeSet;
 
-use sibcheck_checkers::{Claim, History, Invariant, Verdict, judge};
+use sibcheck_checkers::{History, Invariant, Promise, Verdict, judge};
 
 /// The verdict on a history that makes sense.
-pub(crate) fn verdict(history: &History, claim: Claim) -> Verdict {
-    judge(history, claim).expect("the history makes sense")
+pub(crate) fn verdict(history: &History, promise: impl Into<Promise>) -> Verdict {
+    judge(history, promise).expect("the history makes sense")
 }
 
 /// The invariants that a verdict names as violated.

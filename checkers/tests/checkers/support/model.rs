@@ -60,6 +60,8 @@ pub(crate) struct Shape {
     pub(crate) tagged: bool,
     /// Writes carry no context and supersede what their node holds.
     pub(crate) replica: bool,
+    /// Each client keeps to one node.
+    pub(crate) sticky: bool,
     /// One in how many versions and contexts is not reported; 0 for none.
     pub(crate) silent: usize,
 }
@@ -210,6 +212,11 @@ impl Model<'_> {
                         self.dice.roll(self.shape.nodes),
                         self.dice.roll(self.shape.keys),
                     );
+                    let node = if self.shape.sticky {
+                        client % self.shape.nodes
+                    } else {
+                        node
+                    };
                     self.invoke(client, node, key, false);
                     self.pending[client] = Some((number(self.operations.len() - 1), false));
                 }

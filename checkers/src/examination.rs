@@ -1,0 +1,215 @@
+//! An examination: what the history shows of every invariant, before any claim is judged by it.
+//!
+//! Invariants are tested once, key by key and independently of each other; the verdict on a promise
+//! is a selection. So several claims can be judged by one examination.
+
+use crate::{
+    HistoryFault,
+    causality::{KeyView, ReadView},
+    claim::{Claim, Promise},
+    clock_table::ClockTable,
+    happens_before::HappensBefore,
+    history::History,
+    invariants::{self, Subject},
+    object_model::ObjectModel,
+    provenance::{Provenance, number},
+    situations::Situations,
+    verdict::{Exercised, Invariant, Outcome, Reason, Unknown, Verdict, Violation},
+};
+
+/// What a history shows of some promises.
+pub(crate) struct Examination {
+    keys: Vec<ExaminedKey>,
+    situations: Situations,
+    model: ObjectModel,
+    /// Causality was promised, and there are too many clients to test it.
+    too_many_clients: bool,
+}
+
+/// What one key shows.
+struct ExaminedKey {
+    exercised: Exercised,
+    violations: Vec<Violation>,
+    situations: Situations,
+    /// Why a lost update would not show.
+    no_final_read: Option<Reason>,
+    hides_deletes: bool,
+    /// A read was answered after two writes of the key, or returned two.
+    tells: bool,
+    /// So was one whose visible set is exact.
+    tells_in_order: bool,
+}
+
+impl Examination {
+    /// Tests everything that any of `promises` includes.
+    pub(crate) fn of(history: &History, promises: &[Promise]) -> Result<Self, HistoryFault> {
+        let provenance = Provenance::of(history)?;
+        let over_all_keys = |promise: &Promise| promise.includes(Invariant::Causality);
+        let over_all_keys = promises.iter().any(over_all_keys);
+        let before = over_all_keys.then(|| HappensBefore::of(&provenance));
+        let too_many_clients = matches!(before, Some(None));
+        let before = before.flatten();
+        let keys = examine_keys(&provenance, before.as_ref(), promises);
+        let mut situations = Situations::default();
+        situations.observe_operations(history);
+        for key in &keys {
+            situations.add(&key.situations);
+        }
+        Ok(Self {
+            keys,
+            situations,
+            model: history.header.model,
+            too_many_clients,
+        })
+    }
+
+    /// The verdict on a promise, which has to be one of those that the examination was made for.
+    pub(crate) fn verdict(&self, promise: Promise) -> Verdict {
+        let claim = promise.claim;
+        let mut exercised = Exercised::default();
+        let (mut violations, mut unknown) = (Vec::new(), Vec::new());
+        for (key, examined) in (0..).zip(&self.keys) {
+            let promised = |invariant: &Invariant| promise.includes(*invariant);
+            for invariant in Invariant::ALL.into_iter().filter(promised) {
+                exercised.add(invariant, examined.exercised.count(invariant));
+            }
+            let broken = examined.violations.iter();
+            violations.extend(broken.filter(|v| promised(&v.invariant)).cloned());
+            unknown.extend(examined.untested(claim).map(|reason| Unknown {
+                key: Some(key),
+                reason,
+            }));
+        }
+        let of_history = self.untested(promise, &exercised, violations.is_empty());
+        let of_history = of_history.map(|reason| Unknown { key: None, reason });
+        unknown.splice(0..0, of_history);
+        let outcome = match (violations.is_empty(), unknown.is_empty()) {
+            (false, _) => Outcome::Violated,
+            (true, false) => Outcome::Unknown,
+            (true, true) => Outcome::Valid,
+        };
+        Verdict {
+            outcome,
+            claim,
+            replica_monotonic: promise.replica_monotonic,
+            violations,
+            unknown,
+            exercised,
+            situations: self.situations.clone(),
+        }
+    }
+
+    /// What is promised and the whole history cannot show.
+    fn untested(
+        &self,
+        promise: Promise,
+        exercised: &Exercised,
+        unbroken: bool,
+    ) -> impl Iterator<Item = Reason> {
+        let tells = |key: &ExaminedKey| match promise.claim {
+            Claim::Linearizable => key.tells_in_order,
+            _ => key.tells,
+        };
+        let nothing = unbroken && !self.keys.iter().any(tells);
+        let too_many = self.too_many_clients && promise.includes(Invariant::Causality);
+        let idle: Vec<_> = promise
+            .adds()
+            .filter(|invariant| *invariant != Invariant::Linearizability)
+            .filter(|invariant| unbroken && !nothing && self.model.has(*invariant))
+            .filter(|invariant| exercised.count(*invariant) == 0)
+            .filter(|invariant| !too_many || *invariant != Invariant::Causality)
+            .map(|invariant| Reason::NotExercised { invariant })
+            .collect();
+        let nothing = nothing.then_some(Reason::NothingTested);
+        let too_many = too_many.then_some(Reason::TooManyClients);
+        nothing.into_iter().chain(too_many).chain(idle)
+    }
+}
+
+/// What the keys show, in their order.
+fn examine_keys(
+    provenance: &Provenance<'_>,
+    before: Option<&HappensBefore>,
+    promises: &[Promise],
+) -> Vec<ExaminedKey> {
+    let keys = 0..number(provenance.history.keys.len());
+    let examined = keys.map(|key| ExaminedKey::new(provenance, key, before, promises));
+    examined.collect()
+}
+
+impl ExaminedKey {
+    fn new(
+        provenance: &Provenance<'_>,
+        key: u32,
+        before: Option<&HappensBefore>,
+        promises: &[Promise],
+    ) -> Self {
+        let view = KeyView::new(provenance, key);
+        let clocks = ClockTable::new(&view);
+        let subject = Subject {
+            view: &view,
+            clocks: &clocks,
+            before,
+        };
+        let mut exercised = Exercised::default();
+        let mut violations = Vec::new();
+        invariants::check(promises, &subject, |invariant, tested, violation| {
+            exercised.add(invariant, tested);
+            violations.extend(violation);
+        });
+        let mut situations = Situations::default();
+        situations.observe(&view);
+        let mut telling = view.sound_reads().filter(|read| tells(&view, read));
+        let first = telling.next().map(|read| read.in_order);
+        let tells_in_order = first == Some(true) || telling.any(|read| read.in_order);
+        Self {
+            exercised,
+            violations,
+            situations,
+            no_final_read: no_final_read(&view),
+            hides_deletes: view.hides_deletes(),
+            tells: first.is_some(),
+            tells_in_order,
+        }
+    }
+
+    /// What the claim promises about the key and the history cannot show.
+    fn untested(&self, claim: Claim) -> Option<Reason> {
+        match claim {
+            Claim::Linearizable => self.hides_deletes.then_some(Reason::HiddenTombstones),
+            _ => self.no_final_read.clone(),
+        }
+    }
+}
+
+/// True when the read was answered after two writes of the key, or returned two.
+fn tells(view: &KeyView<'_>, read: &ReadView<'_>) -> bool {
+    read.visible_must.len() >= 2
+        || view
+            .writes
+            .iter()
+            .filter(|write| view.precedes(write.id, read.id))
+            .nth(1)
+            .is_some()
+}
+
+/// Why a lost update would not show: an acknowledged write that no final read followed.
+fn no_final_read(view: &KeyView<'_>) -> Option<Reason> {
+    let (judged, left_out): (Vec<_>, Vec<_>) = view
+        .reads
+        .iter()
+        .filter(|read| read.read.last)
+        .partition(|read| read.sound);
+    let after = |write, reads: &[&ReadView<'_>]| {
+        let read = reads.iter().find(|read| view.precedes(write, read.id));
+        read.map(|read| read.id)
+    };
+    let acknowledged = view.writes.iter().filter(|write| write.acknowledged());
+    let mut open = acknowledged
+        .map(|write| write.id)
+        .filter(|write| after(*write, &judged).is_none());
+    open.next().map(|write| Reason::NoFinalRead {
+        write,
+        left_out: after(write, &left_out),
+    })
+}

@@ -1,0 +1,83 @@
+//! Findings about sessions and causes: what a client did before, and what others saw of it.
+
+use super::Teller;
+use crate::{
+    history::{Action, OpId},
+    verdict::Finding,
+};
+
+impl Teller<'_> {
+    /// What a read lacks of the past of what it saw.
+    pub(super) fn session(&self, finding: &Finding) -> String {
+        match finding {
+            Finding::ReadNotFollowed {
+                read,
+                missed,
+                seen_by,
+                saw,
+                ignored,
+            } => format!(
+                "{} saw {} and should also have seen {}, which {} had returned before {} wrote {}: {}",
+                self.read(*read),
+                self.value(*saw),
+                self.described_write(*missed),
+                self.read(*seen_by),
+                self.client(*saw),
+                self.value(*saw),
+                self.not_superseded(*read, *missed, *ignored)
+            ),
+            Finding::CauseMissed {
+                read,
+                chain,
+                ignored,
+            } => {
+                let write = chain.first().copied().unwrap_or(*read);
+                format!(
+                    "{} should have seen {}, which happened before it: {}; and {}",
+                    self.read(*read),
+                    self.described_write(write),
+                    self.chain(chain),
+                    self.not_superseded(*read, write, *ignored)
+                )
+            }
+            Finding::CausalCycle { read, chain } => {
+                let write = chain.last().copied().unwrap_or(*read);
+                format!(
+                    "{} should not have returned {}, which happened after it: {}",
+                    self.read(*read),
+                    self.value(write),
+                    self.chain(chain)
+                )
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// `c1 wrote "a" to x, then wrote "b" to y; c2 read "b" from y, then read x`
+    fn chain(&self, chain: &[OpId]) -> String {
+        let mut told = String::new();
+        for (at, op) in chain.iter().enumerate() {
+            let deed = self.deed(*op);
+            let same = at > 0 && self.op(chain[at - 1]).client == self.op(*op).client;
+            if same {
+                told.push_str(", then ");
+            } else {
+                told.push_str(if at > 0 { "; " } else { "" });
+                told.push_str(self.client(*op));
+                told.push(' ');
+            }
+            told.push_str(&deed);
+        }
+        told
+    }
+
+    fn deed(&self, op: OpId) -> String {
+        let key = self.key(op);
+        match &self.op(op).action {
+            Action::Write(write) if write.tombstone => format!("deleted {key}"),
+            Action::Write(_) => format!("wrote {} to {key}", self.value(op)),
+            Action::Read(read) if read.siblings.is_empty() => format!("read nothing from {key}"),
+            Action::Read(_) => format!("read {} from {key}", self.siblings(op)),
+        }
+    }
+}

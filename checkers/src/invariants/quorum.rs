@@ -1,0 +1,61 @@
+//! Regular reads: strict quorums see every write that was acknowledged before the read began.
+//!
+//! **Definition.** `w ∈ V(r)` whenever `w` was acknowledged before `r` was invoked, by whatever
+//! clients. This is what R + W > N gives when no write is taken by nodes outside its preference
+//! list: the quorum of the read meets that of the write. A write under way while the read is may be
+//! seen or not, and two such reads may disagree in any order; a write with an unknown outcome may
+//! never be seen. (That nothing is seen before it was invoked is no thin air.)
+//!
+//! ```text
+//! c1 at n1  write "a" ─ ok
+//! c2 at n2                  read ─ ok []
+//! ```
+//!
+//! Sound for `V_may`, complete under `must`; equal times decide nothing between clients. Cost: O(n
+//! log n), and one comparison of sets a read. Sources: Gifford 1979; Lamport 1986 (regular
+//! registers); `DeCandia` et al. 2007.
+
+use super::{Found, Subject, lacking::Lacking};
+use crate::{
+    causality::Node,
+    history::{OpId, TimeNs},
+    write_set::WriteSet,
+};
+
+pub(super) fn regular_reads(subject: &Subject<'_, '_>, found: &mut Found) {
+    let view = subject.view;
+    let acknowledged = view.writes.iter().enumerate();
+    let acknowledged = acknowledged.filter(|(_, write)| write.acknowledged());
+    let mut completions: Vec<(TimeNs, usize)> = acknowledged
+        .filter_map(|(number, write)| Some((write.op.completed?, number)))
+        .collect();
+    completions.sort_unstable();
+    let mut completions = completions.into_iter().peekable();
+    let mut past = WriteSet::EMPTY;
+    for read in &view.reads {
+        let invoked = read.op.invoked;
+        while let Some((_, write)) = completions.next_if(|(completed, _)| *completed < invoked) {
+            past.insert(write);
+        }
+        if !read.sound {
+            continue;
+        }
+        // At one instant only a client's own order decides.
+        let at_once = std::iter::successors(view.previous(read.id), |op| view.previous(*op))
+            .take_while(|op: &OpId| view.operation(*op).completed == Some(invoked))
+            .filter_map(|op| match view.node(op) {
+                Some(Node::Write(number, write)) if write.acknowledged() => Some(number),
+                _ => None,
+            });
+        let at_once: WriteSet = at_once.collect();
+        if past.is_empty() && at_once.is_empty() {
+            continue;
+        }
+        found.tested();
+        let missing = past.difference(&read.visible_may).next();
+        let missing = missing.or_else(|| at_once.difference(&read.visible_may).next());
+        if let Some(write) = missing {
+            found.violated(|| Lacking::of(view, read, write).missed());
+        }
+    }
+}

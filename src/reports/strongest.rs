@@ -1,0 +1,78 @@
+//! The strongest claims that a history bears out and the weakest that it refutes, with evidence.
+
+use std::fmt::{self, Write};
+
+use serde_json::json;
+use sibcheck_checkers::{Claim, History, Outcome, Verdict, strongest::Strongest};
+
+use super::{
+    SCHEMA_VERSION,
+    human::{write_unknown, write_violations},
+};
+
+/// For people.
+pub fn human(history: &History, strongest: &Strongest, width: usize) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut text, history, strongest, width);
+    text
+}
+
+/// For programs.
+pub fn json(history: &History, strongest: &Strongest) -> String {
+    let object = json!({
+        "schema_version": SCHEMA_VERSION,
+        "operations": history.operations.len(),
+        "strongest": strongest.to_json(history),
+    });
+    format!("{object:#}\n")
+}
+
+fn write(out: &mut String, history: &History, strongest: &Strongest, width: usize) -> fmt::Result {
+    let holding = strongest.holding();
+    if holding.is_empty() {
+        writeln!(out, "no claim is borne out")?;
+    }
+    for verdict in holding {
+        writeln!(
+            out,
+            "holds: {} ({})",
+            verdict.claim,
+            verdict.claim.summary()
+        )?;
+    }
+    for verdict in strongest.failing() {
+        writeln!(
+            out,
+            "fails: {} ({})",
+            verdict.claim,
+            verdict.claim.summary()
+        )?;
+        write_violations(out, history, &what_it_adds(verdict), width)?;
+    }
+    for verdict in strongest.undecided() {
+        writeln!(out, "undecided: {}", verdict.claim)?;
+        write_unknown(out, history, verdict, width)?;
+    }
+    let switched = strongest.replica_monotonic();
+    let backwards = what_it_adds(switched);
+    let broken = !backwards.violations.is_empty();
+    let word = match (broken, switched.outcome) {
+        (true, _) => "no",
+        (false, Outcome::Valid) => "yes",
+        (false, _) => "nothing speaks against it",
+    };
+    writeln!(out, "nodes never go backwards (replica-monotonic): {word}")?;
+    write_violations(out, history, &backwards, width)
+}
+
+/// The verdict with the violations of what the claim adds to `eventual`.
+fn what_it_adds(verdict: &Verdict) -> Verdict {
+    let mut added = verdict.clone();
+    let adds: Vec<_> = added.promise().adds().collect();
+    if added.claim != Claim::Eventual || added.replica_monotonic {
+        let own = |violation: &sibcheck_checkers::Violation| adds.contains(&violation.invariant);
+        added.violations.retain(own);
+    }
+    added
+}
