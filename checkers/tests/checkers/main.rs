@@ -8,6 +8,7 @@
 )]
 
 mod agreement;
+mod exhaustive;
 mod files;
 mod goldens;
 mod imports;
