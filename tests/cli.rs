@@ -189,6 +189,68 @@ fn the_first_run_is_saved_when_asked_for_and_is_the_same_every_time() {
 }
 
 #[test]
+fn histories_are_judged_by_any_claim_and_by_all() {
+    let folder = folder("claims");
+    let histories = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpora/histories");
+    let verify = |name: &str, flags: &[&str]| {
+        let file = histories.join(name).to_str().unwrap().to_owned();
+        sibcheck(&folder, &[&["verify", &file], flags].concat())
+    };
+    let causal = "causal-photo-before-the-new-rights.jsonl";
+    let named = verify(causal, &[]);
+    assert_eq!(code(&named), 1);
+    let told = stdout(&named);
+    assert!(
+        told.starts_with("VIOLATED (claim causal)\n  causality, key acl"),
+        "{told}"
+    );
+    assert!(told.contains("is before"), "{told}");
+    let monotonic = verify(causal, &["--claim", "eventual", "--replica-monotonic"]);
+    assert!(stdout(&monotonic).contains("(claim eventual, replica-monotonic)"));
+    assert_eq!(code(&monotonic), 0, "{}", stdout(&monotonic));
+
+    let all = verify(causal, &["--strongest"]);
+    let told = stdout(&all);
+    assert_eq!(code(&all), 0, "{told}");
+    for line in [
+        "holds: read-your-writes",
+        "fails: causal",
+        "undecided: session",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    let json = verify(causal, &["--strongest", "--format", "json"]);
+    let json: Json = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(
+        json["strongest"]["failing"],
+        serde_json::json!(["causal", "quorum"])
+    );
+    let verdicts = json["strongest"]["verdicts"].as_array().unwrap();
+    let causal = verdicts
+        .iter()
+        .find(|verdict| verdict["claim"] == "causal")
+        .unwrap();
+    let links = causal["violations"][0]["links"].as_array().unwrap();
+    assert!(
+        links.iter().any(|link| link["relation"] == "program_order"),
+        "{links:?}"
+    );
+
+    let both = verify(
+        "two-reads-cross.jsonl",
+        &["--strongest", "--claim", "session"],
+    );
+    assert_eq!(code(&both), 2);
+    let lossy = verify("last-writer-wins-by-arrival.jsonl", &["--strongest"]);
+    assert_eq!(code(&lossy), 1);
+    assert!(
+        stdout(&lossy).contains("fails: eventual"),
+        "{}",
+        stdout(&lossy)
+    );
+}
+
+#[test]
 fn json_reports_have_a_schema_version() {
     let folder = folder("json");
     let format = ["--format", "json"];

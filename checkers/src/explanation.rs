@@ -13,6 +13,7 @@ use crate::{
         Write,
     },
     object_model::ObjectModel,
+    relations::Relation,
     verdict::{Difference, Finding, Reason, Step, ThinAir, Unknown, Verdict, Violation},
 };
 
@@ -54,6 +55,22 @@ impl Violation {
             .collect()
     }
 
+    /// The links of the proof in words, the operations by their place in [`Self::steps`] from 1:
+    /// `2 had ended before 3 (real time); 3 returned 1`. Empty where the answers speak for themselves.
+    pub fn told_links(&self, history: &History) -> String {
+        let place = |op: OpId| self.evidence.partition_point(|other| *other < op) + 1;
+        let told = self.links(history).into_iter().map(|link| {
+            let (from, to) = (place(link.from), place(link.to));
+            match link.relation {
+                Relation::Visibility => format!("{to} returned {from}"),
+                Relation::Context => format!("{to} has the context of {from}"),
+                Relation::ProgramOrder => format!("{from} is before {to} in program order"),
+                Relation::RealTime => format!("{from} is before {to} in real time"),
+            }
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
+
     /// The violation as JSON, with names.
     pub fn to_json(&self, history: &History) -> Json {
         json!({
@@ -61,6 +78,7 @@ impl Violation {
             "key": history.keys[self.key as usize],
             "sentence": self.sentence(history),
             "evidence": self.steps(history),
+            "links": self.links(history),
             "more": self.more,
             "finding": self.finding,
         })

@@ -43,6 +43,7 @@ mod late_writes;
 pub mod object_model;
 mod provenance;
 pub mod registers;
+pub mod relations;
 pub mod situations;
 pub mod strongest;
 pub mod verdict;

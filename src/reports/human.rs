@@ -211,6 +211,10 @@ pub(super) fn write_violations(
         let text = format!("{number}. {}", step.text);
         writeln!(out, "{}", wrapped(&text, "    ", "       "))?;
     }
+    let links = first.told_links(history);
+    if !links.is_empty() {
+        writeln!(out, "{}", wrapped(&links, "    ", "    "))?;
+    }
     for violation in others {
         let line = format!("also {}", told(violation));
         writeln!(out, "{}", wrapped(&line, "  ", "    "))?;

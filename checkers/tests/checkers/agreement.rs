@@ -165,6 +165,10 @@ fn checkers_agree_with_the_definitions() {
                 assert!(violation.evidence.is_sorted() && !violation.evidence.is_empty());
                 assert!(!violation.sentence(&history).is_empty());
                 assert_eq!(violation.steps(&history).len(), violation.evidence.len());
+                for link in violation.links(&history) {
+                    let named = [link.from, link.to].map(|op| violation.evidence.contains(&op));
+                    assert_eq!(named, [true, true], "seed {seed}: {link:?}");
+                }
             }
             assert_eq!(read_back(&history), lines(&history), "seed {seed}");
         }

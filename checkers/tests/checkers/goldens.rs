@@ -74,6 +74,10 @@ fn draw(history: &History, verdict: &Verdict) -> String {
         for step in violation.steps(history) {
             writeln!(drawn, "  {}", step.text).unwrap();
         }
+        let links = violation.told_links(history);
+        if !links.is_empty() {
+            writeln!(drawn, "  {links}").unwrap();
+        }
     }
     for unknown in &verdict.unknown {
         writeln!(drawn, "unknown: {}", unknown.sentence(history)).unwrap();

@@ -1,0 +1,164 @@
+//! Relations: what binds the operations of a violation's evidence together, as data.
+//!
+//! A proof rests on an order of its operations. Each link of it is one of four kinds, which reports
+//! show beside the sentence, and the JSON beside the evidence:
+//!
+//! - *visibility*: a read returned a write;
+//! - *context*: a write's context was made of an answer;
+//! - *program order*: a client had the answer of one operation when it invoked another;
+//! - *real time*: an operation had completed when another client invoked its own.
+//!
+//! Visibility and contexts are told of all evidence; the other two where the finding rests on them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::{
+    history::{Action, History, OpId, Operation, Sibling, Status, Write},
+    object_model::ObjectModel,
+    verdict::{Finding, Violation},
+};
+
+/// Why one operation comes before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// The second is a read that returned the first.
+    Visibility,
+    /// The second is a write whose context was made of the first one's answer.
+    Context,
+    /// One client had the first one's answer when it invoked the second.
+    ProgramOrder,
+    /// The first had completed when another client invoked the second.
+    RealTime,
+}
+
+/// One link of a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Link {
+    /// The operation that comes first.
+    pub from: OpId,
+    /// The operation that comes after it.
+    pub to: OpId,
+    /// Why.
+    pub relation: Relation,
+}
+
+impl Violation {
+    /// The links of the proof, by the operation that comes after and then by the one before.
+    pub fn links(&self, history: &History) -> Vec<Link> {
+        let mut links = BTreeSet::new();
+        let mut link = |from: OpId, to: OpId, relation| {
+            links.insert((to, from, relation));
+        };
+        for &to in &self.evidence {
+            for &from in &self.evidence {
+                if let Some(relation) = direct(history, from, to) {
+                    link(from, to, relation);
+                }
+            }
+        }
+        for (from, to) in self.rests_on(history) {
+            if precedes(history, from, to) && direct(history, from, to).is_none() {
+                let one_client = operation(history, from).client == operation(history, to).client;
+                let relation = if one_client {
+                    Relation::ProgramOrder
+                } else {
+                    Relation::RealTime
+                };
+                link(from, to, relation);
+            }
+        }
+        let link = |(to, from, relation)| Link { from, to, relation };
+        links.into_iter().map(link).collect()
+    }
+
+    /// Pairs of operations whose order in time the finding rests on.
+    fn rests_on(&self, history: &History) -> Vec<(OpId, OpId)> {
+        match self.finding {
+            Finding::SiblingDropped {
+                read,
+                write,
+                seen_by,
+                ..
+            }
+            | Finding::UpdateLost {
+                read,
+                write,
+                seen_by,
+                ..
+            } => {
+                let mut pairs = vec![(seen_by.unwrap_or(write), read)];
+                if history.header.model == ObjectModel::Replica {
+                    pairs.extend(self.evidence.iter().map(|other| (*other, write)));
+                }
+                pairs
+            }
+            Finding::Resurrected { read, seen_by, .. } => vec![(seen_by, read)],
+            Finding::FalseDominance { lower, upper }
+                if history.header.model == ObjectModel::Replica =>
+            {
+                vec![(upper, lower)]
+            }
+            Finding::CounterNotGrown { earlier, later } => vec![(earlier, later)],
+            Finding::WriteMissed { read, write, .. } => vec![(write, read)],
+            Finding::ContextShrank { earlier, read }
+            | Finding::ReadWentBack { earlier, read, .. } => vec![(earlier, read)],
+            Finding::WritesReordered { missed, saw, .. } => vec![(missed, saw)],
+            Finding::ReadNotFollowed { seen_by, saw, .. } => vec![(seen_by, saw)],
+            Finding::CauseMissed { ref chain, .. } | Finding::CausalCycle { ref chain, .. } => {
+                chain.windows(2).map(|pair| (pair[0], pair[1])).collect()
+            }
+            Finding::RegisterWentBack {
+                read,
+                first_done,
+                begun,
+                done,
+                ..
+            } => {
+                let first = first_done.map(|first| (first, begun));
+                first.into_iter().chain([(done, read)]).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What the operations themselves say.
+fn direct(history: &History, from: OpId, to: OpId) -> Option<Relation> {
+    let (first, second) = (operation(history, from), operation(history, to));
+    match (&first.action, &second.action) {
+        (_, Action::Write(write)) if write.sources.contains(&from) => {
+            (history.header.model == ObjectModel::Context).then_some(Relation::Context)
+        }
+        (Action::Write(write), Action::Read(read)) if first.key == second.key => {
+            let returned = |sibling: &Sibling| is_of(sibling, write);
+            let explained = first.status != Status::Fail && first.invoked <= completed(second);
+            let returned = explained && read.siblings.iter().any(returned);
+            returned.then_some(Relation::Visibility)
+        }
+        _ => None,
+    }
+}
+
+fn is_of(sibling: &Sibling, write: &Write) -> bool {
+    sibling.tombstone == write.tombstone
+        && sibling.value.tag == write.value.tag
+        && (write.tombstone || sibling.value.data == write.value.data)
+}
+
+fn precedes(history: &History, from: OpId, to: OpId) -> bool {
+    let (first, second) = (operation(history, from), operation(history, to));
+    let one_client = first.client == second.client && from < to;
+    let done = first.completed.filter(|_| first.status == Status::Ok);
+    done.is_some_and(|done| done < second.invoked || one_client && done == second.invoked)
+}
+
+fn completed(op: &Operation) -> u64 {
+    op.completed.unwrap_or(u64::MAX)
+}
+
+fn operation(history: &History, op: OpId) -> &Operation {
+    &history.operations[op as usize]
+}
