@@ -17,7 +17,7 @@ use sibcheck_checkers::{
 
 /// A search that does not end within this says that it is unknown.
 const BUDGET: Budget = Budget {
-    steps: 200_000,
+    steps: 1_000_000,
     bytes: 8 << 20,
 };
 

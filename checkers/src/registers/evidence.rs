@@ -20,12 +20,12 @@ const MOST_SHRUNK: usize = 400;
 
 /// A search on a part may take this much: evidence is a courtesy.
 const EACH: Budget = Budget {
-    steps: 200_000,
+    steps: 2_000_000,
     bytes: 32 << 20,
 };
 
 /// All searches for evidence of one key together.
-const ALL_STEPS: u64 = 5_000_000;
+const ALL_STEPS: u64 = 50_000_000;
 
 /// With appends, a start with anything tries every beginning of every string that was read.
 const MOST_TEXT: usize = 20_000;

@@ -41,6 +41,8 @@ mod states;
 pub mod verdict;
 mod zones;
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 pub use history::{History, HistoryFault};
@@ -48,7 +50,7 @@ pub use search::Budget;
 pub use verdict::{Verdict, Violation};
 
 use crate::{provenance::number, verdict::Outcome};
-use history::{Action, OpId, Status};
+use history::{Action, OpId, Status, ValueId};
 use search::{Part, Searched};
 use verdict::{Figures, Finding, Reason, Start, Unknown};
 use zones::{Counted, Obstacle, Proof};
@@ -80,6 +82,7 @@ pub fn judge(history: &History, budget: Budget) -> Result<Verdict, HistoryFault>
         violations.extend(one.violation);
         unknown.extend(one.unknown);
     }
+    name_failed_writes(history, &mut violations);
     if figures.observations == 0 && violations.is_empty() {
         let (key, reason) = (None, Reason::NothingTested);
         unknown.insert(0, Unknown { key, reason });
@@ -95,6 +98,41 @@ pub fn judge(history: &History, budget: Budget) -> Result<Verdict, HistoryFault>
         unknown,
         figures,
     })
+}
+
+/// Adds the writes that failed to what was read although nothing wrote it.
+fn name_failed_writes(history: &History, violations: &mut [Violation]) {
+    let unwritten = |violation: &Violation| match violation.finding {
+        Finding::NeverWritten { value, .. } => Some((violation.key, value)),
+        _ => None,
+    };
+    let mut wanted: BTreeMap<(u32, ValueId), Option<OpId>> = violations
+        .iter()
+        .filter_map(unwritten)
+        .map(|place| (place, None))
+        .collect();
+    if wanted.is_empty() {
+        return;
+    }
+    for (op, operation) in (0..).zip(&history.operations) {
+        let (Action::Write(value) | Action::CompareAndSet { new: value, .. }) = operation.action
+        else {
+            continue;
+        };
+        if operation.status == Status::Fail
+            && let Some(failed) = wanted.get_mut(&(operation.key, value))
+        {
+            failed.get_or_insert(op);
+        }
+    }
+    for violation in violations {
+        let found = unwritten(violation).and_then(|place| wanted.get(&place).copied().flatten());
+        if let Finding::NeverWritten { failed, .. } = &mut violation.finding {
+            *failed = found;
+            violation.evidence.extend(found);
+            evidence::sort_by_invocation(history, &mut violation.evidence);
+        }
+    }
 }
 
 /// The operations that count, grouped by key.
@@ -194,7 +232,7 @@ fn explain(history: &History, key: u32, proof: Proof) -> Violation {
     let unknown = |op: &OpId| history.operations[*op as usize].status == Status::Info;
     let mut operations = proof.evidence;
     operations.retain(|op| history.operations[*op as usize].counts());
-    let mut part = Part {
+    let part = Part {
         optional: operations.iter().copied().filter(unknown).collect(),
         operations,
         waived: proof.waived,
@@ -202,9 +240,6 @@ fn explain(history: &History, key: u32, proof: Proof) -> Violation {
     };
     if let Some((smaller, op)) = evidence::smaller(history, &part) {
         return violation(history, key, smaller, Finding::NoOrder { op });
-    }
-    if let Finding::NeverWritten { failed, .. } = proof.finding {
-        part.operations.extend(failed);
     }
     violation(history, key, part, proof.finding)
 }

@@ -33,17 +33,18 @@ use crate::provenance::number;
 /// How much the search on one key may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Configurations that may be made, counting repeated ones.
+    /// Operations that may be tried, and words of configurations that may be made or looked at: a
+    /// step takes some nanoseconds.
     pub steps: u64,
     /// Bytes that the configurations of one moment may take.
     pub bytes: u64,
 }
 
 impl Default for Budget {
-    /// Some ten seconds, and half a gibibyte.
+    /// Some seconds, and half a gibibyte.
     fn default() -> Self {
         Self {
-            steps: 20_000_000,
+            steps: 500_000_000,
             bytes: 512 << 20,
         }
     }
@@ -297,13 +298,14 @@ impl<'h> Search<'h> {
             for row in 0..open.len() {
                 unset(open.row_mut(row), slot);
             }
-            self.steps += open.len() as u64;
+            self.steps += (open.len() * width) as u64;
             open.table.clear();
             self.frontier = open;
             return self.within_budget(self.frontier.bytes());
         }
         // The rows changed since they were last looked up.
         let rows = std::mem::take(&mut open.rows);
+        self.steps += rows.len() as u64;
         open.clear();
         let mut done = Frontier::new(width);
         let mut row = Vec::with_capacity(width);
@@ -324,10 +326,12 @@ impl<'h> Search<'h> {
             row.extend_from_slice(open.row(at));
             at += 1;
             for choice in 0..self.slots.len() + self.classes.len() {
+                self.steps += 1;
                 if !self.extend(&row, choice, &mut new) {
                     continue;
                 }
-                self.steps += 1;
+                self.steps += (width + self.slots.len()) as u64;
+                self.within_budget(open.bytes() + done.bytes())?;
                 if is_set(&new, slot) {
                     unset(&mut new, slot);
                     done.insert(&new);
@@ -335,7 +339,6 @@ impl<'h> Search<'h> {
                     open.insert(&new);
                 }
             }
-            self.within_budget(open.bytes() + done.bytes())?;
         }
         self.frontier = done;
         self.drop_dominated();
@@ -354,32 +357,34 @@ impl<'h> Search<'h> {
 
     /// Lets one more operation take effect, the one in a slot or one of a class.
     fn extend(&mut self, row: &[u32], choice: usize, new: &mut [u32]) -> bool {
-        new.copy_from_slice(row);
-        let effect = if choice < self.slots.len() {
+        let class = choice.checked_sub(self.slots.len());
+        let effect = if let Some(class) = class {
+            if row[self.count_at(class)] >= self.classes[class].invoked {
+                return false;
+            }
+            self.classes[class].effect
+        } else {
             let Some(item) = self.slots[choice].filter(|_| !is_set(row, choice)) else {
                 return false;
             };
-            set(new, choice);
             self.items[item as usize].effect
-        } else {
-            let class = choice - self.slots.len();
-            let count = self.count_at(class);
-            let class = &self.classes[class];
-            if row[count] >= class.invoked {
-                return false;
-            }
-            new[count] += 1;
-            class.effect
         };
         // What only observes took effect when it could.
-        let Some(state) = self.states.after(row[0], effect) else {
-            return false;
-        };
         if effect.observes_only() {
             return false;
         }
-        if choice >= self.slots.len() && (state == row[0] || !self.seen(row, state)) {
+        let Some(state) = self.states.after(row[0], effect) else {
             return false;
+        };
+        new.copy_from_slice(row);
+        if let Some(class) = class {
+            self.steps += self.slots.len() as u64;
+            if state == row[0] || !self.seen(row, state) {
+                return false;
+            }
+            new[self.count_at(class)] += 1;
+        } else {
+            set(new, choice);
         }
         new[0] = state;
         for slot in 0..self.slots.len() {
