@@ -44,6 +44,7 @@ pub mod object_model;
 mod provenance;
 pub mod registers;
 pub mod relations;
+pub mod sibling_histories;
 pub mod situations;
 pub mod strongest;
 pub mod verdict;

@@ -1,23 +1,45 @@
-//! Compact sets of the writes of one key.
+//! Compact sets of the writes of one key, which share what they have in common.
 //!
 //! Writes are numbered in invocation order, and what a replica holds is nearly a prefix of that
-//! order. A set is therefore the number of leading words (of 64 writes) that are full, the word
-//! after them inline, and a vector for what lies further on. A key with at most 64 writes never
-//! allocates; a healthy long history costs a word or two a set.
+//! order: everything long ago, but for a few writes that were never applied, and some of what is
+//! recent. A set is therefore a *window*, the last two words (of 64 writes) that are not empty,
+//! and whatever comes before it. That is commonly full and then costs nothing. Else it is a tree of
+//! words, in which full and empty parts are left out; nodes are never changed, and a set that is
+//! made from others shares every node in which they agree. So a write that is never applied, or a
+//! long partition, costs each set one path of the tree at most, whatever the length of the history,
+//! and comparing sets of one lineage costs what they differ in.
 //!
-//! The form is canonical, so that derived equality is equality of sets: the inline word is never
-//! full, and the last word of the vector is never empty.
+//! The form is canonical, so that derived equality is equality of sets.
+
+use crate::provenance::number;
+
+mod tree;
+
+use tree::{Cursor, Slot};
 
 /// A set of write numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WriteSet {
-    full: usize,
-    word: u64,
-    spill: Vec<u64>,
+    /// The number of the window's first word. The window's second word is not empty, unless this
+    /// is 0.
+    base: u32,
+    len: u32,
+    window: [u64; 2],
+    /// The words before the window, or `Full` when they all are.
+    old: Slot,
+}
+
+impl Default for WriteSet {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 /// The writes in a word.
 pub(crate) const BITS: usize = 64;
+
+/// The words in the window.
+const WINDOW: usize = 2;
 
 /// The set of nothing, to borrow.
 pub(crate) static NOTHING: WriteSet = WriteSet::EMPTY;
@@ -25,20 +47,20 @@ pub(crate) static NOTHING: WriteSet = WriteSet::EMPTY;
 impl WriteSet {
     /// The set of nothing.
     pub(crate) const EMPTY: Self = Self {
-        full: 0,
-        word: 0,
-        spill: Vec::new(),
+        base: 0,
+        len: 0,
+        window: [0; WINDOW],
+        old: Slot::Full,
     };
 
     /// True when the set holds no write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.full == 0 && self.word == 0 && self.spill.is_empty()
+        self.len == 0
     }
 
     /// How many writes the set holds.
     pub(crate) fn len(&self) -> usize {
-        let ones = |word: &u64| word.count_ones() as usize;
-        self.full * BITS + ones(&self.word) + self.spill.iter().map(ones).sum::<usize>()
+        self.len as usize
     }
 
     /// True when `write` is in the set.
@@ -51,49 +73,99 @@ impl WriteSet {
         if self.contains(write) {
             return false;
         }
-        let bit = 1 << (write % BITS);
-        match write / BITS - self.full {
-            0 => {
-                self.word |= bit;
-                self.absorb();
-            }
-            beyond => {
-                if self.spill.len() < beyond {
-                    self.spill.resize(beyond, 0);
-                }
-                self.spill[beyond - 1] |= bit;
-            }
+        let (at, bit) = (write / BITS, 1 << (write % BITS));
+        self.move_window_to(at);
+        match at.checked_sub(self.base()) {
+            Some(place) => self.window[place] |= bit,
+            None => self.set_old_word(at, self.word_at(at) | bit),
         }
+        self.len += 1;
+        self.forget_full();
         true
     }
 
     /// Adds every write of `other`.
     pub(crate) fn union_with(&mut self, other: &Self) {
-        if self.full == other.full && other.spill.is_empty() {
-            self.word |= other.word;
+        if other.base > self.base {
+            let earlier = std::mem::replace(self, other.clone());
+            self.add_earlier(&earlier);
         } else {
-            if self.full < other.full {
-                let words = (other.full..self.end()).map(|at| self.word_at(at));
-                let spill: Vec<u64> = words.collect();
-                self.full = other.full;
-                self.word = spill.first().copied().unwrap_or(0);
-                self.spill = spill.get(1..).unwrap_or_default().to_vec();
-            }
-            self.word |= other.word_at(self.full);
-            let theirs = other.end().saturating_sub(self.full + 1);
-            if self.spill.len() < theirs {
-                self.spill.resize(theirs, 0);
-            }
-            for (beyond, word) in self.spill.iter_mut().enumerate() {
-                *word |= other.word_at(self.full + 1 + beyond);
+            self.add_earlier(other);
+        }
+    }
+
+    /// Adds every write of a set whose window is not after this set's.
+    fn add_earlier(&mut self, other: &Self) {
+        let recent = self.window;
+        for (place, word) in other.window.into_iter().enumerate() {
+            let at = other.base() + place;
+            match at.checked_sub(self.base()) {
+                Some(place @ 0..WINDOW) => self.window[place] |= word,
+                Some(_) => {}
+                None => {
+                    let mine = self.word_at(at);
+                    if word & !mine != 0 {
+                        self.set_old_word(at, mine | word);
+                        self.len += (word & !mine).count_ones();
+                    }
+                }
             }
         }
-        self.absorb();
+        for (before, after) in recent.into_iter().zip(self.window) {
+            self.len += (after & !before).count_ones();
+        }
+        if let Slot::Node(_) = self.old {
+            let (height, other_height) = (tree::height(self.base()), tree::height(other.base()));
+            let raised;
+            let theirs = match &other.old {
+                Slot::Full => {
+                    raised = Slot::prefix(other.base(), height);
+                    &raised
+                }
+                old if other_height == height => old,
+                old => {
+                    raised = old.clone().raised(other_height, height);
+                    &raised
+                }
+            };
+            if let Some(union) = self.old.union(theirs, height) {
+                self.len += union.more_than(&self.old, height);
+                self.old = union;
+            }
+        } else if let Slot::Empty = self.old {
+            let height = tree::height(self.base());
+            self.old = other.root(height);
+            self.len += self.old.more_than(&Slot::Empty, height);
+        }
+        self.forget_full();
     }
 
     /// True when `other` holds every write of this set.
     pub(crate) fn is_subset(&self, other: &Self) -> bool {
-        (other.full..self.end()).all(|at| self.word_at(at) & !other.word_at(at) == 0)
+        self.len <= other.len && Differences::new(self, other, 0).next().is_none()
+    }
+
+    /// True when some write is in both sets.
+    pub(crate) fn intersects(&self, other: &Self) -> bool {
+        let (small, large) = if self.len <= other.len {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let mut at = 0;
+        while at < small.end() {
+            let ((word, next), (other, other_next)) = (small.run(at), large.run(at));
+            if word & other != 0 {
+                return true;
+            }
+            at = match (word, other) {
+                (0, 0) => next.max(other_next),
+                (0, _) => next,
+                (_, 0) => other_next,
+                _ => at + 1,
+            };
+        }
+        false
     }
 
     /// The writes of this set that `other` does not hold, in order.
@@ -107,41 +179,48 @@ impl WriteSet {
         other: &'a Self,
         start: usize,
     ) -> impl Iterator<Item = usize> + 'a {
-        let words = other.full.max(start / BITS)..self.end();
-        let writes = words.flat_map(|at| {
-            ones(self.word_at(at) & !other.word_at(at)).map(move |bit| at * BITS + bit)
-        });
+        let words = Differences::new(self, other, start / BITS);
+        let writes = words.flat_map(|(at, word)| ones(word).map(move |bit| at * BITS + bit));
         writes.skip_while(move |write| *write < start)
     }
 
     /// How many writes of this set `other` does not hold.
     pub(crate) fn difference_len(&self, other: &Self) -> usize {
-        (other.full..self.end())
-            .map(|at| (self.word_at(at) & !other.word_at(at)).count_ones() as usize)
-            .sum()
+        let words = Differences::new(self, other, 0);
+        words.map(|(_, word)| word.count_ones() as usize).sum()
     }
 
     /// Takes every write of `other` out.
     pub(crate) fn subtract(&mut self, other: &Self) {
-        if other.is_empty() {
+        for write in other.iter() {
+            self.remove(write);
+        }
+    }
+
+    /// Takes `write` out.
+    fn remove(&mut self, write: usize) {
+        if !self.contains(write) {
             return;
         }
-        let end = self.end();
-        let mut words = (0..end)
-            .map(|at| self.word_at(at) & !other.word_at(at))
-            .skip_while(|word| *word == u64::MAX)
-            .collect::<Vec<_>>();
-        let used = words
-            .iter()
-            .rposition(|word| *word != 0)
-            .map_or(0, |last| last + 1);
-        let full = end - words.len();
-        words.truncate(used);
-        *self = Self {
-            full,
-            word: words.first().copied().unwrap_or(0),
-            spill: words.get(1..).unwrap_or_default().to_vec(),
-        };
+        let (at, bit) = (write / BITS, 1 << (write % BITS));
+        match at.checked_sub(self.base()) {
+            Some(place) => self.window[place] ^= bit,
+            None => self.set_old_word(at, self.word_at(at) ^ bit),
+        }
+        self.len -= 1;
+        while self.base > 0 && self.window[1] == 0 {
+            let last = self.base() - 1;
+            self.window = [self.word_at(last), self.window[0]];
+            if self.old != Slot::Full {
+                self.set_old_word(last, 0);
+                let heights = (tree::height(self.base()), tree::height(last));
+                let old = std::mem::replace(&mut self.old, Slot::Full);
+                self.old = old.lowered(heights.0, heights.1);
+            }
+            self.base -= 1;
+            self.forget_full();
+        }
+        self.forget_full();
     }
 
     /// The writes of this set, in order.
@@ -151,47 +230,174 @@ impl WriteSet {
 
     /// The writes below `bound` that are not in this set, in order.
     pub(crate) fn missing(&self, bound: usize) -> impl Iterator<Item = usize> + '_ {
-        (self.full..bound.div_ceil(BITS)).flat_map(move |at| {
-            let valid = match bound - at * BITS {
-                left @ 1..BITS => (1 << left) - 1,
-                _ => u64::MAX,
-            };
-            ones(!self.word_at(at) & valid).map(move |bit| at * BITS + bit)
-        })
+        let end = bound.div_ceil(BITS);
+        let mut at = 0;
+        let words = std::iter::from_fn(move || {
+            while at < end {
+                let (word, next) = self.run(at);
+                if word == u64::MAX {
+                    at = next;
+                    continue;
+                }
+                at += 1;
+                return Some((at - 1, !word));
+            }
+            None
+        });
+        let writes = words.flat_map(|(at, word)| ones(word).map(move |bit| at * BITS + bit));
+        writes.take_while(move |write| *write < bound)
     }
 
     /// The writes of a plain bit set, 64 a word, that are not in this set, in order.
     pub(crate) fn missing_of<'a>(&'a self, words: &'a [u64]) -> impl Iterator<Item = usize> + 'a {
-        (self.full..words.len())
+        let start = if self.old == Slot::Full {
+            self.base()
+        } else {
+            0
+        };
+        (start..words.len())
+            .filter(|at| words[*at] != 0)
             .flat_map(|at| ones(words[at] & !self.word_at(at)).map(move |bit| at * BITS + bit))
+    }
+
+    fn base(&self) -> usize {
+        self.base as usize
     }
 
     /// The number of words after which nothing is held.
     fn end(&self) -> usize {
-        self.full + 1 + self.spill.len()
+        self.base() + WINDOW
+    }
+
+    /// The words before the window as a tree of this height.
+    fn root(&self, height: u32) -> Slot {
+        match &self.old {
+            Slot::Full => Slot::prefix(self.base(), height),
+            old => old.clone().raised(tree::height(self.base()), height),
+        }
     }
 
     fn word_at(&self, at: usize) -> u64 {
-        match at.checked_sub(self.full) {
-            None => u64::MAX,
-            Some(0) => self.word,
-            Some(beyond) => self.spill.get(beyond - 1).copied().unwrap_or(0),
+        match at.checked_sub(self.base()) {
+            Some(place) => self.window.get(place).copied().unwrap_or(0),
+            None => match &self.old {
+                Slot::Full => u64::MAX,
+                old => old.run(tree::height(self.base()), at).0,
+            },
         }
     }
 
-    /// Moves full words into the prefix.
-    fn absorb(&mut self) {
-        if self.word != u64::MAX {
+    /// A word, and the first after it that may be another, where the word is full or empty.
+    fn run(&self, at: usize) -> (u64, usize) {
+        match (at.checked_sub(self.base()), &self.old) {
+            (Some(place @ 0..WINDOW), _) => (self.window[place], at + 1),
+            (Some(_), _) => (0, usize::MAX),
+            (None, Slot::Full) => (u64::MAX, self.base()),
+            (None, old) => {
+                let (word, end) = old.run(tree::height(self.base()), at);
+                (word, end.min(self.base()))
+            }
+        }
+    }
+
+    /// Moves the window up so that it ends with the word `at`, unless it is there or further.
+    fn move_window_to(&mut self, at: usize) {
+        let Some(base) = (at + 1).checked_sub(WINDOW) else {
+            return;
+        };
+        if base <= self.base() {
             return;
         }
-        let full = self
-            .spill
-            .iter()
-            .take_while(|word| **word == u64::MAX)
-            .count();
-        self.full += 1 + full;
-        self.word = self.spill.get(full).copied().unwrap_or(0);
-        self.spill.drain(..self.spill.len().min(full + 1));
+        let from = self.base();
+        let before = std::mem::take(&mut self.window);
+        for (place, word) in before.into_iter().enumerate() {
+            if let Some(place) = (from + place).checked_sub(base) {
+                self.window[place] = word;
+            }
+        }
+        let leaving = || before.into_iter().take(base - from);
+        let all_full = self.old == Slot::Full
+            && base - from <= WINDOW
+            && leaving().all(|word| word == u64::MAX);
+        if !all_full {
+            self.old = self.root(tree::height(base));
+        }
+        self.base = number(base);
+        if !all_full {
+            for (place, word) in leaving().enumerate().filter(|(_, word)| *word != 0) {
+                self.set_old_word(from + place, word);
+            }
+        }
+    }
+
+    fn set_old_word(&mut self, at: usize, word: u64) {
+        let height = tree::height(self.base());
+        let changed = match &self.old {
+            Slot::Full => Slot::prefix(self.base(), height).with_word(height, at, word),
+            old => old.with_word(height, at, word),
+        };
+        self.old = changed;
+    }
+
+    /// Forgets the tree when it holds everything before the window.
+    fn forget_full(&mut self) {
+        if self.old != Slot::Full {
+            let recent = self.window.iter().map(|word| word.count_ones());
+            let old = self.len - recent.sum::<u32>();
+            if old as usize == self.base() * BITS {
+                self.old = Slot::Full;
+            }
+        }
+    }
+}
+
+/// The words of what one set holds and another does not, those that are not empty.
+struct Differences<'a> {
+    one: &'a WriteSet,
+    other: &'a WriteSet,
+    at: usize,
+}
+
+impl<'a> Differences<'a> {
+    fn new(one: &'a WriteSet, other: &'a WriteSet, at: usize) -> Self {
+        Self { one, other, at }
+    }
+
+    /// Where what both sets share around `at` ends, if they do.
+    fn shared_until(&self) -> Option<usize> {
+        let both_old = self.one.base().min(self.other.base());
+        if self.at >= both_old {
+            return None;
+        }
+        let cursor = |set: &'a WriteSet| Cursor::new(&set.old, tree::height(set.base()));
+        let end = cursor(self.one).shared_until(cursor(self.other), self.at)?;
+        Some(end.min(both_old))
+    }
+}
+
+impl Iterator for Differences<'_> {
+    type Item = (usize, u64);
+
+    fn next(&mut self) -> Option<(usize, u64)> {
+        while self.at < self.one.end() {
+            let at = self.at;
+            if let Some(end) = self.shared_until() {
+                self.at = end;
+                continue;
+            }
+            let ((word, next), (other, other_next)) = (self.one.run(at), self.other.run(at));
+            if word == 0 {
+                self.at = next;
+            } else if other == u64::MAX {
+                self.at = other_next;
+            } else {
+                self.at += 1;
+                if word & !other != 0 {
+                    return Some((at, word & !other));
+                }
+            }
+        }
+        None
     }
 }
 
@@ -217,59 +423,4 @@ fn ones(mut word: u64) -> impl Iterator<Item = usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Runs of writes, so that full words and prefixes are common.
-    fn runs() -> impl Strategy<Value = BTreeSet<usize>> {
-        let run = (prop_oneof![Just(0), 0..400_usize], 0..200_usize);
-        prop::collection::vec(run, 0..4).prop_map(|runs| {
-            let writes = runs
-                .into_iter()
-                .flat_map(|(start, length)| start..start + length);
-            writes.collect()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn behaves_like_a_set(a in runs(), b in runs(), probe in 0..700_usize) {
-            let (left, right): (WriteSet, WriteSet) =
-                (a.iter().copied().collect(), b.iter().rev().copied().collect());
-            let mut union = left.clone();
-            union.union_with(&right);
-            prop_assert_eq!(union.iter().collect::<BTreeSet<_>>(), &a | &b);
-            prop_assert_eq!(&union, &(&a | &b).into_iter().collect::<WriteSet>());
-            prop_assert_eq!(left.difference(&right).collect::<BTreeSet<_>>(), &a - &b);
-            prop_assert_eq!(left.difference_len(&right), (&a - &b).len());
-            let from: BTreeSet<_> = left.difference_from(&right, probe).collect();
-            prop_assert_eq!(from, (&a - &b).split_off(&probe));
-            let mut rest = left.clone();
-            rest.subtract(&right);
-            prop_assert_eq!(rest, (&a - &b).into_iter().collect::<WriteSet>());
-            prop_assert_eq!(left.is_subset(&right), a.is_subset(&b));
-            prop_assert!(left.is_subset(&union) && right.is_subset(&union));
-            prop_assert_eq!(left.contains(probe), a.contains(&probe));
-            prop_assert_eq!(left.len(), a.len());
-            prop_assert_eq!(left.is_empty(), a.is_empty());
-            let mut words = vec![0_u64; 12];
-            for write in &a {
-                words[write / BITS] |= 1 << (write % BITS);
-            }
-            prop_assert_eq!(right.missing_of(&words).collect::<BTreeSet<_>>(), &a - &b);
-            let missing: BTreeSet<_> = (0..probe).filter(|write| !a.contains(write)).collect();
-            prop_assert_eq!(left.missing(probe).collect::<BTreeSet<_>>(), missing);
-        }
-    }
-
-    #[test]
-    fn a_prefix_costs_no_vector() {
-        let set: WriteSet = (0..1000).collect();
-        assert!(set.spill.is_empty());
-        assert_eq!(set.len(), 1000);
-    }
-}
+mod tests;
