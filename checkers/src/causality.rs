@@ -31,6 +31,8 @@
 
 mod replica;
 
+use std::sync::OnceLock;
+
 use crate::{
     history::{Action, History, OpId, Operation, Read, Status, TimeNs, Tombstones, Write},
     late_writes::LateWrites,
@@ -91,6 +93,13 @@ pub(crate) struct KeyView<'h> {
     /// Deletes that reads may hide.
     hidden: Vec<usize>,
     late: LateWrites,
+    returned_by: OnceLock<ReturnedBy>,
+}
+
+/// The sound reads that returned each write, in the order of their invocation.
+struct ReturnedBy {
+    starts: Vec<u32>,
+    reads: Vec<u32>,
 }
 
 /// When the causality of an operation is settled.
@@ -112,6 +121,7 @@ impl<'h> KeyView<'h> {
             provenance,
             hidden: Vec::new(),
             late: LateWrites::default(),
+            returned_by: OnceLock::new(),
         };
         let mut events = Vec::with_capacity(operations.len());
         for &id in operations {
@@ -186,6 +196,15 @@ impl<'h> KeyView<'h> {
         self.reads.iter().filter(|read| read.sound)
     }
 
+    /// The sound reads that returned a write, in the order of their invocation.
+    pub(crate) fn returned_by(&self, write: usize) -> impl Iterator<Item = &ReadView<'h>> {
+        let all = self.returned_by.get_or_init(|| ReturnedBy::of(self));
+        let reads = all.starts[write] as usize..all.starts[write + 1] as usize;
+        all.reads[reads]
+            .iter()
+            .map(|read| &self.reads[*read as usize])
+    }
+
     /// Sound reads made after all faults healed and the cluster settled.
     pub(crate) fn final_reads(&self) -> impl Iterator<Item = &ReadView<'h>> {
         self.sound_reads().filter(|read| read.read.last)
@@ -204,9 +223,10 @@ impl<'h> KeyView<'h> {
     /// What an operation of this key was: a write that may have been applied, or an answered read.
     pub(crate) fn node(&self, op: OpId) -> Option<Node<'_, 'h>> {
         let slot = self.provenance.slot(op)?;
-        Some(match self.operation(op).action {
-            Action::Write(_) => Node::Write(slot, &self.writes[slot]),
-            Action::Read(_) => Node::Read(slot, &self.reads[slot]),
+        Some(if self.provenance.is_write(op) {
+            Node::Write(slot, &self.writes[slot])
+        } else {
+            Node::Read(slot, &self.reads[slot])
         })
     }
 
@@ -218,17 +238,17 @@ impl<'h> KeyView<'h> {
     /// True when `a` certainly completed before `b` was invoked. Between clients, equal times
     /// decide nothing.
     pub(crate) fn precedes(&self, a: OpId, b: OpId) -> bool {
-        let (first, second) = (self.operation(a), self.operation(b));
-        let Some(completed) = first.completed.filter(|_| first.status != Status::Info) else {
-            return false;
-        };
-        completed < second.invoked
-            || completed == second.invoked && first.client == second.client && a < b
+        self.provenance.precedes(a, b)
     }
 
     /// The operations of the writes in `set`.
     pub(crate) fn ids<'a>(&'a self, set: &'a WriteSet) -> impl Iterator<Item = OpId> + 'a {
         set.iter().map(|write| self.writes[write].id)
+    }
+
+    /// True when some write may take effect after a later one of its client.
+    pub(crate) fn has_late_writes(&self) -> bool {
+        !self.late.is_empty()
     }
 
     /// The shortest proof that `upper` must supersede `lower`, which has to be so: both writes and
@@ -377,11 +397,37 @@ impl<'h> KeyView<'h> {
             let first = &mut self.writes[write].first_above;
             *first = Some(first.map_or(slot, |first| first.min(slot)));
         }
-        let early = self.early(slot);
+        let early = if self.may_is_must(slot, &must) {
+            must.clone()
+        } else {
+            self.early(slot)
+        };
         let view = &mut self.writes[slot];
         view.covers_must = must;
         view.covers_may = early;
         view.settled = true;
+    }
+
+    /// True when `may` adds nothing to what a write must supersede: nothing to its sources', and
+    /// its client's previous write is covered.
+    fn may_is_must(&self, slot: usize, must: &WriteSet) -> bool {
+        let write = &self.writes[slot];
+        let mut sources = write.write.sources.iter();
+        sources.all(|source| match self.node(*source) {
+            Some(Node::Write(_, view)) => view.covers_may.len() == view.covers_must.len(),
+            Some(Node::Read(_, view)) => {
+                view.visible_may.len() == view.visible_must.len() && view.refuted.is_empty()
+            }
+            None => true,
+        }) && self.late.is_empty()
+            && self.previous_write(write.id).is_none_or(|previous| {
+                self.node(previous).is_none_or(|node| match node {
+                    Node::Write(own, view) => {
+                        must.contains(own) && view.covers_may.len() == view.covers_must.len()
+                    }
+                    Node::Read(..) => false,
+                })
+            })
     }
 
     /// What a write may supersede, unless it takes effect late.
@@ -432,7 +478,11 @@ impl<'h> KeyView<'h> {
             sound &= returned.insert(write);
             must.union_with(&self.writes[write].covers_must);
         }
-        must.union_with(&returned);
+        if let [Some(write)] = view.siblings[..] {
+            must.insert(write);
+        } else {
+            must.union_with(&returned);
+        }
         view.returned = returned;
         view.visible_must = must;
         view.sound = sound;
@@ -452,7 +502,13 @@ impl<'h> KeyView<'h> {
             let covers = &self.writes[write].covers_must;
             view.returned.iter().any(|sibling| covers.contains(sibling))
         };
+        let only_must = |write: usize| {
+            self.writes[write].covers_may.len() == self.writes[write].covers_must.len()
+        };
         let mut may = view.visible_must.clone();
+        if self.hidden.is_empty() && self.late.is_empty() && view.returned.iter().all(only_must) {
+            return (may, WriteSet::EMPTY);
+        }
         for write in view.returned.iter() {
             self.add_past(&mut may, write, completed);
         }
@@ -533,9 +589,30 @@ impl<'h> KeyView<'h> {
     /// The same client's write of this key before `write`.
     pub(crate) fn previous_write(&self, write: OpId) -> Option<OpId> {
         let earlier = std::iter::successors(self.previous(write), |op| self.previous(*op));
-        earlier
-            .into_iter()
-            .find(|op| matches!(self.operation(*op).action, Action::Write(_)))
+        earlier.into_iter().find(|op| self.provenance.is_write(*op))
+    }
+}
+
+impl ReturnedBy {
+    fn of(view: &KeyView<'_>) -> Self {
+        let mut starts = vec![0; view.writes.len() + 1];
+        for read in view.sound_reads() {
+            for write in read.siblings.iter().flatten() {
+                starts[write + 1] += 1;
+            }
+        }
+        for write in 0..view.writes.len() {
+            starts[write + 1] += starts[write];
+        }
+        let mut next = starts.clone();
+        let mut reads = vec![0; starts.last().map_or(0, |all| *all as usize)];
+        for (number, read) in (0..).zip(&view.reads).filter(|(_, read)| read.sound) {
+            for write in read.siblings.iter().flatten() {
+                reads[next[*write] as usize] = number;
+                next[*write] += 1;
+            }
+        }
+        Self { starts, reads }
     }
 }
 

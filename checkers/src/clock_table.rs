@@ -4,18 +4,17 @@
 //! of counters and no names. This is arithmetic on what was reported; it decides nothing about
 //! causality.
 
-use std::cmp::Ordering;
-
 use crate::{
     causality::KeyView,
     history::{Name, OpId, ReportedClock, Version},
+    provenance::number,
     write_set::{BITS, WriteSet},
 };
 
 /// The versions of a key's writes, by the numbers of the writes.
 pub(crate) struct ClockTable<'h> {
     known: Vec<Option<Known<'h>>>,
-    rows: Vec<u64>,
+    rows: Vec<u32>,
     width: usize,
 }
 
@@ -29,7 +28,7 @@ pub(crate) struct Known<'h> {
     /// sum.
     sum: u64,
     /// The dense number of a dot's actor, and its counter.
-    dot: Option<(usize, u64)>,
+    dot: Option<(u32, u32)>,
     /// Whether there is a row: the clock, or the past of the dot.
     has_row: bool,
 }
@@ -52,23 +51,24 @@ impl<'h> ClockTable<'h> {
         }
         let actors = actors(reported.iter().flatten().map(|(version, _)| *version));
         let width = actors.len();
+        let counters = Counters::of(reported.iter().flatten().map(|(version, _)| *version));
         let mut rows = vec![0; width * reported.len()];
         let known = reported.into_iter().enumerate().map(|(write, reported)| {
             let (version, reported_by) = reported?;
             let (clock, dot) = parts(version);
             let row = &mut rows[write * width..(write + 1) * width];
-            let mut at = 0;
+            let (mut at, mut sum) = (0, 0_u64);
             for (name, counter) in clock.map_or(&[][..], ReportedClock::entries) {
                 at = position(&actors, at, name);
-                row[at] = *counter;
+                row[at] = counters.number(*counter);
+                sum = sum.saturating_add(*counter);
             }
+            let entry = |actor| number(position(&actors, 0, actor));
             Some(Known {
                 version,
                 reported_by,
-                sum: row
-                    .iter()
-                    .fold(0, |sum, counter| sum.saturating_add(*counter)),
-                dot: dot.map(|(actor, counter)| (position(&actors, 0, actor), counter)),
+                sum,
+                dot: dot.map(|(actor, counter)| (entry(actor), counters.number(counter))),
                 has_row: clock.is_some(),
             })
         });
@@ -96,29 +96,78 @@ impl<'h> ClockTable<'h> {
                         .all(|(low, up)| low <= up),
             ),
             (Some((actor, counter)), Some(_)) if up.has_row => {
-                Some(self.row(upper)[actor] >= counter)
+                Some(self.row(upper)[actor as usize] >= counter)
             }
             _ => None,
         }
     }
 
-    /// An order in which writes with one version stand side by side.
-    pub(crate) fn identity(&self, a: usize, b: usize) -> Ordering {
-        let part = |write: usize| {
-            let known = self.known[write]?;
-            let row = if known.dot.is_none() {
-                self.row(write)
-            } else {
-                &[]
-            };
-            Some((known.dot, known.sum * u64::from(known.dot.is_none()), row))
-        };
-        part(a).cmp(&part(b))
+    /// Every write with a version, those with one version side by side and in order.
+    pub(crate) fn by_identity(&self) -> Vec<usize> {
+        let mut writes: Vec<_> = (0..)
+            .zip(&self.known)
+            .filter_map(|(write, known)| {
+                let known = known.as_ref()?;
+                let sum = known.sum * u64::from(known.dot.is_none());
+                Some((known.dot, sum, write))
+            })
+            .collect();
+        writes.sort_by(|a, b| {
+            let rows = || self.clock(a.2).cmp(self.clock(b.2));
+            (a.0, a.1).cmp(&(b.0, b.1)).then_with(rows)
+        });
+        writes.into_iter().map(|(.., write)| write).collect()
     }
 
-    /// The dense number of the actor of a write's dot, and its counter.
-    pub(crate) fn dot(&self, write: usize) -> Option<(usize, u64)> {
+    /// True when both writes have one version, which both have to have.
+    pub(crate) fn identical(&self, a: usize, b: usize) -> bool {
+        self.dot(a) == self.dot(b) && self.clock(a) == self.clock(b)
+    }
+
+    /// The row of a write with a clock; nothing for one with a dot.
+    fn clock(&self, write: usize) -> &[u32] {
+        match self.dot(write) {
+            None => self.row(write),
+            Some(_) => &[],
+        }
+    }
+
+    /// The dense number of the actor of a write's dot, and a number that grows with its counter.
+    pub(crate) fn dot(&self, write: usize) -> Option<(u32, u32)> {
         self.known[write]?.dot
+    }
+
+    /// Whether there is a clock, or a past beside the dot.
+    pub(crate) fn has_row(&self, write: usize) -> bool {
+        self.known[write].is_some_and(|known| known.has_row)
+    }
+
+    /// Whether the past of `upper`'s dot holds the dot of `lower`.
+    pub(crate) fn holds_dot(&self, upper: usize, lower: usize) -> bool {
+        self.dot(lower).is_some_and(|(actor, counter)| {
+            self.dot(upper).is_some() && self.row(upper)[actor as usize] >= counter
+        })
+    }
+
+    /// True when `upper` is above `lower` and all that `lower` is above, which has to be known.
+    pub(crate) fn is_built_on(&self, upper: usize, lower: usize) -> bool {
+        let rows = || {
+            self.row(lower)
+                .iter()
+                .zip(self.row(upper))
+                .all(|(low, up)| low <= up)
+        };
+        let known = |write: usize| self.known[write].filter(|known| known.has_row);
+        match (known(lower), known(upper)) {
+            (Some(low), Some(up)) => match (low.dot, up.dot) {
+                (None, None) => rows(),
+                (Some((actor, counter)), Some(_)) => {
+                    self.row(upper)[actor as usize] >= counter && rows()
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// How many different entries the versions have.
@@ -126,13 +175,9 @@ impl<'h> ClockTable<'h> {
         self.width
     }
 
-    /// The writes whose versions others can be below, least row first, so that neighbours have much
-    /// the same below them.
-    pub(crate) fn by_row(&self) -> Vec<usize> {
-        let tells = |write: &usize| self.known[*write].is_some_and(|known| known.has_row);
-        let mut writes: Vec<_> = (0..self.known.len()).filter(tells).collect();
-        writes.sort_unstable_by_key(|write| self.row(*write));
-        writes
+    /// Sorts writes, least row first, so that neighbours have much the same below them.
+    pub(crate) fn sort_by_row(&self, writes: &mut [usize]) {
+        writes.sort_by(|a, b| self.row(*a).cmp(self.row(*b)));
     }
 
     /// The writes with dots, or with clocks.
@@ -145,7 +190,7 @@ impl<'h> ClockTable<'h> {
             .collect()
     }
 
-    fn row(&self, write: usize) -> &[u64] {
+    fn row(&self, write: usize) -> &[u32] {
         &self.rows[write * self.width..(write + 1) * self.width]
     }
 }
@@ -158,74 +203,190 @@ impl<'h> ClockTable<'h> {
 /// is below one of them alone.
 pub(crate) struct Candidates<'t, 'h> {
     clocks: &'t ClockTable<'h>,
-    /// For each entry the writes that stand for it, by counter.
-    by_entry: Vec<Vec<(u64, usize)>>,
+    /// For each write the entry that it stands for, and its counter.
+    standing: Vec<Option<(u32, u32)>>,
+    /// For each entry the counters of the writes that stand for it.
+    standing_at: Vec<Ranks>,
+    /// For each entry the writes that stand for it, by counter. Empty until needed.
+    by_entry: Vec<Vec<(u32, usize)>>,
     /// For each entry its counter now, and how many of its writes have no larger one.
-    now: Vec<(u64, usize)>,
+    now: Vec<(u32, usize)>,
     words: Vec<u64>,
+    /// After the last word that is not empty.
+    end: usize,
 }
 
 impl<'t, 'h> Candidates<'t, 'h> {
     pub(crate) fn new(clocks: &'t ClockTable<'h>) -> Self {
-        let mut counters = vec![Vec::new(); clocks.width];
-        for (write, known) in clocks.known.iter().enumerate() {
-            if known.is_some_and(|known| known.dot.is_none()) {
-                for (entry, counter) in clocks.row(write).iter().enumerate() {
-                    counters[entry].push(*counter);
-                }
-            }
-        }
-        for counters in &mut counters {
-            counters.sort_unstable();
-        }
-        let mut by_entry = vec![Vec::new(); clocks.width];
-        for (write, known) in clocks.known.iter().enumerate() {
-            let Some(known) = known else { continue };
-            let rarest = || {
-                let entries = clocks.row(write).iter().zip(&counters).enumerate();
-                let smaller = entries.map(|(entry, (counter, all))| {
-                    (all.partition_point(|other| other < counter), entry)
-                });
-                let (_, entry) = smaller.max()?;
-                Some((entry, clocks.row(write)[entry]))
-            };
-            if let Some((entry, counter)) = known.dot.or_else(rarest) {
-                by_entry[entry].push((counter, write));
-            }
-        }
-        for writes in &mut by_entry {
-            writes.sort_unstable();
-        }
-        let mut candidates = Self {
-            clocks,
-            now: vec![(0, 0); clocks.width],
-            by_entry,
-            words: vec![0; clocks.known.len().div_ceil(BITS)],
+        let rows = || {
+            let known = clocks.known.iter().enumerate();
+            known.filter(|(_, known)| known.is_some_and(|known| known.dot.is_none()))
         };
-        for entry in 0..clocks.width {
-            candidates.move_to(entry, 0);
+        let counters = |entry: usize| rows().map(move |(write, _)| clocks.row(write)[entry]);
+        let ranks: Vec<_> = (0..clocks.width)
+            .map(|entry| Ranks::of(counters(entry)))
+            .collect();
+        let standing: Vec<_> = clocks
+            .known
+            .iter()
+            .enumerate()
+            .map(|(write, known)| {
+                let rarest = || {
+                    let entries = clocks.row(write).iter().zip(&ranks).zip(0..);
+                    let smaller = entries
+                        .map(|((counter, all), entry)| (all.below(*counter), entry, *counter));
+                    let (_, entry, counter) = smaller.max()?;
+                    Some((entry, counter))
+                };
+                known.as_ref()?.dot.or_else(rarest)
+            })
+            .collect();
+        let counters = |of: u32| {
+            let standing = standing.iter().flatten();
+            standing
+                .filter(move |(entry, _)| *entry == of)
+                .map(|(_, counter)| *counter)
+        };
+        let standing_at = (0..number(clocks.width))
+            .map(|entry| Ranks::of(counters(entry)))
+            .collect();
+        Self {
+            clocks,
+            standing,
+            standing_at,
+            by_entry: Vec::new(),
+            now: Vec::new(),
+            words: Vec::new(),
+            end: 0,
         }
-        candidates
+    }
+
+    /// How many other writes may be below the version of `upper`.
+    pub(crate) fn count_below(&self, upper: usize) -> usize {
+        let row = self.clocks.row(upper);
+        let entries = row.iter().zip(&self.standing_at);
+        let all: usize = entries.map(|(counter, all)| all.up_to(*counter)).sum();
+        let itself =
+            self.standing[upper].is_some_and(|(entry, counter)| row[entry as usize] >= counter);
+        all - usize::from(itself)
     }
 
     /// Those that may be below the version of `upper`, as bits.
     pub(crate) fn below(&mut self, upper: usize) -> &[u64] {
+        if self.by_entry.is_empty() {
+            self.by_entry = vec![Vec::new(); self.clocks.width];
+            for (write, standing) in self.standing.iter().enumerate() {
+                if let Some((entry, counter)) = standing {
+                    self.by_entry[*entry as usize].push((*counter, write));
+                }
+            }
+            for writes in &mut self.by_entry {
+                writes.sort_unstable();
+            }
+            self.now = vec![(0, 0); self.clocks.width];
+            self.words = vec![0; self.clocks.known.len().div_ceil(BITS)];
+            for entry in 0..self.clocks.width {
+                self.move_to(entry, 0);
+            }
+        }
         for (entry, counter) in self.clocks.row(upper).iter().enumerate() {
             if self.now[entry].0 != *counter {
                 self.move_to(entry, *counter);
             }
         }
-        &self.words
+        while self.end > 0 && self.words[self.end - 1] == 0 {
+            self.end -= 1;
+        }
+        &self.words[..self.end]
     }
 
-    fn move_to(&mut self, entry: usize, counter: u64) {
+    fn move_to(&mut self, entry: usize, counter: u32) {
         let writes = &self.by_entry[entry];
         let (_, before) = self.now[entry];
         let after = writes.partition_point(|(known, _)| *known <= counter);
         for (_, write) in &writes[before.min(after)..before.max(after)] {
             self.words[write / BITS] ^= 1 << (write % BITS);
+            self.end = self.end.max(write / BITS + 1);
         }
         self.now[entry] = (counter, after);
+    }
+}
+
+/// How many of some counters are smaller than another.
+enum Ranks {
+    /// For each counter how many are smaller: for counters that are not much more than they are
+    /// many.
+    Dense(Vec<u32>),
+    Sorted(Vec<u32>),
+}
+
+impl Ranks {
+    fn of(counters: impl Iterator<Item = u32> + Clone) -> Self {
+        let (mut many, mut largest) = (0, 0);
+        for counter in counters.clone() {
+            (many, largest) = (many + 1, largest.max(counter as usize));
+        }
+        if largest > 4 * many + 64 {
+            let mut sorted: Vec<_> = counters.collect();
+            sorted.sort_unstable();
+            return Self::Sorted(sorted);
+        }
+        let mut smaller = vec![0; largest + 2];
+        for counter in counters {
+            smaller[counter as usize + 1] += 1;
+        }
+        for counter in 1..smaller.len() {
+            smaller[counter] += smaller[counter - 1];
+        }
+        Self::Dense(smaller)
+    }
+
+    /// How many are smaller.
+    fn below(&self, counter: u32) -> usize {
+        match self {
+            Self::Dense(smaller) => smaller[(counter as usize).min(smaller.len() - 1)] as usize,
+            Self::Sorted(counters) => counters.partition_point(|known| *known < counter),
+        }
+    }
+
+    /// How many are not larger.
+    fn up_to(&self, counter: u32) -> usize {
+        self.below(counter + 1)
+    }
+}
+
+/// Counters as 32-bit numbers in the same order.
+enum Counters {
+    /// All are small.
+    Same,
+    /// Numbered in their order.
+    Sorted(Vec<u64>),
+}
+
+impl Counters {
+    fn of<'h>(versions: impl Iterator<Item = &'h Version> + Clone) -> Self {
+        let counters = versions.flat_map(|version| {
+            let (clock, dot) = parts(version);
+            let entries = clock.map_or(&[][..], ReportedClock::entries).iter();
+            let dot = dot.map(|(_, counter)| counter);
+            entries.map(|(_, counter)| *counter).chain(dot)
+        });
+        // One less than the largest, so that there is a number after each.
+        if counters.clone().all(|counter| counter < u32::MAX.into()) {
+            return Self::Same;
+        }
+        let mut sorted: Vec<_> = counters.collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        Self::Sorted(sorted)
+    }
+
+    fn number(&self, counter: u64) -> u32 {
+        match self {
+            _ if counter == 0 => 0,
+            Self::Same => u32::try_from(counter).unwrap_or(u32::MAX),
+            Self::Sorted(sorted) => number(sorted.partition_point(|known| *known < counter)) + 1,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Invariants are tested once, key by key and independently of each other; the verdict on a promise
 //! is a selection. So several claims can be judged by one examination.
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
 use crate::{
     HistoryFault,
     causality::{KeyView, ReadView},
@@ -126,15 +128,23 @@ impl Examination {
     }
 }
 
-/// What the keys show, in their order.
+/// Histories with fewer operations are examined on the thread that asks: campaigns judge many small
+/// ones on all cores at once.
+const PARALLEL_FROM: usize = 50_000;
+
+/// What the keys show, in their order whatever the number of threads.
 fn examine_keys(
     provenance: &Provenance<'_>,
     before: Option<&HappensBefore>,
     promises: &[Promise],
 ) -> Vec<ExaminedKey> {
     let keys = 0..number(provenance.history.keys.len());
-    let examined = keys.map(|key| ExaminedKey::new(provenance, key, before, promises));
-    examined.collect()
+    let examine = |key| ExaminedKey::new(provenance, key, before, promises);
+    if provenance.history.operations.len() < PARALLEL_FROM {
+        keys.map(examine).collect()
+    } else {
+        keys.into_par_iter().map(examine).collect()
+    }
 }
 
 impl ExaminedKey {

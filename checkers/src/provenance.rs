@@ -3,12 +3,16 @@
 //! Both are settled in one pass before anything is judged. Values are matched by their tag; where
 //! a history has no tags, by the value itself, which then has to be unique for its key.
 
-use std::collections::BTreeMap;
+use std::hash::Hasher as _;
 
+use hashbrown::{HashTable, hash_table::Entry};
+use rustc_hash::FxHasher;
 use serde_json::Value as Json;
 
 use crate::{
-    history::{Action, History, OpId, Operation, Sibling, Status, Tombstones, Value, Write},
+    history::{
+        Action, History, OpId, Operation, Sibling, Status, TimeNs, Tombstones, Value, Write,
+    },
     verdict::ThinAir,
 };
 
@@ -134,6 +138,43 @@ pub(crate) struct Provenance<'h> {
     origin_starts: Vec<u32>,
     slots: Vec<u32>,
     previous: Vec<u32>,
+    briefs: Vec<Brief>,
+}
+
+/// What is asked most of an operation, close together.
+#[derive(Clone, Copy)]
+struct Brief {
+    invoked: TimeNs,
+    /// When it certainly was over; the end of time for an unknown outcome.
+    over: TimeNs,
+    client: u32,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Write,
+    Read,
+    /// A refused operation, or a read that was not answered.
+    Nothing,
+}
+
+impl Brief {
+    fn of(op: &Operation) -> Self {
+        Self {
+            invoked: op.invoked,
+            over: match op.status {
+                Status::Info => TimeNs::MAX,
+                _ => op.completed.unwrap_or(TimeNs::MAX),
+            },
+            client: op.client,
+            kind: match (&op.action, op.status) {
+                (_, Status::Fail) | (Action::Read(_), Status::Info) => Kind::Nothing,
+                (Action::Write(_), _) => Kind::Write,
+                (Action::Read(_), _) => Kind::Read,
+            },
+        }
+    }
 }
 
 /// No slot, no operation.
@@ -159,6 +200,7 @@ impl<'h> Provenance<'h> {
             origin_starts,
             slots: vec![NONE; history.operations.len()],
             previous: vec![NONE; history.operations.len()],
+            briefs: history.operations.iter().map(Brief::of).collect(),
         };
         provenance.number_operations();
         Ok(provenance)
@@ -172,11 +214,11 @@ impl<'h> Provenance<'h> {
             let operations = &self.by_key[self.key_starts[key]..self.key_starts[key + 1]];
             let (mut writes, mut reads) = (0, 0);
             for &id in operations {
-                let op = &self.history.operations[id as usize];
-                let next = match (&op.action, op.status) {
-                    (_, Status::Fail) | (Action::Read(_), Status::Info) => continue,
-                    (Action::Write(_), _) => &mut writes,
-                    (Action::Read(_), _) => &mut reads,
+                let op = self.briefs[id as usize];
+                let next = match op.kind {
+                    Kind::Nothing => continue,
+                    Kind::Write => &mut writes,
+                    Kind::Read => &mut reads,
                 };
                 self.slots[id as usize] = *next;
                 *next += 1;
@@ -185,7 +227,7 @@ impl<'h> Provenance<'h> {
                 *last = id;
             }
             for &id in operations {
-                last_of_client[self.history.operations[id as usize].client as usize] = NONE;
+                last_of_client[self.briefs[id as usize].client as usize] = NONE;
             }
         }
     }
@@ -195,6 +237,22 @@ impl<'h> Provenance<'h> {
     pub(crate) fn slot(&self, op: OpId) -> Option<usize> {
         let slot = self.slots[op as usize];
         (slot != NONE).then_some(slot as usize)
+    }
+
+    /// True for a write that may have been applied.
+    pub(crate) fn is_write(&self, op: OpId) -> bool {
+        self.briefs[op as usize].kind == Kind::Write
+    }
+
+    /// True when `a` certainly completed before `b` was invoked. Between clients, equal times
+    /// decide nothing.
+    pub(crate) fn precedes(&self, a: OpId, b: OpId) -> bool {
+        let (first, second) = (self.briefs[a as usize], self.briefs[b as usize]);
+        first.over < second.invoked
+            || first.over == second.invoked
+                && first.over != TimeNs::MAX
+                && first.client == second.client
+                && a < b
     }
 
     /// The same client's operation before this one on the same key, among those that can matter.
@@ -315,7 +373,7 @@ fn group_by_key(history: &History) -> (Vec<OpId>, Vec<usize>) {
 struct WriteIndex {
     tags: Tags,
     /// Writes without a tag, by key, kind and value.
-    values: BTreeMap<(u32, bool, String), OpId>,
+    values: HashTable<OpId>,
 }
 
 /// Writes by tag.
@@ -329,16 +387,27 @@ enum Tags {
 impl WriteIndex {
     fn of(history: &History) -> Result<Self, HistoryFault> {
         let mut largest = 0;
-        let mut values = BTreeMap::new();
+        let mut values = HashTable::new();
+        let hash = |op: &OpId| {
+            written(history, *op).map_or(0, |(op, write)| {
+                hash_value(op.key, write.tombstone, &write.value.data)
+            })
+        };
         for (op, key, write) in writes(history) {
             match write.value.tag {
                 Some(tag) => largest = largest.max(tag),
                 None if write.tombstone && history.header.tombstones == Tombstones::Hidden => {}
                 None => {
-                    let name = (key, write.tombstone, canonical(&write.value.data));
-                    if let Some(first) = values.insert(name, op) {
-                        return Err(HistoryFault::ValueUsedTwice { op, first });
-                    }
+                    let data = &write.value.data;
+                    let same = |op: &OpId| is_of(history, *op, key, write.tombstone, data);
+                    let hashed = hash_value(key, write.tombstone, data);
+                    match values.entry(hashed, same, hash) {
+                        Entry::Occupied(first) => {
+                            let first = *first.get();
+                            return Err(HistoryFault::ValueUsedTwice { op, first });
+                        }
+                        Entry::Vacant(free) => free.insert(op),
+                    };
                 }
             }
         }
@@ -352,8 +421,10 @@ impl WriteIndex {
         let found = if let Some(tag) = sibling.value.tag {
             self.tags.get(tag)
         } else {
-            let name = (read.key, sibling.tombstone, canonical(&sibling.value.data));
-            self.values.get(&name).copied()
+            let data = &sibling.value.data;
+            let same = |op: &OpId| is_of(history, *op, read.key, sibling.tombstone, data);
+            let hashed = hash_value(read.key, sibling.tombstone, data);
+            self.values.find(hashed, same).copied()
         };
         let Some(id) = found else {
             return Origin::ThinAir(ThinAir::NeverWritten);
@@ -443,21 +514,74 @@ fn wrote(op: &Operation, sibling: &Sibling) -> bool {
     *tombstone == sibling.tombstone && (*tombstone || *data == sibling.value.data)
 }
 
-/// One text for equal values, whatever the order of their fields.
-fn canonical(value: &Json) -> String {
+fn written(history: &History, op: OpId) -> Option<(&Operation, &Write)> {
+    let op = &history.operations[op as usize];
+    match &op.action {
+        Action::Write(write) => Some((op, write)),
+        Action::Read(_) => None,
+    }
+}
+
+/// True for a write of this value, or tombstone, to this key.
+fn is_of(history: &History, op: OpId, key: u32, tombstone: bool, data: &Json) -> bool {
+    written(history, op).is_some_and(|(op, write)| {
+        op.key == key && write.tombstone == tombstone && same_value(&write.value.data, data)
+    })
+}
+
+fn hash_value(key: u32, tombstone: bool, data: &Json) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write_u32(key);
+    hasher.write_u8(tombstone.into());
+    hash_json(data, &mut hasher);
+    hasher.finish()
+}
+
+/// A hash of a value alone.
+pub(crate) fn hash_of(data: &Json) -> u64 {
+    hash_value(0, false, data)
+}
+
+fn hash_json(value: &Json, hasher: &mut FxHasher) {
     match value {
+        Json::Null => hasher.write_u8(0),
+        Json::Bool(value) => hasher.write_u8(1 + u8::from(*value)),
+        Json::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            (Some(number), ..) => hasher.write_u64(number),
+            (None, Some(number), _) => hasher.write_i64(number),
+            (None, None, number) => hasher.write_u64(number.map_or(0, f64::to_bits)),
+        },
+        Json::String(text) => hasher.write(text.as_bytes()),
         Json::Array(items) => {
-            let items: Vec<_> = items.iter().map(canonical).collect();
-            format!("[{}]", items.join(","))
+            hasher.write_u8(3);
+            items.iter().for_each(|item| hash_json(item, hasher));
         }
         Json::Object(fields) => {
-            let fields: BTreeMap<_, _> = fields.iter().collect();
-            let fields: Vec<_> = fields
-                .into_iter()
-                .map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value)))
-                .collect();
-            format!("{{{}}}", fields.join(","))
+            // The same whatever the order of the fields.
+            let hashes = fields.iter().map(|(name, value)| {
+                let mut hasher = FxHasher::default();
+                hasher.write(name.as_bytes());
+                hash_json(value, &mut hasher);
+                hasher.finish()
+            });
+            hasher.write_u64(hashes.fold(4, u64::wrapping_add));
         }
-        plain => plain.to_string(),
+    }
+}
+
+/// True when both have one text, but for the order of fields: zeros of either sign are two values.
+pub(crate) fn same_value(a: &Json, b: &Json) -> bool {
+    match (a, b) {
+        (Json::Number(a), Json::Number(b)) if a.is_f64() && b.is_f64() => {
+            a.as_f64().map(f64::to_bits) == b.as_f64().map(f64::to_bits)
+        }
+        (Json::Array(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
+        }
+        (Json::Object(a), Json::Object(b)) => {
+            let twin = |(name, a): (&String, &Json)| b.get(name).is_some_and(|b| same_value(a, b));
+            a.len() == b.len() && a.iter().all(twin)
+        }
+        (a, b) => a == b,
     }
 }

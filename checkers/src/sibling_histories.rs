@@ -92,7 +92,7 @@ const PATIENCE: u64 = 100_000_000;
 /// One write in this many is never answered.
 const UNANSWERED: u64 = 1_000;
 /// With vector clocks every client that takes another's place is one more entry: at most this many.
-const MOST_REPLACED: u32 = 50;
+const MOST_REPLACED: u32 = 5;
 
 /// A history as it comes about.
 pub struct SiblingHistory {

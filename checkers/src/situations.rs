@@ -2,14 +2,15 @@
 //!
 //! A campaign that is Valid without having met concurrent writes says nothing. These counts stand
 //! beside every verdict, so that a reader can see what was exercised. They are counted from
-//! provenance, as the checks are. O(writes × siblings) a key, plus one set operation a write.
+//! provenance, as the checks are. O(writes × siblings) a key, plus a few set operations a write.
 
-use std::collections::BTreeMap;
+use hashbrown::HashTable;
 
 use crate::{
     causality::{KeyView, Node, WriteView},
-    history::{History, Status},
+    history::{History, Status, Value},
     object_model::ObjectModel,
+    provenance::{hash_of, same_value},
     write_set::WriteSet,
 };
 
@@ -104,10 +105,10 @@ impl Situations {
         }
         // Without contexts nothing is known about which writes are concurrent, stale or merged.
         let has_contexts = view.model() == ObjectModel::Context;
-        let tombstones: Vec<_> = (0..view.writes.len())
+        let tombstones: WriteSet = (0..view.writes.len())
             .filter(|write| view.writes[*write].write.tombstone)
             .collect();
-        let mut writers: BTreeMap<String, u32> = BTreeMap::new();
+        self.observe_values(view);
         for (slot, write) in view.writes.iter().enumerate() {
             if has_contexts {
                 self.observe_context(view, slot, write, &tombstones);
@@ -115,11 +116,23 @@ impl Situations {
             self.note(Situation::Deletes, write.write.tombstone);
             let unknown = write.op.status == Status::Info;
             self.note(Situation::UnknownSeen, unknown && seen.contains(slot));
-            if !write.write.tombstone {
-                let value = write.write.value.data.to_string();
-                let first = *writers.entry(value).or_insert(write.op.client);
-                self.note(Situation::EqualValues, first != write.op.client);
-            }
+        }
+    }
+
+    /// Counts the writes of values that another client had written. Without tags there are none.
+    fn observe_values(&mut self, view: &KeyView<'_>) {
+        let written = || view.writes.iter().filter(|write| !write.write.tombstone);
+        if written().all(|write| write.write.value.tag.is_none()) {
+            return;
+        }
+        let mut first: HashTable<(&Value, u32)> = HashTable::new();
+        for write in written() {
+            let (value, client) = (&write.write.value, write.op.client);
+            let same = |first: &(&Value, u32)| same_value(&first.0.data, &value.data);
+            let hash = |first: &(&Value, u32)| hash_of(&first.0.data);
+            let first = first.entry(hash_of(&value.data), same, hash);
+            let (_, writer) = *first.or_insert((value, client)).get();
+            self.note(Situation::EqualValues, writer != client);
         }
     }
 
@@ -129,7 +142,7 @@ impl Situations {
         view: &KeyView<'_>,
         slot: usize,
         write: &WriteView<'_>,
-        tombstones: &[usize],
+        tombstones: &WriteSet,
     ) {
         // An earlier write never covers a later one, so what is not covered is concurrent.
         let concurrent = || write.covers_must.missing(slot).take(MOST_COMPARED);
@@ -158,10 +171,7 @@ impl Situations {
             .iter()
             .any(|source| matches!(view.node(*source), Some(Node::Write(..))));
         self.note(Situation::OwnWrite, own);
-        let over_tombstone = !write.write.tombstone
-            && tombstones
-                .iter()
-                .any(|tombstone| write.covers_must.contains(*tombstone));
+        let over_tombstone = !write.write.tombstone && write.covers_must.intersects(tombstones);
         self.note(Situation::Recreated, over_tombstone);
     }
 }

@@ -27,8 +27,10 @@
 //! Dominance costs O(siblings²) an answer, bounded siblings O(writes · chains of a client).
 //! Sources: Parker et al. 1983; Preguiça et al. 2010; sibling explosion: Riak `kv#746`.
 
+use std::collections::BTreeMap;
+
 use super::{Found, Subject};
-use crate::verdict::Finding;
+use crate::{causality::WriteView, history::TimeNs, verdict::Finding};
 
 pub(super) fn dominance(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
@@ -61,22 +63,11 @@ pub(super) fn dominance(subject: &Subject<'_, '_>, found: &mut Found) {
 
 pub(super) fn bounded_siblings(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
-    let mut chains: Vec<Chain> = Vec::new();
+    let mut chains = Chains::default();
     let mut extended_from = None;
     for (number, write) in view.writes.iter().enumerate() {
-        let extends = |chain: &&mut Chain| {
-            chain.client == write.op.client && write.covers_must.contains(chain.last)
-        };
-        if let Some(chain) = chains.iter_mut().find(extends) {
-            chain.last = number;
+        if chains.extend(number, write) {
             extended_from.get_or_insert(write.op.invoked);
-        } else {
-            let (client, begun) = (write.op.client, write.op.invoked);
-            chains.push(Chain {
-                client,
-                last: number,
-                begun,
-            });
         }
     }
     let Some(extended_from) = extended_from else {
@@ -87,7 +78,7 @@ pub(super) fn bounded_siblings(subject: &Subject<'_, '_>, found: &mut Found) {
             continue;
         };
         found.tested();
-        let chains = chains.partition_point(|chain| chain.begun <= completed);
+        let chains = chains.begun.partition_point(|begun| *begun <= completed);
         if read.siblings.len() > chains {
             found.violated(|| {
                 let mut evidence: Vec<_> = view.ids(&read.returned).collect();
@@ -104,9 +95,33 @@ pub(super) fn bounded_siblings(subject: &Subject<'_, '_>, found: &mut Found) {
     }
 }
 
-/// Writes of one client, each of which must supersede the one before.
-struct Chain {
-    client: u32,
-    last: usize,
-    begun: u64,
+/// Chains of writes of one client, each of which must supersede the one before.
+#[derive(Default)]
+struct Chains {
+    /// When each chain begins.
+    begun: Vec<TimeNs>,
+    /// The last write of each chain of a client, in the order in which they began.
+    last: BTreeMap<u32, Vec<usize>>,
+}
+
+impl Chains {
+    /// Lets a write extend the first chain of its client that it can, and begin one where there is
+    /// none: false.
+    fn extend(&mut self, number: usize, write: &WriteView<'_>) -> bool {
+        let own = self.last.entry(write.op.client).or_default();
+        let covers = &write.covers_must;
+        let chains = if covers.is_empty() { 0 } else { own.len() };
+        let mut ends = own[..chains].iter_mut();
+        match ends.find(|last| covers.contains(**last)) {
+            Some(last) => {
+                *last = number;
+                true
+            }
+            None => {
+                own.push(number);
+                self.begun.push(write.op.invoked);
+                false
+            }
+        }
+    }
 }

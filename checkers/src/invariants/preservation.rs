@@ -138,13 +138,11 @@ fn missing(view: &KeyView<'_>, read: &ReadView<'_>) -> Vec<Missing> {
     let absent = read.visible_may.missing(view.writes.len());
     let due = absent.filter_map(|write| {
         let acknowledged = view.precedes(view.writes[write].id, read.id);
-        let seen = |earlier: &&ReadView<'_>| {
-            earlier.returned.contains(write) && view.precedes(earlier.id, read.id)
-        };
         let seen_by = if acknowledged {
             None
         } else {
-            Some(view.sound_reads().find(seen)?.id)
+            let mut seen = view.returned_by(write);
+            Some(seen.find(|seen| view.precedes(seen.id, read.id))?.id)
         };
         let mut survivors = read.returned.iter();
         let covers = |by: usize, write: usize| view.writes[by].covers_may.contains(write);
