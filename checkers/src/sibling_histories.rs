@@ -426,8 +426,10 @@ impl SiblingHistory {
         let newest = replica.siblings.iter().map(|stored| stored.op).max();
         let kept = |stored: &&Stored| !lost || Some(stored.op) != newest;
         let siblings = replica.siblings.iter().filter(kept);
+        let mut siblings: Vec<_> = siblings.map(Stored::sibling).collect();
+        siblings.shrink_to_fit();
         let read = Read {
-            siblings: siblings.map(Stored::sibling).collect(),
+            siblings,
             context: dotted.then(|| replica.seen.clone()),
             last,
         };

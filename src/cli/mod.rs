@@ -7,6 +7,7 @@ mod dialect;
 mod exit;
 mod generate;
 mod generate_register;
+mod generate_siblings;
 mod node;
 mod output;
 mod replay;
@@ -33,6 +34,7 @@ Examples:
   sibcheck verify history.jsonl                    judge a recorded history
   sibcheck replay corpora/                         judge all saved cases
   sibcheck generate register --broken              write a big history to judge
+  sibcheck generate siblings > history.jsonl       write a history for measuring
 
 Exit codes: 0 all hold, 1 a violation, 2 wrong usage or a malformed file, 3 inconclusive,
 4 the node under test failed, 5 this program or the machine failed.")]

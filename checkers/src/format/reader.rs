@@ -1,0 +1,308 @@
+//! Reading histories, as a whole or operation by operation.
+
+use std::{hash::Hasher as _, io::BufRead};
+
+use hashbrown::{HashTable, hash_table::Entry};
+use rustc_hash::FxHasher;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::{
+    FormatError, VERSION,
+    lines::{HeaderLine, OperationLine},
+    plain::{self, Clocks},
+};
+use crate::history::{Header, History, Name, Operation};
+
+/// Reads a history of any version that this build knows.
+///
+/// # Errors
+///
+/// When the reader fails, or the bytes are not a history: with the line, the column, what was
+/// expected and what to do.
+pub fn read_history(reader: impl BufRead) -> Result<History, FormatError> {
+    let read = read_what_is_readable(reader)?;
+    read.fault.map_or(Ok(read.history), Err)
+}
+
+/// Reads a history up to where it cannot be read, so that what a damaged file still holds is not
+/// lost.
+///
+/// # Errors
+///
+/// When there is no header.
+pub fn read_what_is_readable(reader: impl BufRead) -> Result<ReadableHistory, FormatError> {
+    let mut reader = HistoryReader::new(reader)?;
+    let mut operations = Vec::new();
+    let fault = loop {
+        match reader.next_operation() {
+            Ok(Some(operation)) => operations.push(operation),
+            Ok(None) => break None,
+            Err(fault) => break Some(fault),
+        }
+    };
+    let Interned {
+        clients,
+        nodes,
+        keys,
+    } = reader.names;
+    let history = History {
+        header: reader.header,
+        clients: clients.names,
+        nodes: nodes.names,
+        keys: keys.names,
+        operations,
+    };
+    Ok(ReadableHistory { history, fault })
+}
+
+/// What could be read of a history, and what stopped it.
+#[derive(Debug)]
+pub struct ReadableHistory {
+    /// The operations before the fault.
+    pub history: History,
+    /// Where and why reading ended, unless it ended well.
+    pub fault: Option<FormatError>,
+}
+
+/// Reads a history operation by operation.
+pub struct HistoryReader<R> {
+    lines: Lines<R>,
+    header: Header,
+    announced: u64,
+    found: u64,
+    names: Interned,
+    clocks: Clocks,
+}
+
+impl<R: BufRead> HistoryReader<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    ///
+    /// When the reader fails, or there is no header.
+    pub fn new(reader: R) -> Result<Self, FormatError> {
+        let mut lines = Lines {
+            reader,
+            line: 0,
+            text: Vec::new(),
+        };
+        let Some(first) = lines.next()? else {
+            return Err(FormatError::MissingHeader {
+                found: "an empty file".to_owned(),
+            });
+        };
+        let (header, announced) = read_header(&first)?;
+        Ok(Self {
+            lines,
+            header,
+            announced,
+            found: 0,
+            names: Interned::default(),
+            clocks: Clocks::default(),
+        })
+    }
+
+    /// What the history says about itself.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The clients named so far; [`Operation::client`] indexes them.
+    pub fn clients(&self) -> &[Name] {
+        &self.names.clients.names
+    }
+
+    /// The nodes named so far; [`Operation::node`] indexes them.
+    pub fn nodes(&self) -> &[Name] {
+        &self.names.nodes.names
+    }
+
+    /// The keys named so far; [`Operation::key`] indexes them.
+    pub fn keys(&self) -> &[Name] {
+        &self.names.keys.names
+    }
+
+    /// The next operation, `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// When the reader fails, a line is not an operation, or there are more or fewer operations
+    /// than the header says.
+    pub fn next_operation(&mut self) -> Result<Option<Operation>, FormatError> {
+        let expected = self.found;
+        let Some(line) = self.lines.next()? else {
+            if self.found != self.announced {
+                return Err(FormatError::WrongCount {
+                    line: self.lines.line,
+                    announced: self.announced,
+                    found: self.found,
+                });
+            }
+            return Ok(None);
+        };
+        let plain = plain::operation(line.text, expected, &mut self.names, &mut self.clocks);
+        let operation = match plain {
+            Some(operation) => operation,
+            None => {
+                let read: OperationLine = line.parse()?;
+                if u64::from(read.number()) != expected {
+                    return Err(line.malformed(
+                        format!(
+                            "expected operation {expected}, found operation {}",
+                            read.number()
+                        ),
+                        "number operations from 0 in the order of their lines",
+                    ));
+                }
+                read.operation(&mut self.names)
+                    .map_err(|problem| line.malformed(problem.0.to_owned(), problem.1))?
+            }
+        };
+        self.found += 1;
+        Ok(Some(operation))
+    }
+}
+
+/// The names that operations refer to, by number.
+#[derive(Default)]
+pub(super) struct Interned {
+    pub(super) clients: NameTable,
+    pub(super) nodes: NameTable,
+    pub(super) keys: NameTable,
+}
+
+/// Names, numbered in the order in which they come up.
+#[derive(Default)]
+pub(super) struct NameTable {
+    names: Vec<Name>,
+    numbers: HashTable<u32>,
+}
+
+impl NameTable {
+    /// The number of a name, a new one when it has none yet.
+    pub(super) fn number(&mut self, name: &str) -> u32 {
+        let hash = |name: &str| {
+            let mut hasher = FxHasher::default();
+            hasher.write(name.as_bytes());
+            hasher.finish()
+        };
+        let names = &self.names;
+        let same = |number: &u32| names[*number as usize] == name;
+        let hashed = |number: &u32| hash(&names[*number as usize]);
+        match self.numbers.entry(hash(name), same, hashed) {
+            Entry::Occupied(number) => *number.get(),
+            Entry::Vacant(free) => {
+                let number = crate::provenance::number(self.names.len());
+                free.insert(number);
+                self.names.push(Name::from(name));
+                number
+            }
+        }
+    }
+}
+
+/// The lines of a file that are not blank.
+struct Lines<R> {
+    reader: R,
+    line: u64,
+    text: Vec<u8>,
+}
+
+/// One line and its place.
+struct Line<'t> {
+    number: u64,
+    text: &'t [u8],
+    /// Whether a newline ends it.
+    ended: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn next(&mut self) -> Result<Option<Line<'_>>, FormatError> {
+        loop {
+            self.text.clear();
+            let read = self.reader.read_until(b'\n', &mut self.text);
+            let line = self.line + 1;
+            if read.map_err(|source| FormatError::Io { line, source })? == 0 {
+                return Ok(None);
+            }
+            self.line = line;
+            if !self.text.trim_ascii().is_empty() {
+                let ended = self.text.last() == Some(&b'\n');
+                return Ok(Some(Line {
+                    number: line,
+                    text: self.text.trim_ascii_end(),
+                    ended,
+                }));
+            }
+        }
+    }
+}
+
+impl Line<'_> {
+    fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, FormatError> {
+        serde_json::from_slice(self.text).map_err(|error| self.explain(&error))
+    }
+
+    fn explain(&self, error: &serde_json::Error) -> FormatError {
+        if error.is_eof() && !self.ended {
+            return FormatError::Truncated { line: self.number };
+        }
+        let told = error.to_string();
+        let problem = told
+            .rsplit_once(" at line ")
+            .map_or(told.as_str(), |(problem, _)| problem);
+        let remedy = match error.classify() {
+            serde_json::error::Category::Data => {
+                "correct the field as the format of version 1 has it"
+            }
+            _ => "write one JSON object a line",
+        };
+        FormatError::Malformed {
+            line: self.number,
+            column: error.column(),
+            problem: problem.to_owned(),
+            remedy,
+        }
+    }
+
+    fn malformed(&self, problem: String, remedy: &'static str) -> FormatError {
+        FormatError::Malformed {
+            line: self.number,
+            column: self.text.len(),
+            problem,
+            remedy,
+        }
+    }
+}
+
+fn read_header(line: &Line<'_>) -> Result<(Header, u64), FormatError> {
+    let probe: Json = match serde_json::from_slice(line.text) {
+        Ok(probe) => probe,
+        Err(error) if error.is_eof() && !line.ended => return Err(line.explain(&error)),
+        Err(_) => {
+            return Err(FormatError::MissingHeader {
+                found: "a line that is not JSON".to_owned(),
+            });
+        }
+    };
+    match probe.get("sibcheck_history") {
+        Some(version) if version.as_u64() == Some(VERSION) => {}
+        Some(version) => {
+            return Err(FormatError::UnknownVersion {
+                found: version.clone(),
+            });
+        }
+        None => {
+            let found = match &probe {
+                Json::Object(fields) if fields.contains_key("op") => "an operation",
+                Json::Object(_) => "an object without \"sibcheck_history\"",
+                _ => "something other than an object",
+            };
+            return Err(FormatError::MissingHeader {
+                found: found.to_owned(),
+            });
+        }
+    }
+    Ok(line.parse::<HeaderLine>()?.header())
+}
