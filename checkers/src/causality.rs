@@ -31,13 +31,13 @@
 
 mod replica;
 
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
 use crate::{
     history::{Action, History, OpId, Operation, Read, Status, TimeNs, Tombstones, Write},
     late_writes::LateWrites,
     object_model::ObjectModel,
-    provenance::{Origin, Provenance},
+    provenance::{Origin, Provenance, number},
     write_set::WriteSet,
 };
 
@@ -46,18 +46,24 @@ pub(crate) struct WriteView<'h> {
     pub(crate) id: OpId,
     pub(crate) op: &'h Operation,
     pub(crate) write: &'h Write,
+    pub(crate) client: u32,
+    pub(crate) status: Status,
+    pub(crate) invoked: TimeNs,
+    pub(crate) completed: Option<TimeNs>,
     /// What a correct store has to treat as superseded by it.
     pub(crate) covers_must: WriteSet,
     /// What a correct store may treat as superseded by it.
     pub(crate) covers_may: WriteSet,
+    /// Where its [edges](KeyView::edges) are.
+    edges: Range<u32>,
     /// The first write that must supersede it.
-    first_above: Option<usize>,
+    first_above: Option<u32>,
     settled: bool,
 }
 
 impl WriteView<'_> {
     pub(crate) fn acknowledged(&self) -> bool {
-        self.op.status == Status::Ok
+        self.status == Status::Ok
     }
 }
 
@@ -90,6 +96,7 @@ pub(crate) struct KeyView<'h> {
     pub(crate) writes: Vec<WriteView<'h>>,
     pub(crate) reads: Vec<ReadView<'h>>,
     provenance: &'h Provenance<'h>,
+    edges: Vec<Edge>,
     /// Deletes that reads may hide.
     hidden: Vec<usize>,
     late: LateWrites,
@@ -100,6 +107,20 @@ pub(crate) struct KeyView<'h> {
 struct ReturnedBy {
     starts: Vec<u32>,
     reads: Vec<u32>,
+}
+
+/// A write that another one directly covers, and the answer through which its client knew of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Edge {
+    lower: u32,
+    pub(crate) source: OpId,
+}
+
+impl Edge {
+    /// The number of the covered write.
+    pub(crate) fn lower(self) -> usize {
+        self.lower as usize
+    }
 }
 
 /// When the causality of an operation is settled.
@@ -119,6 +140,7 @@ impl<'h> KeyView<'h> {
             writes: Vec::with_capacity(operations.len()),
             reads: Vec::with_capacity(operations.len()),
             provenance,
+            edges: Vec::with_capacity(operations.len()),
             hidden: Vec::new(),
             late: LateWrites::default(),
             returned_by: OnceLock::new(),
@@ -194,6 +216,12 @@ impl<'h> KeyView<'h> {
     /// Reads without thin air or duplicates.
     pub(crate) fn sound_reads(&self) -> impl Iterator<Item = &ReadView<'h>> {
         self.reads.iter().filter(|read| read.sound)
+    }
+
+    /// The writes that a write directly covers, in the order of its sources and their answers.
+    pub(crate) fn edges(&self, write: usize) -> &[Edge] {
+        let Range { start, end } = self.writes[write].edges;
+        &self.edges[start as usize..end as usize]
     }
 
     /// The sound reads that returned a write, in the order of their invocation.
@@ -294,8 +322,13 @@ impl<'h> KeyView<'h> {
             id,
             op,
             write,
+            client: op.client,
+            status: op.status,
+            invoked: op.invoked,
+            completed: op.completed,
             covers_must: WriteSet::EMPTY,
             covers_may: WriteSet::EMPTY,
+            edges: 0..0,
             first_above: None,
             settled: false,
         });
@@ -378,31 +411,39 @@ impl<'h> KeyView<'h> {
 
     fn settle_write(&mut self, slot: usize) {
         let mut must = WriteSet::EMPTY;
-        let mut below = Vec::new();
+        let mut edges = std::mem::take(&mut self.edges);
+        let start = edges.len();
         for &source in &self.writes[slot].write.sources {
             match self.node(source) {
                 Some(Node::Write(write, view)) => {
-                    must.insert(write);
                     must.union_with(&view.covers_must);
-                    below.push(write);
+                    must.insert(write);
+                    let lower = number(write);
+                    edges.push(Edge { lower, source });
                 }
                 Some(Node::Read(_, view)) => {
                     must.union_with(&view.visible_must);
-                    below.extend(view.siblings.iter().flatten());
+                    let siblings = view.siblings.iter().flatten();
+                    let lowers = siblings.map(|write| number(*write));
+                    edges.extend(lowers.map(|lower| Edge { lower, source }));
                 }
                 None => {}
             }
         }
-        for write in below {
-            let first = &mut self.writes[write].first_above;
-            *first = Some(first.map_or(slot, |first| first.min(slot)));
+        let above = number(slot);
+        for edge in &edges[start..] {
+            let first = &mut self.writes[edge.lower()].first_above;
+            *first = Some(first.map_or(above, |first| first.min(above)));
         }
+        let range = number(start)..number(edges.len());
+        self.edges = edges;
         let early = if self.may_is_must(slot, &must) {
             must.clone()
         } else {
             self.early(slot)
         };
         let view = &mut self.writes[slot];
+        view.edges = range;
         view.covers_must = must;
         view.covers_may = early;
         view.settled = true;
@@ -521,6 +562,7 @@ impl<'h> KeyView<'h> {
         let mut returned = view.returned.iter();
         let above = returned.by_ref().filter_map(|w| self.writes[w].first_above);
         let refuted = above.min().map_or(WriteSet::EMPTY, |from| {
+            let from = from as usize;
             let only_may = may.difference_from(&view.visible_must, from);
             only_may.filter(|write| contradicted(*write)).collect()
         });
@@ -588,8 +630,7 @@ impl<'h> KeyView<'h> {
 
     /// The same client's write of this key before `write`.
     pub(crate) fn previous_write(&self, write: OpId) -> Option<OpId> {
-        let earlier = std::iter::successors(self.previous(write), |op| self.previous(*op));
-        earlier.into_iter().find(|op| self.provenance.is_write(*op))
+        self.provenance.previous_write(write)
     }
 }
 

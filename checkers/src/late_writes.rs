@@ -46,10 +46,7 @@ impl LateWrites {
             return late;
         }
         for (number, write) in view.writes.iter().enumerate() {
-            late.by_client
-                .entry(write.op.client)
-                .or_default()
-                .push(number);
+            late.by_client.entry(write.client).or_default().push(number);
         }
         let seen_by = first_reads(view);
         for writes in late.by_client.values() {
@@ -82,8 +79,8 @@ impl LateWrites {
     /// The last write invoked by `by` that `write` may take effect after, of those of its client.
     pub(crate) fn last(&self, view: &KeyView<'_>, write: usize, by: TimeNs) -> Option<usize> {
         let open = self.get(write)?;
-        let later = &self.by_client[&view.writes[write].op.client][open.later.clone()];
-        let invoked = later.partition_point(|later| view.writes[*later].op.invoked <= by);
+        let later = &self.by_client[&view.writes[write].client][open.later.clone()];
+        let invoked = later.partition_point(|later| view.writes[*later].invoked <= by);
         invoked.checked_sub(1).map(|last| later[last])
     }
 
@@ -91,7 +88,7 @@ impl LateWrites {
     /// `later` was invoked.
     pub(crate) fn shown_by(&self, view: &KeyView<'_>, write: usize, later: usize) -> Option<OpId> {
         let (first, second) = (&view.writes[write], &view.writes[later]);
-        let one_client = first.op.client == second.op.client && first.id < second.id;
+        let one_client = first.client == second.client && first.id < second.id;
         if !one_client || view.precedes(first.id, second.id) {
             return None;
         }

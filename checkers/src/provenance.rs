@@ -138,6 +138,7 @@ pub(crate) struct Provenance<'h> {
     origin_starts: Vec<u32>,
     slots: Vec<u32>,
     previous: Vec<u32>,
+    previous_writes: Vec<u32>,
     briefs: Vec<Brief>,
 }
 
@@ -200,6 +201,7 @@ impl<'h> Provenance<'h> {
             origin_starts,
             slots: vec![NONE; history.operations.len()],
             previous: vec![NONE; history.operations.len()],
+            previous_writes: vec![NONE; history.operations.len()],
             briefs: history.operations.iter().map(Brief::of).collect(),
         };
         provenance.number_operations();
@@ -209,7 +211,8 @@ impl<'h> Provenance<'h> {
     /// Numbers the operations that can matter, separately for each key: writes that may have been
     /// applied, and reads that were answered.
     fn number_operations(&mut self) {
-        let mut last_of_client = vec![NONE; self.history.clients.len()];
+        // The last operation of each client, and its last write.
+        let mut last_of_client = vec![[NONE; 2]; self.history.clients.len()];
         for key in 0..self.history.keys.len() {
             let operations = &self.by_key[self.key_starts[key]..self.key_starts[key + 1]];
             let (mut writes, mut reads) = (0, 0);
@@ -223,11 +226,17 @@ impl<'h> Provenance<'h> {
                 self.slots[id as usize] = *next;
                 *next += 1;
                 let last = &mut last_of_client[op.client as usize];
-                self.previous[id as usize] = *last;
-                *last = id;
+                [
+                    self.previous[id as usize],
+                    self.previous_writes[id as usize],
+                ] = *last;
+                last[0] = id;
+                if op.kind == Kind::Write {
+                    last[1] = id;
+                }
             }
             for &id in operations {
-                last_of_client[self.briefs[id as usize].client as usize] = NONE;
+                last_of_client[self.briefs[id as usize].client as usize] = [NONE; 2];
             }
         }
     }
@@ -258,6 +267,12 @@ impl<'h> Provenance<'h> {
     /// The same client's operation before this one on the same key, among those that can matter.
     pub(crate) fn previous(&self, op: OpId) -> Option<OpId> {
         let previous = self.previous[op as usize];
+        (previous != NONE).then_some(previous)
+    }
+
+    /// The same client's write before this operation on the same key.
+    pub(crate) fn previous_write(&self, op: OpId) -> Option<OpId> {
+        let previous = self.previous_writes[op as usize];
         (previous != NONE).then_some(previous)
     }
 
@@ -554,17 +569,20 @@ fn hash_json(value: &Json, hasher: &mut FxHasher) {
         Json::String(text) => hasher.write(text.as_bytes()),
         Json::Array(items) => {
             hasher.write_u8(3);
-            items.iter().for_each(|item| hash_json(item, hasher));
+            for item in items {
+                hash_json(item, hasher);
+            }
         }
         Json::Object(fields) => {
             // The same whatever the order of the fields.
-            let hashes = fields.iter().map(|(name, value)| {
-                let mut hasher = FxHasher::default();
-                hasher.write(name.as_bytes());
-                hash_json(value, &mut hasher);
-                hasher.finish()
-            });
-            hasher.write_u64(hashes.fold(4, u64::wrapping_add));
+            let of_field = |(name, value): (&String, &Json)| {
+                let mut own = FxHasher::default();
+                own.write(name.as_bytes());
+                hash_json(value, &mut own);
+                own.finish()
+            };
+            let all = fields.iter().map(of_field).fold(4, u64::wrapping_add);
+            hasher.write_u64(all);
         }
     }
 }

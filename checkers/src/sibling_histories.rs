@@ -338,16 +338,16 @@ impl SiblingHistory {
             Some(key) => (key, Kind::Write),
             None => (self.dice.below(keys), Kind::Read),
         };
-        let (kind, blind) = match (kind, self.dice.below(100)) {
-            (Kind::Write, 0..5) => (Kind::Delete, false),
-            (Kind::Write, _) => (Kind::Write, false),
-            (_, 0..55) => {
-                actor.write_next = Some(key);
-                (Kind::Read, false)
-            }
-            (_, 55..75) => (Kind::Read, false),
-            (_, 75..93) => (Kind::Write, false),
-            _ => (Kind::Write, true),
+        let chance = self.dice.below::<u32>(100);
+        let (kind, blind) = if kind == Kind::Write {
+            let delete = chance < 5;
+            (if delete { Kind::Delete } else { kind }, false)
+        } else if chance < 75 {
+            let writes_next = chance < 55;
+            actor.write_next = writes_next.then_some(key);
+            (Kind::Read, false)
+        } else {
+            (Kind::Write, chance >= 93)
         };
         if self.shape.roaming && self.dice.one_in(10) {
             actor.node = self.dice.below(self.shape.nodes.into());
@@ -422,9 +422,9 @@ impl SiblingHistory {
         let replica = &self.replicas[request.node][request.key];
         let dotted = self.shape.versions == Versions::Dots;
         let last = request.kind == Kind::FinalRead;
-        let lost = self.shape.broken && last && request.key + 1 == self.shape.keys as usize;
+        let drops = self.shape.broken && last && request.key + 1 == self.shape.keys as usize;
         let newest = replica.siblings.iter().map(|stored| stored.op).max();
-        let kept = |stored: &&Stored| !lost || Some(stored.op) != newest;
+        let kept = |stored: &&Stored| !drops || Some(stored.op) != newest;
         let siblings = replica.siblings.iter().filter(kept);
         let mut siblings: Vec<_> = siblings.map(Stored::sibling).collect();
         siblings.shrink_to_fit();

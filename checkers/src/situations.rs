@@ -114,7 +114,7 @@ impl Situations {
                 self.observe_context(view, slot, write, &tombstones);
             }
             self.note(Situation::Deletes, write.write.tombstone);
-            let unknown = write.op.status == Status::Info;
+            let unknown = write.status == Status::Info;
             self.note(Situation::UnknownSeen, unknown && seen.contains(slot));
         }
     }
@@ -127,7 +127,7 @@ impl Situations {
         }
         let mut first: HashTable<(&Value, u32)> = HashTable::new();
         for write in written() {
-            let (value, client) = (&write.write.value, write.op.client);
+            let (value, client) = (&write.write.value, write.client);
             let same = |first: &(&Value, u32)| same_value(&first.0.data, &value.data);
             let hash = |first: &(&Value, u32)| hash_of(&first.0.data);
             let first = first.entry(hash_of(&value.data), same, hash);

@@ -7,12 +7,16 @@
 
 use std::{hash::Hasher as _, sync::Arc};
 
+use memchr::memchr;
 use rustc_hash::FxHasher;
 use serde_json::Value as Json;
 
-use super::{lines::version, reader::Interned};
+use super::{
+    lines::{Problem, version},
+    reader::Interned,
+};
 use crate::history::{
-    Action, Name, OpId, Operation, Read, ReportedClock, Sibling, Status, Value, Write,
+    Action, Name, OpId, Operation, Read, ReportedClock, Sibling, Status, Value, Version, Write,
 };
 
 /// Reads a line that holds the operation `expected`.
@@ -183,7 +187,7 @@ impl<'t> Plain<'t> {
             tombstone,
             sources: sources.unwrap_or_default(),
             context,
-            version: reported.version()?,
+            version: reported.version().ok()?,
         }))
     }
 
@@ -244,30 +248,38 @@ impl<'t> Plain<'t> {
         Some(Sibling {
             value: Value { tag, data },
             tombstone,
-            version: reported.version()?,
+            version: reported.version().ok()?,
         })
     }
 
     /// A clock with sorted entries.
     fn clock(&mut self, clocks: &mut Clocks) -> Option<ReportedClock> {
-        let mut entries = std::mem::take(&mut clocks.entries);
-        entries.clear();
-        let mut hasher = FxHasher::default();
-        let mut previous: Option<&[u8]> = None;
-        let read = self.object(|text, name| {
+        let rest = &self.text[self.at..];
+        let text = &rest[..=memchr(b'}', rest)?];
+        let recent = clocks.recent(text);
+        if recent.text == text {
+            self.at += text.len();
+        } else {
+            let begun = self.at;
+            recent.clock = self.new_clock()?;
+            recent.text.clear();
+            recent.text.extend_from_slice(&self.text[begun..self.at]);
+        }
+        Some(recent.clock.clone())
+    }
+
+    fn new_clock(&mut self) -> Option<ReportedClock> {
+        let mut entries: Vec<(Name, u64)> = Vec::with_capacity(8);
+        self.object(|text, name| {
+            let name = Name::from(std::str::from_utf8(name).ok()?);
             let counter = text.number().filter(|counter| *counter > 0)?;
-            if previous.is_some_and(|previous| previous >= name) {
+            if entries.last().is_some_and(|(last, _)| *last >= name) {
                 return None;
             }
-            previous = Some(name);
-            hasher.write(name);
-            hasher.write_u64(counter);
-            entries.push((Name::from(std::str::from_utf8(name).ok()?), counter));
+            entries.push((name, counter));
             Some(())
-        });
-        let clock = read.map(|()| clocks.shared(hasher.finish(), &entries));
-        clocks.entries = entries;
-        clock
+        })?;
+        Some(ReportedClock::from_sorted(Arc::from(entries)))
     }
 
     fn dot(&mut self) -> Option<(Name, u64)> {
@@ -298,8 +310,8 @@ impl Reported {
         }
     }
 
-    fn version(self) -> Option<Option<crate::history::Version>> {
-        version(self.clock, self.dot, self.past).ok()
+    fn version(self) -> Result<Option<Version>, Problem> {
+        version(self.clock, self.dot, self.past)
     }
 }
 
@@ -309,22 +321,24 @@ const REMEMBERED: usize = 1 << 14;
 /// Clocks that came up lately, so that equal ones share their entries: a clock is mostly reported
 /// several times, by its write, by reads and as a context.
 #[derive(Default)]
-pub(super) struct Clocks {
-    recent: Vec<ReportedClock>,
-    entries: Vec<(Name, u64)>,
+pub(super) struct Clocks(Vec<Recent>);
+
+/// A clock and the text that it was read from.
+#[derive(Clone, Default)]
+struct Recent {
+    text: Vec<u8>,
+    clock: ReportedClock,
 }
 
 impl Clocks {
-    fn shared(&mut self, hash: u64, entries: &[(Name, u64)]) -> ReportedClock {
-        if self.recent.is_empty() {
-            let none = ReportedClock::default();
-            self.recent = vec![none; REMEMBERED];
+    /// What is remembered in the place of this text: its clock, or another.
+    fn recent(&mut self, text: &[u8]) -> &mut Recent {
+        if self.0.is_empty() {
+            self.0 = vec![Recent::default(); REMEMBERED];
         }
-        let place = usize::try_from(hash).unwrap_or(0) % REMEMBERED;
-        let recent = &mut self.recent[place];
-        if recent.entries() != entries {
-            *recent = ReportedClock::from_sorted(Arc::from(entries));
-        }
-        recent.clone()
+        let mut hasher = FxHasher::default();
+        hasher.write(text);
+        let place = usize::try_from(hasher.finish() >> 32).unwrap_or(0) % REMEMBERED;
+        &mut self.0[place]
     }
 }

@@ -142,22 +142,19 @@ impl<R: BufRead> HistoryReader<R> {
             return Ok(None);
         };
         let plain = plain::operation(line.text, expected, &mut self.names, &mut self.clocks);
-        let operation = match plain {
-            Some(operation) => operation,
-            None => {
-                let read: OperationLine = line.parse()?;
-                if u64::from(read.number()) != expected {
-                    return Err(line.malformed(
-                        format!(
-                            "expected operation {expected}, found operation {}",
-                            read.number()
-                        ),
-                        "number operations from 0 in the order of their lines",
-                    ));
-                }
-                read.operation(&mut self.names)
-                    .map_err(|problem| line.malformed(problem.0.to_owned(), problem.1))?
+        let operation = if let Some(operation) = plain {
+            operation
+        } else {
+            let read: OperationLine = line.parse()?;
+            let number = read.number();
+            if u64::from(number) != expected {
+                return Err(line.malformed(
+                    format!("expected operation {expected}, found operation {number}"),
+                    "number operations from 0 in the order of their lines",
+                ));
             }
+            let operation = read.operation(&mut self.names);
+            operation.map_err(|problem| line.malformed(problem.0.to_owned(), problem.1))?
         };
         self.found += 1;
         Ok(Some(operation))

@@ -51,34 +51,27 @@ use crate::{
 pub(super) fn soundness(subject: &Subject<'_, '_>, found: &mut Found) {
     let (view, clocks) = (subject.view, subject.clocks);
     for (upper, write) in view.writes.iter().enumerate() {
-        for &source in &write.write.sources {
-            let mut edge = |lower: usize| {
-                let Some(below) = clocks.below(lower, upper) else {
-                    return;
-                };
-                found.tested();
-                if !below {
-                    found.violated(|| {
-                        let mut evidence = with_reports(subject, [lower, upper], None);
-                        if reports(subject, source, lower) {
-                            evidence
-                                .retain(|op| view.node(*op).is_some_and(|node| node.is_write()));
-                            evidence.extend(clocks.known(upper).map(|known| known.reported_by));
-                        }
-                        evidence.push(source);
-                        let finding = Finding::ClockNotAbove {
-                            lower: view.writes[lower].id,
-                            through: source,
-                            upper: write.id,
-                        };
-                        (evidence, finding)
-                    });
-                }
+        for edge in view.edges(upper) {
+            let (source, lower) = (edge.source, edge.lower());
+            let Some(below) = clocks.below(lower, upper) else {
+                continue;
             };
-            match view.node(source) {
-                Some(Node::Write(lower, _)) => edge(lower),
-                Some(Node::Read(_, read)) => read.siblings.iter().flatten().for_each(|s| edge(*s)),
-                None => {}
+            found.tested();
+            if !below {
+                found.violated(|| {
+                    let mut evidence = with_reports(subject, [lower, upper], None);
+                    if reports(subject, source, lower) {
+                        evidence.retain(|op| view.node(*op).is_some_and(|node| node.is_write()));
+                        evidence.extend(clocks.known(upper).map(|known| known.reported_by));
+                    }
+                    evidence.push(source);
+                    let finding = Finding::ClockNotAbove {
+                        lower: view.writes[lower].id,
+                        through: source,
+                        upper: write.id,
+                    };
+                    (evidence, finding)
+                });
             }
         }
     }
@@ -150,19 +143,26 @@ fn plain_writes(subject: &Subject<'_, '_>, candidates: &Candidates<'_, '_>) -> V
         with_previous,
         on_past: Vec::with_capacity(view.writes.len()),
     };
-    let (mut must, mut may) = (past(false), past(true));
-    let plain = (0..view.writes.len()).map(|upper| {
-        let write = &view.writes[upper];
-        must.take(upper);
-        may.take(upper);
-        if !clocks.has_row(upper) {
-            return false;
+    let writes = 0..view.writes.len();
+    let mut must = past(false);
+    let mut plain: Vec<_> = writes
+        .clone()
+        .map(|upper| {
+            must.take(upper);
+            let covers = view.writes[upper].covers_must.len();
+            must.on_past[upper] && candidates.count_below(upper) == covers
+        })
+        .collect();
+    let doubtful = |plain: &[bool]| (0..plain.len()).any(|w| !plain[w] && clocks.has_row(w));
+    if simple && doubtful(&plain) {
+        let mut may = past(true);
+        for upper in writes {
+            may.take(upper);
+            let covers = view.writes[upper].covers_may.len();
+            plain[upper] |= may.on_past[upper] && candidates.count_below(upper) == covers;
         }
-        let below = candidates.count_below(upper);
-        must.on_past[upper] && below == write.covers_must.len()
-            || simple && may.on_past[upper] && below == write.covers_may.len()
-    });
-    plain.collect()
+    }
+    plain
 }
 
 /// How many writes without a row one after the other are looked through.
@@ -187,17 +187,14 @@ impl Built<'_, '_, '_> {
     /// True when the version of `upper` is above all in the past of `write`.
     fn past_is_below(&self, upper: usize, write: usize, depth: usize) -> bool {
         let view = self.subject.view;
-        let write = &view.writes[write];
-        let is_below = |lower: usize| self.is_below(upper, lower, depth);
-        let mut sources = write.write.sources.iter();
-        sources.all(|source| match view.node(*source) {
-            Some(Node::Write(lower, _)) => is_below(lower),
-            Some(Node::Read(_, read)) => read.siblings.iter().flatten().all(|s| is_below(*s)),
-            None => true,
-        }) && (!self.with_previous
-            || match view.previous_write(write.id).and_then(|op| view.node(op)) {
-                Some(Node::Write(lower, _)) => is_below(lower),
-                _ => true,
+        let mut edges = view.edges(write).iter();
+        edges.all(|edge| self.is_below(upper, edge.lower(), depth))
+            && (!self.with_previous || {
+                let previous = view.previous_write(view.writes[write].id);
+                match previous.and_then(|op| view.node(op)) {
+                    Some(Node::Write(lower, _)) => self.is_below(upper, lower, depth),
+                    _ => true,
+                }
             })
     }
 

@@ -26,9 +26,9 @@ use crate::{
 
 pub(super) fn convergence(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
-    let last_write = view.writes.iter().map(|write| match write.op.status {
-        Status::Info => write.op.invoked,
-        _ => write.op.completed.unwrap_or(write.op.invoked),
+    let last_write = view.writes.iter().map(|write| match write.status {
+        Status::Info => write.invoked,
+        _ => write.completed.unwrap_or(write.invoked),
     });
     let settled = last_write.max().unwrap_or(0);
     let mut reads = view.final_reads().filter(|read| read.op.invoked >= settled);

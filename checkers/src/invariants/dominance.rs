@@ -35,7 +35,7 @@ use crate::{causality::WriteView, history::TimeNs, verdict::Finding};
 pub(super) fn dominance(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
     for read in view.sound_reads() {
-        if read.returned != read.visible_must {
+        if read.returned.len() != read.visible_must.len() {
             found.tested();
         }
         if read.siblings.len() < 2 {
@@ -67,7 +67,7 @@ pub(super) fn bounded_siblings(subject: &Subject<'_, '_>, found: &mut Found) {
     let mut extended_from = None;
     for (number, write) in view.writes.iter().enumerate() {
         if chains.extend(number, write) {
-            extended_from.get_or_insert(write.op.invoked);
+            extended_from.get_or_insert(write.invoked);
         }
     }
     let Some(extended_from) = extended_from else {
@@ -108,20 +108,16 @@ impl Chains {
     /// Lets a write extend the first chain of its client that it can, and begin one where there is
     /// none: false.
     fn extend(&mut self, number: usize, write: &WriteView<'_>) -> bool {
-        let own = self.last.entry(write.op.client).or_default();
+        let own = self.last.entry(write.client).or_default();
         let covers = &write.covers_must;
         let chains = if covers.is_empty() { 0 } else { own.len() };
         let mut ends = own[..chains].iter_mut();
-        match ends.find(|last| covers.contains(**last)) {
-            Some(last) => {
-                *last = number;
-                true
-            }
-            None => {
-                own.push(number);
-                self.begun.push(write.op.invoked);
-                false
-            }
+        if let Some(last) = ends.find(|last| covers.contains(**last)) {
+            *last = number;
+            return true;
         }
+        own.push(number);
+        self.begun.push(write.invoked);
+        false
     }
 }

@@ -159,7 +159,7 @@ pub(super) fn dot_discipline(subject: &Subject<'_, '_>, found: &mut Found) {
         {
             found.violated(|| (vec![write.id], Finding::DotInOwnPast { write: write.id }));
         }
-        if let (Status::Ok, Some(completed)) = (write.op.status, write.op.completed) {
+        if let (Status::Ok, Some(completed)) = (write.status, write.completed) {
             acknowledged.push((completed, number));
         }
     }
@@ -167,7 +167,7 @@ pub(super) fn dot_discipline(subject: &Subject<'_, '_>, found: &mut Found) {
     let mut largest: Vec<Option<(u32, usize)>> = vec![None; clocks.actors()];
     let mut next = 0;
     for (number, write) in view.writes.iter().enumerate() {
-        let completed_before = |event: &&(TimeNs, usize)| event.0 < write.op.invoked;
+        let completed_before = |event: &&(TimeNs, usize)| event.0 < write.invoked;
         while let Some(&(_, done)) = acknowledged.get(next).filter(completed_before) {
             next += 1;
             if let Some((actor, counter)) = clocks.dot(done) {

@@ -168,28 +168,29 @@ impl Slot {
     }
 
     /// What to put in place of this tree to add another of the same height, `None` when that adds
-    /// nothing; and how many writes are added.
+    /// nothing.
     pub(super) fn union(&self, other: &Self, height: u32) -> Option<Self> {
         match (self, other) {
             (Self::Full, _) | (_, Self::Empty) => None,
             (_, Self::Full) | (Self::Empty, Self::Node(_)) => Some(other.clone()),
             (Self::Node(a), Self::Node(b)) if Arc::ptr_eq(a, b) => None,
-            (Self::Node(a), Self::Node(b)) => match (&a.kind, &b.kind) {
-                (Kind::Branch(full, nodes), Kind::Branch(other_full, other_nodes)) => {
-                    union_of_branches((*full, nodes), (*other_full, other_nodes), height, b)
+            (Self::Node(a), Self::Node(b)) => {
+                if let (Kind::Branch(full, nodes), Kind::Branch(other_full, other_nodes)) =
+                    (&a.kind, &b.kind)
+                {
+                    let (mine, theirs) = ((*full, nodes), (*other_full, other_nodes));
+                    return union_of_branches(mine, theirs, height, b);
                 }
-                _ => {
-                    let (mine, theirs) = (a.words(), b.words());
-                    let words = std::array::from_fn(|at| mine[at] | theirs[at]);
-                    if words == mine {
-                        None
-                    } else if words == theirs {
-                        Some(Self::Node(Arc::clone(b)))
-                    } else {
-                        Some(Self::leaf(words))
-                    }
+                let (mine, theirs) = (a.words(), b.words());
+                let words = std::array::from_fn(|at| mine[at] | theirs[at]);
+                if words == mine {
+                    None
+                } else if words == theirs {
+                    Some(Self::Node(Arc::clone(b)))
+                } else {
+                    Some(Self::leaf(words))
                 }
-            },
+            }
         }
     }
 

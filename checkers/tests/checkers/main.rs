@@ -8,6 +8,7 @@
 )]
 
 mod agreement;
+mod big_histories;
 mod exhaustive;
 mod files;
 mod goldens;
