@@ -1,0 +1,61 @@
+//! How long big histories take, on one core:
+//! `cargo run --release -p sibcheck-checkers --example judge_big -- OPERATIONS KEYS NODES dots|clocks`.
+//!
+//! The history is generated, judged by the claim that it keeps, written and read again, in memory.
+
+use std::{hint::black_box, time::Instant};
+
+use sibcheck_checkers::{
+    format::{read_history, write_history},
+    judge,
+    sibling_histories::{Shape, SiblingHistory, Versions},
+};
+
+#[expect(clippy::disallowed_methods, reason = "speed figures read the clock")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [operations, keys, nodes, versions] = &words[..] else {
+        return Err("expected: OPERATIONS KEYS NODES dots|clocks".into());
+    };
+    let shape = Shape {
+        operations: operations.parse()?,
+        keys: keys.parse()?,
+        clients: 10,
+        nodes: nodes.parse()?,
+        versions: match versions.as_str() {
+            "clocks" => Versions::Clocks,
+            _ => Versions::Dots,
+        },
+        roaming: false,
+        seed: 1,
+        broken: false,
+    };
+    let one_core = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    let history = SiblingHistory::new(shape)?.collect_history();
+    let each = |seconds: f64| seconds * 1e6 / f64::from(shape.operations);
+    let mut best = f64::INFINITY;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let verdict = one_core.install(|| judge(black_box(&history), shape.claim()))?;
+        best = best.min(start.elapsed().as_secs_f64());
+        assert_eq!(verdict.outcome, sibcheck_checkers::Outcome::Valid);
+    }
+    println!(
+        "judged in {best:.3} s, {:.3} µs an operation ({})",
+        each(best),
+        shape.claim()
+    );
+    let mut file = Vec::new();
+    write_history(&history, &mut file)?;
+    drop(history);
+    let mut best = f64::INFINITY;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let history = read_history(black_box(file.as_slice()))?;
+        best = best.min(start.elapsed().as_secs_f64());
+        drop(history);
+    }
+    let size = f64::from(u32::try_from(file.len())?) / 1e6;
+    println!("read {size:.1} MB in {best:.3} s, {:.0} MB/s", size / best);
+    Ok(())
+}
