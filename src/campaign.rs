@@ -93,7 +93,7 @@ pub struct Judged {
 /// When the runner recorded a history that contradicts itself: a bug of this program.
 pub fn run_and_judge(plan: &Plan) -> Judged {
     let run = runner::run(plan);
-    match judge(&run.history, plan.claim) {
+    match judge(&run.history, plan.promise()) {
         Ok(verdict) => Judged { run, verdict },
         #[expect(
             clippy::panic,

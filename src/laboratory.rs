@@ -174,7 +174,7 @@ impl Laboratory {
         if let Some(failure) = failure {
             return Err(failure.into());
         }
-        let verdict = judge(&run.history, plan.claim).map_err(|fault| {
+        let verdict = judge(&run.history, plan.promise()).map_err(|fault| {
             RunError::Machine(format!(
                 "the recorded history makes no sense, which is a bug of sibcheck: {fault}"
             ))

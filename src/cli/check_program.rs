@@ -36,12 +36,13 @@ const MOST_RUNS: u64 = 500;
 /// The rungs above the one without faults, in their order, with their names. Each adds its fault to
 /// those below. What makes even correct stores unavailable stands higher, and lost requests of
 /// clients stand last: they are not on the ladder unless they are named.
-const LADDER: [(FaultName, &str); 7] = [
+const LADDER: [(FaultName, &str); 8] = [
     (FaultName::Reorder, "reordering"),
     (FaultName::Partition, "partitions"),
     (FaultName::Duplicate, "duplication"),
     (FaultName::Loss, "loss"),
     (FaultName::Pause, "pauses"),
+    (FaultName::Stop, "restarts"),
     (FaultName::Crash, "crashes"),
     (FaultName::ClientLoss, "lost requests"),
 ];

@@ -18,7 +18,10 @@ use crate::{
     reports::{human, json, strongest as report_strongest},
 };
 
-use super::{Exit, Failure, Format, output, verify_foreign};
+use super::{
+    Exit, Failure, Format, output,
+    verify_foreign::{self, Question},
+};
 
 /// Judge recorded histories
 #[derive(Debug, Args)]
@@ -89,7 +92,12 @@ fn verify_file(arguments: &Arguments, file: &Path) -> Result<Exit, Failure> {
     let beginning = input.fill_buf().map_err(unreadable)?;
     if !beginning.is_empty() && import::Format::detect(beginning) != Some(import::Format::Sibcheck)
     {
-        return verify_foreign::verify(input, &name.to_string(), arguments.claim, arguments.format);
+        let question = Question {
+            claim: arguments.claim,
+            replica_monotonic: arguments.replica_monotonic,
+            strongest: arguments.strongest,
+        };
+        return verify_foreign::verify(input, &name.to_string(), question, arguments.format);
     }
     let history = read_history(input).map_err(|error| {
         let message = format!("{name}: {error}");

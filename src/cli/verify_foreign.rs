@@ -3,9 +3,9 @@
 use std::io::BufRead;
 
 use sibcheck_checkers::{
-    Claim,
+    Claim, Promise,
     import::{Content, Import, ImportError, import},
-    judge, registers,
+    judge, registers, strongest,
 };
 
 use crate::{
@@ -15,11 +15,22 @@ use crate::{
 
 use super::{Exit, Failure, Format, output};
 
+/// What is asked about a history.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question {
+    /// The claim, where one was named.
+    pub(super) claim: Option<Claim>,
+    /// Whether nodes are also held never to go backwards.
+    pub(super) replica_monotonic: bool,
+    /// Whether every claim is asked about instead.
+    pub(super) strongest: bool,
+}
+
 /// Judges a file of a foreign format, reports, and tells how to exit.
 pub(super) fn verify(
     input: impl BufRead,
     name: &str,
-    claim: Option<Claim>,
+    question: Question,
     format: Format,
 ) -> Result<Exit, Failure> {
     let import = import(input, name).map_err(|error| {
@@ -29,7 +40,7 @@ pub(super) fn verify(
             ImportError::Fault(_) | ImportError::Unrecognised { .. } => Failure::usage(message),
         }
     })?;
-    let judged = judge_import(&import, claim)
+    let judged = judge_import(&import, question)
         .map_err(|problem| Failure::usage(format!("{name}: {problem}")))?;
     output::print(&match format {
         Format::Human => foreign::human(&import, &judged, output::width()),
@@ -48,19 +59,35 @@ pub(super) fn verify(
     })
 }
 
-fn judge_import(import: &Import, claim: Option<Claim>) -> Result<Judged, String> {
+fn judge_import(import: &Import, question: Question) -> Result<Judged, String> {
     let contradicts =
         |fault: &dyn std::fmt::Display| format!("the history contradicts itself: {fault}");
+    let claim = question.claim;
     match &import.content {
-        Content::Registers(_) if claim.is_some_and(|claim| claim != Claim::Linearizable) => Err(
-            "these are registers, which are judged for linearizability only; leave --claim out"
-                .to_owned(),
-        ),
+        Content::Registers(_)
+            if claim.is_some_and(|claim| claim != Claim::Linearizable)
+                || question.replica_monotonic =>
+        {
+            Err(
+                "these are registers, which are judged for linearizability only; leave --claim and \
+                 --replica-monotonic out"
+                    .to_owned(),
+            )
+        }
         Content::Registers(history) => registers::judge(history, registers::Budget::default())
             .map(Judged::Registers)
             .map_err(|fault| contradicts(&fault)),
-        Content::Siblings(history) => judge(history, claim.unwrap_or_else(|| claim_of(history)))
-            .map(|verdict| Judged::Siblings(Box::new(verdict)))
+        Content::Siblings(history) if question.strongest => strongest(history)
+            .map(|strongest| Judged::Strongest(Box::new(strongest)))
             .map_err(|fault| contradicts(&fault)),
+        Content::Siblings(history) => {
+            let promise = Promise {
+                claim: claim.unwrap_or_else(|| claim_of(history)),
+                replica_monotonic: question.replica_monotonic,
+            };
+            judge(history, promise)
+                .map(|verdict| Judged::Siblings(Box::new(verdict)))
+                .map_err(|fault| contradicts(&fault))
+        }
     }
 }

@@ -21,6 +21,7 @@ pub fn decode(data: &[u8]) -> Plan {
     let nodes = 1 + below(5);
     let shape = Shape {
         time: Time::Virtual,
+        replica_monotonic: false,
         nodes,
         clients: 1 + below(6),
         keys: 1 + below(3),
@@ -46,7 +47,7 @@ pub fn decode(data: &[u8]) -> Plan {
 pub fn run(data: &[u8]) {
     let plan = decode(data);
     let run = runner::run(&plan);
-    let verdict = match judge(&run.history, plan.claim) {
+    let verdict = match judge(&run.history, plan.promise()) {
         Ok(verdict) => verdict,
         Err(fault) => panic!("the harness recorded a history that makes no sense: {fault}"),
     };

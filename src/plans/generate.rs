@@ -29,6 +29,8 @@ pub struct Shape {
     pub time: Time,
     /// The claim to be checked.
     pub claim: Claim,
+    /// Nodes are also held never to go backwards.
+    pub replica_monotonic: bool,
     /// How many nodes; at least one.
     pub nodes: u32,
     /// How many clients; at least one.
@@ -67,6 +69,7 @@ impl Shape {
             } else {
                 Claim::Eventual
             },
+            replica_monotonic: false,
             nodes,
             clients: Self::CLIENTS,
             keys: Self::KEYS,
@@ -107,6 +110,9 @@ impl Shape {
         flag("faults", self.faults != usual.faults, &faults);
         flag("time", self.time != usual.time, &self.time);
         flag("claim", self.claim != usual.claim, &self.claim);
+        if self.replica_monotonic {
+            flags.push_str(" --replica-monotonic");
+        }
         flags
     }
 }
@@ -209,6 +215,7 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         program: shape.program.clone(),
         time: Time::Virtual,
         claim: shape.claim,
+        replica_monotonic: shape.replica_monotonic,
         nodes,
         keys,
         timeout_ns: VIRTUAL_TIMEOUT + longest.times(2),

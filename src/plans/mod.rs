@@ -19,7 +19,7 @@ pub use strategy::{PlanStrategy, plans};
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use sibcheck_checkers::{Claim, Invariant, Outcome};
+use sibcheck_checkers::{Claim, Invariant, Outcome, Promise};
 
 use crate::{
     nodes::StoreName,
@@ -51,6 +51,9 @@ pub struct Plan {
     /// The claim to check.
     #[serde(with = "as_text")]
     pub claim: Claim,
+    /// Whether nodes are also held to answer reads from their own state, and never to go backwards.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replica_monotonic: bool,
     /// How many nodes there are.
     pub nodes: u32,
     /// How many keys there are.
@@ -92,6 +95,14 @@ pub struct Expected {
 pub struct InvariantName(#[serde(with = "as_text")] pub Invariant);
 
 impl Plan {
+    /// What the store is held to.
+    pub fn promise(&self) -> Promise {
+        Promise {
+            claim: self.claim,
+            replica_monotonic: self.replica_monotonic,
+        }
+    }
+
     /// The same plan by the clock on the wall, with more patience for nodes that take real time.
     #[must_use]
     pub fn in_real_time(&self) -> Self {

@@ -7,11 +7,13 @@ use sibcheck_checkers::{
     Outcome, Verdict,
     import::{Content, Import},
     registers,
+    strongest::Strongest,
 };
 
 use super::{
     SCHEMA_VERSION,
     human::{self, count, verdict_word, wrapped},
+    strongest,
 };
 
 /// The verdict on what was imported.
@@ -21,14 +23,17 @@ pub enum Judged {
     Registers(registers::Verdict),
     /// On siblings.
     Siblings(Box<Verdict>),
+    /// On siblings, by every claim.
+    Strongest(Box<Strongest>),
 }
 
 impl Judged {
     /// What came of it.
-    pub const fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> Outcome {
         match self {
             Self::Registers(verdict) => verdict.outcome,
             Self::Siblings(verdict) => verdict.outcome,
+            Self::Strongest(strongest) => strongest.outcome(),
         }
     }
 }
@@ -48,6 +53,9 @@ fn write_human(out: &mut String, import: &Import, judged: &Judged, width: usize)
         }
         (Content::Siblings(history), Judged::Siblings(verdict)) => {
             *out += &human::verify(history, verdict, width);
+        }
+        (Content::Siblings(history), Judged::Strongest(strongest)) => {
+            *out += &strongest::human(history, strongest, width);
         }
         _ => {}
     }
@@ -128,6 +136,9 @@ pub fn json(file: &str, import: &Import, judged: &Judged) -> String {
         }
         (Content::Siblings(history), Judged::Siblings(verdict)) => {
             (history.operations.len(), verdict.to_json(history))
+        }
+        (Content::Siblings(history), Judged::Strongest(strongest)) => {
+            (history.operations.len(), strongest.to_json(history))
         }
         _ => (0, Json::Null),
     };
