@@ -153,6 +153,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// is noticed.
 const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
 
+/// How long a program that never rests is left alone with each line of a conversation.
+const RESTLESS_TURN: Duration = Duration::from_millis(50);
+
 /// What to do about a line that is no message.
 const STDOUT_IS_FOR_MESSAGES: &str =
     "write nothing but messages to stdout, one JSON object a line; logs belong on stderr";
@@ -748,10 +751,19 @@ pub fn converse(
     };
     let failed = |error: ExternalError| NodeFailure::process(&error);
     let mut process = Process::spawn(&launch).map_err(failed)?;
-    process.set_patience(program.start_patience);
+    process.set_patience(program.busy_patience);
     let mut lines = Vec::new();
+    let mut start_patience = program.start_patience;
     for line in input {
-        process.deliver(line, &mut lines).map_err(failed)?;
+        process.send(line, &mut lines).map_err(failed)?;
+        while let Idle::Never(_) = process.settle(&mut lines).map_err(failed)? {
+            if !lines.is_empty() || start_patience.is_zero() {
+                // It has started and never rests.
+                process.set_patience(RESTLESS_TURN);
+                break;
+            }
+            start_patience = start_patience.saturating_sub(program.busy_patience);
+        }
     }
     let start = |lines: &[Line]| expected == 0 || !lines.is_empty();
     wait_for(&mut process, program.start_patience, &mut lines, start).map_err(failed)?;
