@@ -13,6 +13,7 @@
 //! [`Idle::Reached`]. Nothing is lost: the lines are handed over by the next call, and
 //! [`Process::wait`] lets real time pass for programs that need it.
 
+mod files;
 mod guardian;
 mod idle;
 mod lines;

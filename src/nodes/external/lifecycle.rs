@@ -1,0 +1,276 @@
+//! The life of the nodes of a run: started, spoken to, listened to, ended.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use serde_json::json;
+
+use crate::nodes::{
+    Output,
+    process::{ExternalError, Idle, Launch, Line, Process, Unsettled, Waited, now},
+};
+
+use super::{
+    External, GRACE, INITIATOR, LAST_WORDS, NodeFailure, Sin, Starting, Wire, conversation::mute,
+    intake::Intake,
+};
+
+/// Real time between two looks at a node that starts.
+const START_SLICE: Duration = Duration::from_millis(20);
+
+impl External<'_> {
+    /// Ends the nodes in good order: their input is closed, and what has not ended after a grace
+    /// period is killed, with all that it started. A program that was seen not to end by itself
+    /// is not waited for again.
+    pub fn finish(&mut self) {
+        let patient = self.failure.is_none() && self.tolerated.count(Sin::StaysAlive) == 0;
+        let mut processes: Vec<Process> =
+            self.processes.iter_mut().filter_map(Option::take).collect();
+        for process in &mut processes {
+            process.close_input();
+        }
+        let deadline = now() + GRACE;
+        for mut process in processes {
+            let grace = if patient {
+                deadline.saturating_duration_since(now())
+            } else {
+                Duration::ZERO
+            };
+            // What it still writes reaches nobody.
+            let ended = process.stop(grace, &mut Vec::new());
+            if patient && ended.killed {
+                self.note_staying(process.name());
+            }
+        }
+    }
+
+    /// What each node wrote to stderr, by its name; none for a node that was silent.
+    pub fn logs(&self) -> Vec<(String, Vec<u8>)> {
+        let nodes = 0..u32::try_from(self.names.len()).unwrap_or(0);
+        let logs = nodes.filter_map(|node| {
+            let text = fs::read(self.stderr_file(node)).ok()?;
+            (!text.is_empty()).then(|| (self.names[node as usize].to_string(), text))
+        });
+        logs.collect()
+    }
+
+    pub(super) fn stderr_file(&self, node: u32) -> PathBuf {
+        let name = &self.names[node as usize];
+        self.folder.join(format!("{name}.stderr"))
+    }
+
+    /// Hands a line to a node and routes what it writes until it is idle again.
+    pub(super) fn hand_over(&mut self, node: u32, line: &str, out: &mut Vec<Output<Wire>>) {
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return;
+        };
+        self.delivered += 1;
+        let mut lines = Vec::new();
+        let result = if self.real_time {
+            process.send(line, &mut lines).map(|()| Idle::Reached)
+        } else {
+            process.deliver(line, &mut lines)
+        };
+        self.take_in(node, &lines, result, out);
+    }
+
+    /// Routes what a node wrote, and notes what became of it.
+    pub(super) fn take_in(
+        &mut self,
+        node: u32,
+        lines: &[Line],
+        result: Result<Idle, ExternalError>,
+        out: &mut Vec<Output<Wire>>,
+    ) {
+        self.route_written(node, lines, result.is_err(), out);
+        match result {
+            Ok(Idle::Never(why)) => self.fail_restless(node, why),
+            Ok(Idle::Reached) => self.take_rest(node, !self.real_time, out),
+            Ok(Idle::Paused) => {}
+            Err(error) => self.fail_process(&error),
+        }
+    }
+
+    pub(super) fn fail_restless(&mut self, node: u32, why: Unsettled) {
+        let patience = self.program.busy_patience;
+        let what = match why {
+            Unsettled::Running => format!("it went on running for {patience:?} after a message"),
+            Unsettled::Unobservable => "this system does not show whether it is at rest".to_owned(),
+            Unsettled::InputUnread => {
+                return self.fail(
+                    node,
+                    &format!("it left input unread for {patience:?}"),
+                    "it should read every line of its stdin as it comes",
+                );
+            }
+        };
+        let failure = NodeFailure::restless(&self.names[node as usize], &what);
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Starts a node's process.
+    pub(super) fn spawn(&mut self, node: u32) -> Result<(), ExternalError> {
+        self.intakes[node as usize] = Intake::default();
+        self.initialised[node as usize] = false;
+        let name = &self.names[node as usize];
+        let launch = Launch {
+            argv: self.program.argv.clone(),
+            folder: self.folder.join(name.as_str()),
+            stderr_file: self.stderr_file(node),
+            name: name.to_string(),
+            guard: self.program.guard.clone(),
+        };
+        self.processes[node as usize] = Some(Process::spawn(&launch)?);
+        Ok(())
+    }
+
+    /// Starts a node's process and sends it its `init`. In virtual time, and before a run begins in
+    /// real time, waits for the answer; where a run in real time goes on, others are not held up.
+    pub(super) fn launch(
+        &mut self,
+        node: u32,
+        out: &mut Vec<Output<Wire>>,
+    ) -> Result<(), ExternalError> {
+        if self.processes[node as usize].is_none() {
+            self.spawn(node)?;
+        }
+        let name = &self.names[node as usize];
+        let body = json!({"type": "init", "msg_id": 1, "node_id": name, "node_ids": self.names});
+        let init = json!({"src": INITIATOR, "dest": name, "body": body}).to_string();
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return Ok(());
+        };
+        process.set_patience(self.program.busy_patience);
+        let mut lines = Vec::new();
+        process.send(&init, &mut lines)?;
+        // Some languages take seconds to start.
+        let mut left = self.program.start_patience;
+        if self.began.is_some() {
+            self.starting[node as usize] = Some(Starting {
+                deadline: now() + left,
+                held: Vec::new(),
+            });
+            return Ok(());
+        }
+        while !self.initialised[node as usize] && self.failure.is_none() {
+            if left.is_zero() {
+                self.fail_silent(node);
+                return Ok(());
+            }
+            let slice = START_SLICE.min(left);
+            left -= slice;
+            let mut all = Vec::new();
+            self.let_time_pass(node, slice, &mut all);
+            out.extend(all.into_iter().map(|(_, output)| output));
+        }
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return Ok(());
+        };
+        let settled = if self.failure.is_none() && !self.real_time {
+            process.settle(&mut lines)
+        } else {
+            Ok(Idle::Reached)
+        };
+        if self.paused[node as usize] {
+            process.pause()?;
+        }
+        self.take_in(node, &lines, settled, out);
+        Ok(())
+    }
+
+    pub(super) fn fail_silent(&mut self, node: u32) {
+        let patience = self.program.start_patience;
+        let what = format!("no answer to its init came within {patience:?}");
+        self.fail_mute(node, &what, "it should answer init with init_ok");
+    }
+
+    /// Tells that a node says nothing, and whether it would have at its end.
+    pub(super) fn fail_mute(&mut self, node: u32, what: &str, duty: &str) {
+        let mut lines = Vec::new();
+        if let Some(mut process) = self.processes[node as usize].take() {
+            process.stop(LAST_WORDS, &mut lines);
+        }
+        let failure = mute(&self.names[node as usize], what, duty, &lines);
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Takes in what nodes have written so far, without waiting.
+    pub(super) fn collect(&mut self, all: &mut Vec<(u32, Output<Wire>)>) {
+        let mut lines = Vec::new();
+        let mut out = Vec::new();
+        for node in 0..u32::try_from(self.processes.len()).unwrap_or(0) {
+            let Some(process) = self.processes[node as usize].as_mut() else {
+                continue;
+            };
+            let result = process.collect(&mut lines).map(|()| Idle::Reached);
+            self.take_in(node, &lines, result, &mut out);
+            self.welcome(node);
+            all.extend(out.drain(..).map(|output| (node, output)));
+            lines.clear();
+        }
+    }
+
+    /// Hands a node that has answered its `init` what came for it meanwhile.
+    pub(super) fn welcome(&mut self, node: u32) {
+        let Some(starting) = &self.starting[node as usize] else {
+            return;
+        };
+        if !self.initialised[node as usize] {
+            if now() >= starting.deadline {
+                self.fail_silent(node);
+            }
+            return;
+        }
+        let held = self.starting[node as usize].take();
+        for line in held.into_iter().flat_map(|starting| starting.held) {
+            // In real time nothing is written at once.
+            self.hand_over(node, &line, &mut Vec::new());
+        }
+    }
+
+    /// Lets real time pass at a node, and adds what it wrote.
+    pub(super) fn let_time_pass(
+        &mut self,
+        node: u32,
+        span: Duration,
+        all: &mut Vec<(u32, Output<Wire>)>,
+    ) {
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return;
+        };
+        let mut lines = Vec::new();
+        let result = process.wait(span, &mut lines);
+        let mut out = Vec::new();
+        self.route_written(node, &lines, result.is_err(), &mut out);
+        if matches!(result, Ok(Waited::Wrote | Waited::Silent)) {
+            self.take_rest(node, !self.real_time, &mut out);
+        }
+        all.extend(out.into_iter().map(|output| (node, output)));
+        if let Err(error) = result {
+            self.fail_process(&error);
+        }
+    }
+
+    /// A node is gone: nobody is left to answer what it was asked.
+    pub(super) fn forget(&mut self, node: u32) {
+        self.starting[node as usize] = None;
+        for (request, asked) in &mut self.asked {
+            if asked.node == Some(node) {
+                asked.waited = true;
+                if let Some(open) = self.open.get_mut(&asked.client) {
+                    open.retain(|open| open != request);
+                }
+            }
+        }
+    }
+
+    /// A node had to be killed after its input had ended.
+    pub(super) fn note_staying(&mut self, name: &str) {
+        let sin = Sin::StaysAlive;
+        self.tolerated.note(sin, || name.to_owned());
+        if self.program.strict {
+            let what = "it went on running after its input had ended, which --strict forbids";
+            let failure = NodeFailure::new(name, what, sin.remedy());
+            self.failure.get_or_insert(failure);
+        }
+    }
+}
