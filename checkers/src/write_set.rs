@@ -142,7 +142,33 @@ impl WriteSet {
 
     /// True when `other` holds every write of this set.
     pub(crate) fn is_subset(&self, other: &Self) -> bool {
-        self.len <= other.len && Differences::new(self, other, 0).next().is_none()
+        // The second word of a window is not empty unless the window is the first.
+        self.len <= other.len
+            && self.base <= other.base
+            && (0..WINDOW).all(|at| self.window[at] & !other.word_at(self.base() + at) == 0)
+            && self.old_is_in(other)
+    }
+
+    /// True when a set whose window is not before this one's holds all that is before it.
+    fn old_is_in(&self, other: &Self) -> bool {
+        if self.base == 0 || other.old == Slot::Full {
+            return true;
+        }
+        let mut height = tree::height(other.base());
+        let prefix;
+        let (mine, own_height) = match &self.old {
+            Slot::Full => {
+                prefix = Slot::prefix(self.base(), height);
+                (&prefix, height)
+            }
+            old => (old, tree::height(self.base())),
+        };
+        let mut theirs = Cursor::new(&other.old, height);
+        while height > own_height {
+            theirs = theirs.first();
+            height -= 1;
+        }
+        Cursor::new(mine, height).is_in(theirs)
     }
 
     /// True when some write is in both sets.

@@ -116,6 +116,8 @@ proptest! {
             for (plain, other) in &sets {
                 let difference = sets[to].0.difference(plain).copied();
                 prop_assert!(sets[to].1.difference(other).eq(difference));
+                prop_assert_eq!(sets[to].1.is_subset(other), sets[to].0.is_subset(plain));
+                prop_assert_eq!(other.is_subset(&sets[to].1), plain.is_subset(&sets[to].0));
             }
         }
     }

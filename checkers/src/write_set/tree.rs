@@ -274,6 +274,42 @@ impl Node {
         }
     }
 
+    fn part(&self, place: usize) -> Part<'_> {
+        match &self.kind {
+            Kind::Branch(full, _) if full >> place & 1 == 1 => Part::Full,
+            Kind::Branch(_, nodes) => nodes[place].as_ref().map_or(Part::Empty, Part::Node),
+            Kind::Leaf(_) => Part::Empty,
+        }
+    }
+
+    /// True when another node of the same height holds all that this one does.
+    fn is_in(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        if Arc::ptr_eq(self, other) {
+            return true;
+        }
+        if self.len > other.len {
+            return false;
+        }
+        match (&self.kind, &other.kind) {
+            (Kind::Leaf(mine), Kind::Leaf(theirs)) => mine
+                .iter()
+                .zip(theirs)
+                .all(|(mine, theirs)| mine & !theirs == 0),
+            (Kind::Branch(full, nodes), Kind::Branch(other_full, other_nodes)) => {
+                let children = nodes.iter().zip(other_nodes).enumerate();
+                full & !other_full == 0
+                    && children
+                        .filter(|(place, _)| other_full >> place & 1 == 0)
+                        .all(|(_, pair)| match pair {
+                            (None, _) => true,
+                            (Some(_), None) => false,
+                            (Some(mine), Some(theirs)) => mine.is_in(theirs),
+                        })
+            }
+            _ => false,
+        }
+    }
+
     fn child(&self, place: usize) -> Slot {
         match &self.kind {
             Kind::Branch(full, _) if full >> place & 1 == 1 => Slot::Full,
@@ -346,6 +382,26 @@ impl<'a> Cursor<'a> {
             } else {
                 other = other.below(at)?;
             }
+        }
+    }
+
+    /// The part that holds the first words, one level down.
+    pub(super) fn first(self) -> Self {
+        Self {
+            height: self.height - 1,
+            part: match self.part {
+                Part::Node(node) => node.part(0),
+                part => part,
+            },
+        }
+    }
+
+    /// True when another tree of the same height holds all that this one does.
+    pub(super) fn is_in(self, other: Self) -> bool {
+        match (self.part, other.part) {
+            (Part::Empty, _) | (_, Part::Full) => true,
+            (_, Part::Empty) | (Part::Full, _) => false,
+            (Part::Node(mine), Part::Node(theirs)) => mine.is_in(theirs),
         }
     }
 
