@@ -30,26 +30,38 @@
 //! so coarse that both fall on one instant, the instant is settled in the order of dependency.
 
 mod replica;
+mod siblings;
 
 use std::{ops::Range, sync::OnceLock};
 
 use crate::{
-    history::{Action, History, OpId, Operation, Read, Status, TimeNs, Tombstones, Write},
+    history::{
+        Action, History, NOT_A_READ, NOT_A_WRITE, OpId, Operation, Read, Status, TimeNs,
+        Tombstones, Write,
+    },
     late_writes::LateWrites,
     object_model::ObjectModel,
-    provenance::{Origin, Provenance, number},
+    provenance::{Brief, Kind, Origin, Provenance, number},
     write_set::WriteSet,
 };
+
+use siblings::Siblings;
 
 /// A write that may have been applied.
 pub(crate) struct WriteView<'h> {
     pub(crate) id: OpId,
+    /// As it was recorded: far away in memory, for what is asked seldom.
     pub(crate) op: &'h Operation,
-    pub(crate) write: &'h Write,
     pub(crate) client: u32,
+    pub(crate) node: u32,
     pub(crate) status: Status,
+    pub(crate) tombstone: bool,
     pub(crate) invoked: TimeNs,
     pub(crate) completed: Option<TimeNs>,
+    /// The operations whose answers its context was made of.
+    pub(crate) sources: &'h [OpId],
+    /// The same client's write before.
+    previous: Option<u32>,
     /// What a correct store has to treat as superseded by it.
     pub(crate) covers_must: WriteSet,
     /// What a correct store may treat as superseded by it.
@@ -65,15 +77,36 @@ impl WriteView<'_> {
     pub(crate) fn acknowledged(&self) -> bool {
         self.status == Status::Ok
     }
+
+    /// The same client's write before.
+    pub(crate) fn previous(&self) -> Option<usize> {
+        self.previous.map(|write| write as usize)
+    }
+}
+
+impl<'h> WriteView<'h> {
+    /// What was written, as it was recorded.
+    pub(crate) fn write(&self) -> &'h Write {
+        match &self.op.action {
+            Action::Write(write) => write,
+            Action::Read(_) => &NOT_A_WRITE,
+        }
+    }
 }
 
 /// A read that was answered.
 pub(crate) struct ReadView<'h> {
     pub(crate) id: OpId,
+    /// As it was recorded: far away in memory, for what is asked seldom.
     pub(crate) op: &'h Operation,
-    pub(crate) read: &'h Read,
+    pub(crate) client: u32,
+    pub(crate) node: u32,
+    pub(crate) invoked: TimeNs,
+    pub(crate) completed: TimeNs,
+    /// Made after all faults healed and the cluster settled.
+    pub(crate) last: bool,
     /// The writes of the siblings, in the order of the answer; `None` out of thin air.
-    pub(crate) siblings: Vec<Option<usize>>,
+    pub(crate) siblings: Siblings,
     /// The writes of the siblings.
     pub(crate) returned: WriteSet,
     /// What the answering replica certainly held.
@@ -87,6 +120,16 @@ pub(crate) struct ReadView<'h> {
     /// Nothing out of thin air, nothing twice. Other invariants leave other reads out.
     pub(crate) sound: bool,
     settled: bool,
+}
+
+impl<'h> ReadView<'h> {
+    /// What was answered, as it was recorded.
+    pub(crate) fn read(&self) -> &'h Read {
+        match &self.op.action {
+            Action::Read(read) => read,
+            Action::Write(_) => &NOT_A_READ,
+        }
+    }
 }
 
 /// One key of a history: its writes and reads, each in the order of invocation, and their
@@ -128,8 +171,14 @@ impl Edge {
 struct Event {
     time: TimeNs,
     op: OpId,
-    slot: usize,
+    slot: u32,
     is_read: bool,
+}
+
+impl Event {
+    fn slot(self) -> usize {
+        self.slot as usize
+    }
 }
 
 impl<'h> KeyView<'h> {
@@ -146,25 +195,22 @@ impl<'h> KeyView<'h> {
             returned_by: OnceLock::new(),
         };
         let mut events = Vec::with_capacity(operations.len());
-        for &id in operations {
-            let Some(slot) = provenance.slot(id) else {
-                continue;
-            };
-            let op = &provenance.history.operations[id as usize];
-            let (time, is_read) = match &op.action {
-                Action::Write(write) => {
-                    view.push_write(id, op, write);
-                    (op.invoked, false)
+        for (id, brief) in operations {
+            let (time, is_read) = match brief.kind {
+                Kind::Nothing => continue,
+                Kind::Write => {
+                    view.push_write(id, brief);
+                    (brief.invoked, false)
                 }
-                Action::Read(read) => {
-                    view.push_read(id, op, read);
-                    (op.completed.unwrap_or(TimeNs::MAX), true)
+                Kind::Read => {
+                    view.push_read(id, brief);
+                    (brief.over, true)
                 }
             };
             events.push(Event {
                 time,
                 op: id,
-                slot,
+                slot: brief.slot,
                 is_read,
             });
         }
@@ -203,9 +249,23 @@ impl<'h> KeyView<'h> {
 
     /// The operations of the key that can matter, in the order of invocation.
     pub(crate) fn operations(&self) -> impl Iterator<Item = OpId> + use<'h> {
-        let provenance = self.provenance;
-        let all = provenance.of_key(self.key).iter().copied();
-        all.filter(|op| provenance.slot(*op).is_some())
+        self.briefs().map(|(op, _)| op)
+    }
+
+    /// The same, with what is asked most of them.
+    pub(crate) fn briefs(&self) -> impl Iterator<Item = (OpId, &'h Brief)> + use<'h> {
+        let all = self.provenance.of_key(self.key);
+        all.filter(|(_, brief)| brief.kind != Kind::Nothing)
+    }
+
+    /// What an operation was, by what is asked most of it.
+    pub(crate) fn node_of(&self, brief: &Brief) -> Option<Node<'_, 'h>> {
+        let slot = brief.slot as usize;
+        match brief.kind {
+            Kind::Write => Some(Node::Write(slot, &self.writes[slot])),
+            Kind::Read => Some(Node::Read(slot, &self.reads[slot])),
+            Kind::Nothing => None,
+        }
     }
 
     /// The origins of a read's siblings, in the order of its answer.
@@ -235,7 +295,7 @@ impl<'h> KeyView<'h> {
 
     /// Sound reads made after all faults healed and the cluster settled.
     pub(crate) fn final_reads(&self) -> impl Iterator<Item = &ReadView<'h>> {
-        self.sound_reads().filter(|read| read.read.last)
+        self.sound_reads().filter(|read| read.last)
     }
 
     /// True when reads of this key may hide deletes.
@@ -288,7 +348,7 @@ impl<'h> KeyView<'h> {
             if above == lower {
                 break;
             }
-            for &source in &self.writes[above].write.sources {
+            for &source in self.writes[above].sources {
                 let mut step = |below: usize| {
                     let leads = below == lower || self.writes[below].covers_must.contains(lower);
                     if leads && below != upper && reached_from[below].is_none() {
@@ -299,7 +359,7 @@ impl<'h> KeyView<'h> {
                 match self.node(source) {
                     Some(Node::Write(write, _)) => step(write),
                     Some(Node::Read(_, read)) => {
-                        read.siblings.iter().flatten().for_each(|s| step(*s));
+                        read.siblings.writes().for_each(step);
                     }
                     None => {}
                 }
@@ -314,18 +374,26 @@ impl<'h> KeyView<'h> {
         proof
     }
 
-    fn push_write(&mut self, id: OpId, op: &'h Operation, write: &'h Write) {
-        if write.tombstone && self.history().header.tombstones == Tombstones::Hidden {
+    fn push_write(&mut self, id: OpId, brief: &'h Brief) {
+        if brief.is_special && self.history().header.tombstones == Tombstones::Hidden {
             self.hidden.push(self.writes.len());
         }
+        let op = self.operation(id);
+        let previous = brief.previous_write();
         self.writes.push(WriteView {
             id,
             op,
-            write,
-            client: op.client,
-            status: op.status,
-            invoked: op.invoked,
-            completed: op.completed,
+            client: brief.client,
+            node: brief.node,
+            status: brief.status,
+            tombstone: brief.is_special,
+            invoked: brief.invoked,
+            completed: match brief.status {
+                Status::Info => op.completed,
+                _ => Some(brief.over),
+            },
+            sources: self.provenance.sources_of(brief),
+            previous: previous.and_then(|op| self.provenance.slot(op).map(number)),
             covers_must: WriteSet::EMPTY,
             covers_may: WriteSet::EMPTY,
             edges: 0..0,
@@ -334,16 +402,20 @@ impl<'h> KeyView<'h> {
         });
     }
 
-    fn push_read(&mut self, id: OpId, op: &'h Operation, read: &'h Read) {
+    fn push_read(&mut self, id: OpId, brief: &Brief) {
         let slot = |origin: &Origin| match origin {
-            Origin::Write(write) => self.provenance.slot(*write),
+            Origin::Write(write) => self.provenance.slot(*write).map(number),
             Origin::ThinAir(_) => None,
         };
         self.reads.push(ReadView {
             id,
-            op,
-            read,
-            siblings: self.provenance.origins(id).iter().map(slot).collect(),
+            op: self.operation(id),
+            client: brief.client,
+            node: brief.node,
+            invoked: brief.invoked,
+            completed: brief.over,
+            last: brief.is_special,
+            siblings: Siblings::of(self.provenance.origins_of(brief).iter().map(slot)),
             returned: WriteSet::EMPTY,
             visible_must: WriteSet::EMPTY,
             visible_may: WriteSet::EMPTY,
@@ -386,12 +458,10 @@ impl<'h> KeyView<'h> {
             None => true,
         };
         if event.is_read {
-            let siblings = self.reads[event.slot].siblings.iter().flatten();
-            siblings
-                .into_iter()
-                .all(|write| self.writes[*write].settled)
+            let mut siblings = self.reads[event.slot()].siblings.writes();
+            siblings.all(|write| self.writes[write].settled)
         } else {
-            let sources = self.writes[event.slot].write.sources.iter().copied();
+            let sources = self.writes[event.slot()].sources.iter().copied();
             let last = self.previous(event.op);
             let last = last.filter(|op| self.operation(*op).completed == Some(event.time));
             sources
@@ -403,9 +473,9 @@ impl<'h> KeyView<'h> {
 
     fn settle(&mut self, event: Event) {
         if event.is_read {
-            self.settle_read(event.slot);
+            self.settle_read(event.slot());
         } else {
-            self.settle_write(event.slot);
+            self.settle_write(event.slot());
         }
     }
 
@@ -413,7 +483,7 @@ impl<'h> KeyView<'h> {
         let mut must = WriteSet::EMPTY;
         let mut edges = std::mem::take(&mut self.edges);
         let start = edges.len();
-        for &source in &self.writes[slot].write.sources {
+        for &source in self.writes[slot].sources {
             match self.node(source) {
                 Some(Node::Write(write, view)) => {
                     must.union_with(&view.covers_must);
@@ -423,8 +493,7 @@ impl<'h> KeyView<'h> {
                 }
                 Some(Node::Read(_, view)) => {
                     must.union_with(&view.visible_must);
-                    let siblings = view.siblings.iter().flatten();
-                    let lowers = siblings.map(|write| number(*write));
+                    let lowers = view.siblings.writes().map(number);
                     edges.extend(lowers.map(|lower| Edge { lower, source }));
                 }
                 None => {}
@@ -453,7 +522,7 @@ impl<'h> KeyView<'h> {
     /// its client's previous write is covered.
     fn may_is_must(&self, slot: usize, must: &WriteSet) -> bool {
         let write = &self.writes[slot];
-        let mut sources = write.write.sources.iter();
+        let mut sources = write.sources.iter();
         sources.all(|source| match self.node(*source) {
             Some(Node::Write(_, view)) => view.covers_may.len() == view.covers_must.len(),
             Some(Node::Read(_, view)) => {
@@ -461,23 +530,19 @@ impl<'h> KeyView<'h> {
             }
             None => true,
         }) && self.late.is_empty()
-            && self.previous_write(write.id).is_none_or(|previous| {
-                self.node(previous).is_none_or(|node| match node {
-                    Node::Write(own, view) => {
-                        must.contains(own) && view.covers_may.len() == view.covers_must.len()
-                    }
-                    Node::Read(..) => false,
-                })
+            && write.previous().is_none_or(|own| {
+                let view = &self.writes[own];
+                must.contains(own) && view.covers_may.len() == view.covers_must.len()
             })
     }
 
     /// What a write may supersede, unless it takes effect late.
     fn early(&self, slot: usize) -> WriteSet {
         let mut may = WriteSet::EMPTY;
-        for &source in &self.writes[slot].write.sources {
+        for &source in self.writes[slot].sources {
             match self.node(source) {
                 Some(Node::Write(write, view)) => {
-                    self.add_past(&mut may, write, view.op.completed.unwrap_or(TimeNs::MAX));
+                    self.add_past(&mut may, write, view.completed.unwrap_or(TimeNs::MAX));
                 }
                 Some(Node::Read(_, view)) => {
                     may.union_with(&view.visible_may);
@@ -489,10 +554,9 @@ impl<'h> KeyView<'h> {
                 None => {}
             }
         }
-        let previous = self.previous_write(self.writes[slot].id);
-        if let Some(Node::Write(write, view)) = previous.and_then(|op| self.node(op)) {
+        if let Some(write) = self.writes[slot].previous() {
             may.insert(write);
-            may.union_with(&view.covers_may);
+            may.union_with(&self.writes[write].covers_may);
         }
         may
     }
@@ -510,16 +574,16 @@ impl<'h> KeyView<'h> {
         let (mut returned, mut must) = (WriteSet::EMPTY, WriteSet::EMPTY);
         let mut sound = true;
         let view = &mut self.reads[slot];
-        for sibling in &mut view.siblings {
-            *sibling = sibling.filter(|write| self.writes[*write].settled);
-            let Some(write) = *sibling else {
+        view.siblings.keep(|write| self.writes[write].settled);
+        for sibling in view.siblings.iter() {
+            let Some(write) = sibling else {
                 sound = false;
                 continue;
             };
             sound &= returned.insert(write);
             must.union_with(&self.writes[write].covers_must);
         }
-        if let [Some(write)] = view.siblings[..] {
+        if let Some(write) = view.siblings.only() {
             must.insert(write);
         } else {
             must.union_with(&returned);
@@ -538,7 +602,7 @@ impl<'h> KeyView<'h> {
     /// not have to supersede a sibling that was returned.
     fn may_be_visible(&self, slot: usize) -> (WriteSet, WriteSet) {
         let view = &self.reads[slot];
-        let completed = view.op.completed.unwrap_or(TimeNs::MAX);
+        let completed = view.completed;
         let contradicted = |write: usize| {
             let covers = &self.writes[write].covers_must;
             view.returned.iter().any(|sibling| covers.contains(sibling))
@@ -555,7 +619,7 @@ impl<'h> KeyView<'h> {
         }
         for &delete in &self.hidden {
             let hidden = &self.writes[delete];
-            if hidden.settled && hidden.op.invoked <= completed && !contradicted(delete) {
+            if hidden.settled && hidden.invoked <= completed && !contradicted(delete) {
                 self.add_past(&mut may, delete, completed);
             }
         }
@@ -582,13 +646,13 @@ impl<'h> KeyView<'h> {
         while std::mem::take(&mut changed) {
             for event in events {
                 if event.is_read {
-                    let (may, refuted) = self.may_be_visible(event.slot);
-                    let view = &mut self.reads[event.slot];
+                    let (may, refuted) = self.may_be_visible(event.slot());
+                    let view = &mut self.reads[event.slot()];
                     changed |= view.visible_may != may || view.refuted != refuted;
                     (view.visible_may, view.refuted) = (may, refuted);
                 } else {
-                    let early = self.early(event.slot);
-                    let view = &mut self.writes[event.slot];
+                    let early = self.early(event.slot());
+                    let view = &mut self.writes[event.slot()];
                     changed |= view.covers_may != early;
                     view.covers_may = early;
                 }
@@ -638,7 +702,7 @@ impl ReturnedBy {
     fn of(view: &KeyView<'_>) -> Self {
         let mut starts = vec![0; view.writes.len() + 1];
         for read in view.sound_reads() {
-            for write in read.siblings.iter().flatten() {
+            for write in read.siblings.writes() {
                 starts[write + 1] += 1;
             }
         }
@@ -648,9 +712,9 @@ impl ReturnedBy {
         let mut next = starts.clone();
         let mut reads = vec![0; starts.last().map_or(0, |all| *all as usize)];
         for (number, read) in (0..).zip(&view.reads).filter(|(_, read)| read.sound) {
-            for write in read.siblings.iter().flatten() {
-                reads[next[*write] as usize] = number;
-                next[*write] += 1;
+            for write in read.siblings.writes() {
+                reads[next[write] as usize] = number;
+                next[write] += 1;
             }
         }
         Self { starts, reads }

@@ -38,13 +38,13 @@ impl<'h> ClockTable<'h> {
         let mut reported: Vec<Option<(&'h Version, OpId)>> = view
             .writes
             .iter()
-            .map(|write| Some((write.write.version.as_ref()?, write.id)))
+            .map(|write| Some((write.write().version.as_ref()?, write.id)))
             .collect();
         if reported.contains(&None) {
             for read in &view.reads {
-                for (sibling, write) in read.read.siblings.iter().zip(&read.siblings) {
+                for (sibling, write) in read.read().siblings.iter().zip(read.siblings.iter()) {
                     if let (Some(version), Some(write)) = (&sibling.version, write) {
-                        reported[*write].get_or_insert((version, read.id));
+                        reported[write].get_or_insert((version, read.id));
                     }
                 }
             }

@@ -208,7 +208,7 @@ fn no_final_read(view: &KeyView<'_>) -> Option<Reason> {
     let (judged, left_out): (Vec<_>, Vec<_>) = view
         .reads
         .iter()
-        .filter(|read| read.read.last)
+        .filter(|read| read.last)
         .partition(|read| read.sound);
     let after = |write, reads: &[&ReadView<'_>]| {
         let read = reads.iter().find(|read| view.precedes(write, read.id));

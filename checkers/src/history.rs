@@ -212,6 +212,25 @@ impl ReportedClock {
     }
 }
 
+/// What a read wrote: nothing.
+pub(crate) static NOT_A_WRITE: Write = Write {
+    value: Value {
+        tag: None,
+        data: Json::Null,
+    },
+    tombstone: false,
+    sources: Vec::new(),
+    context: None,
+    version: None,
+};
+
+/// What a write returned: nothing.
+pub(crate) static NOT_A_READ: Read = Read {
+    siblings: Vec::new(),
+    context: None,
+    last: false,
+};
+
 impl Operation {
     /// True for writes and deletes.
     pub const fn is_write(&self) -> bool {

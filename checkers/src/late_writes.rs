@@ -38,7 +38,7 @@ struct Open {
 impl LateWrites {
     pub(crate) fn of(view: &KeyView<'_>) -> Self {
         let unfinished = |write: &crate::causality::WriteView<'_>| {
-            let previous = view.previous_write(write.id);
+            let previous = write.previous().map(|previous| view.writes[previous].id);
             previous.is_some_and(|previous| !view.precedes(previous, write.id))
         };
         let mut late = Self::default();
@@ -106,9 +106,9 @@ impl LateWrites {
 fn first_reads(view: &KeyView<'_>) -> Vec<Option<OpId>> {
     let mut first: Vec<Option<(Option<TimeNs>, OpId)>> = vec![None; view.writes.len()];
     for read in &view.reads {
-        let completed = (read.op.completed, read.id);
-        for write in read.siblings.iter().flatten() {
-            first[*write] = Some(first[*write].map_or(completed, |known| known.min(completed)));
+        let completed = (Some(read.completed), read.id);
+        for write in read.siblings.writes() {
+            first[write] = Some(first[write].map_or(completed, |known| known.min(completed)));
         }
     }
     let reads = first.into_iter().map(|first| Some(first?.1));

@@ -135,25 +135,40 @@ pub(crate) struct Provenance<'h> {
     by_key: Vec<OpId>,
     key_starts: Vec<usize>,
     origins: Vec<Origin>,
-    origin_starts: Vec<u32>,
+    sources: Vec<OpId>,
+    /// Where each operation stands among those sorted by key.
+    places: Vec<u32>,
     slots: Vec<u32>,
-    previous: Vec<u32>,
-    previous_writes: Vec<u32>,
+    /// Which operations are writes, 64 a word.
+    writes: Vec<u64>,
+    /// In the order of `by_key`: a key's are read together, and far apart in the history.
     briefs: Vec<Brief>,
 }
 
 /// What is asked most of an operation, close together.
 #[derive(Clone, Copy)]
-struct Brief {
-    invoked: TimeNs,
+pub(crate) struct Brief {
+    pub(crate) invoked: TimeNs,
     /// When it certainly was over; the end of time for an unknown outcome.
-    over: TimeNs,
-    client: u32,
-    kind: Kind,
+    pub(crate) over: TimeNs,
+    pub(crate) client: u32,
+    pub(crate) node: u32,
+    /// The number of its client among those of its key.
+    pub(crate) session: u32,
+    /// Its number among the writes, or the reads, of its key.
+    pub(crate) slot: u32,
+    previous: u32,
+    previous_write: u32,
+    /// Where its origins, or its sources, begin, and how many they are.
+    linked: (u32, u32),
+    pub(crate) kind: Kind,
+    pub(crate) status: Status,
+    /// A final read, or a delete.
+    pub(crate) is_special: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     Write,
     Read,
     /// A refused operation, or a read that was not answered.
@@ -161,7 +176,7 @@ enum Kind {
 }
 
 impl Brief {
-    fn of(op: &Operation) -> Self {
+    fn of(op: &Operation, linked: (usize, usize)) -> Self {
         Self {
             invoked: op.invoked,
             over: match op.status {
@@ -169,12 +184,28 @@ impl Brief {
                 _ => op.completed.unwrap_or(TimeNs::MAX),
             },
             client: op.client,
+            node: op.node,
+            session: NONE,
+            slot: NONE,
+            previous: NONE,
+            previous_write: NONE,
+            linked: (number(linked.0), number(linked.1)),
             kind: match (&op.action, op.status) {
                 (_, Status::Fail) | (Action::Read(_), Status::Info) => Kind::Nothing,
                 (Action::Write(_), _) => Kind::Write,
                 (Action::Read(_), _) => Kind::Read,
             },
+            status: op.status,
+            is_special: match &op.action {
+                Action::Write(write) => write.tombstone,
+                Action::Read(read) => read.last,
+            },
         }
+    }
+
+    /// The same client's write of this key before.
+    pub(crate) fn previous_write(&self) -> Option<OpId> {
+        (self.previous_write != NONE).then_some(self.previous_write)
     }
 }
 
@@ -184,25 +215,63 @@ const NONE: u32 = u32::MAX;
 impl<'h> Provenance<'h> {
     pub(crate) fn of(history: &'h History) -> Result<Self, HistoryFault> {
         validate(history)?;
-        let writes = WriteIndex::of(history)?;
-        let (by_key, key_starts) = group_by_key(history);
-        let mut origins = Vec::with_capacity(history.operations.len());
-        let mut origin_starts = Vec::with_capacity(history.operations.len());
-        for (id, read) in (0..).zip(&history.operations) {
-            origin_starts.push(number(origins.len()));
-            let siblings = answer(read).iter();
-            origins.extend(siblings.map(|sibling| writes.origin(history, id, sibling)));
+        let index = WriteIndex::of(history)?;
+        let key_starts = key_starts(history);
+        let mut next = key_starts.clone();
+        let many = history.operations.len();
+        let mut origins = Vec::with_capacity(many);
+        let mut sources = Vec::with_capacity(many);
+        let mut writes = vec![0; many.div_ceil(64)];
+        let mut places = Vec::with_capacity(many);
+        let mut by_key = vec![0; many];
+        let nothing = Brief {
+            invoked: 0,
+            over: 0,
+            client: 0,
+            node: 0,
+            session: NONE,
+            slot: NONE,
+            previous: NONE,
+            previous_write: NONE,
+            linked: (0, 0),
+            kind: Kind::Nothing,
+            status: Status::Fail,
+            is_special: false,
+        };
+        let mut briefs = vec![nothing; many];
+        for (id, op) in (0..).zip(&history.operations) {
+            let linked = match &op.action {
+                Action::Write(write) => {
+                    sources.extend_from_slice(&write.sources);
+                    (sources.len() - write.sources.len(), write.sources.len())
+                }
+                Action::Read(_) => {
+                    let siblings = answer(op).iter();
+                    let many = siblings.len();
+                    origins.extend(siblings.map(|sibling| index.origin(history, id, sibling)));
+                    (origins.len() - many, many)
+                }
+            };
+            let brief = Brief::of(op, linked);
+            if brief.kind == Kind::Write {
+                writes[id as usize / 64] |= 1 << (id % 64);
+            }
+            let place = &mut next[op.key as usize];
+            places.push(number(*place));
+            by_key[*place] = id;
+            briefs[*place] = brief;
+            *place += 1;
         }
         let mut provenance = Self {
             history,
             by_key,
             key_starts,
             origins,
-            origin_starts,
-            slots: vec![NONE; history.operations.len()],
-            previous: vec![NONE; history.operations.len()],
-            previous_writes: vec![NONE; history.operations.len()],
-            briefs: history.operations.iter().map(Brief::of).collect(),
+            sources,
+            places,
+            slots: vec![NONE; many],
+            writes,
+            briefs,
         };
         provenance.number_operations();
         Ok(provenance)
@@ -211,32 +280,35 @@ impl<'h> Provenance<'h> {
     /// Numbers the operations that can matter, separately for each key: writes that may have been
     /// applied, and reads that were answered.
     fn number_operations(&mut self) {
-        // The last operation of each client, and its last write.
-        let mut last_of_client = vec![[NONE; 2]; self.history.clients.len()];
+        // The last operation of each client, its last write, and its number.
+        let mut last_of_client = vec![[NONE; 3]; self.history.clients.len()];
         for key in 0..self.history.keys.len() {
-            let operations = &self.by_key[self.key_starts[key]..self.key_starts[key + 1]];
-            let (mut writes, mut reads) = (0, 0);
-            for &id in operations {
-                let op = self.briefs[id as usize];
+            let range = self.key_starts[key]..self.key_starts[key + 1];
+            let ids = &self.by_key[range.clone()];
+            let briefs = &mut self.briefs[range];
+            let (mut writes, mut reads, mut sessions) = (0, 0, 0);
+            for (&id, op) in ids.iter().zip(briefs.iter_mut()) {
                 let next = match op.kind {
                     Kind::Nothing => continue,
                     Kind::Write => &mut writes,
                     Kind::Read => &mut reads,
                 };
+                op.slot = *next;
                 self.slots[id as usize] = *next;
                 *next += 1;
                 let last = &mut last_of_client[op.client as usize];
-                [
-                    self.previous[id as usize],
-                    self.previous_writes[id as usize],
-                ] = *last;
+                if last[2] == NONE {
+                    last[2] = sessions;
+                    sessions += 1;
+                }
+                [op.previous, op.previous_write, op.session] = *last;
                 last[0] = id;
                 if op.kind == Kind::Write {
                     last[1] = id;
                 }
             }
-            for &id in operations {
-                last_of_client[self.briefs[id as usize].client as usize] = [NONE; 2];
+            for op in briefs {
+                last_of_client[op.client as usize] = [NONE; 3];
             }
         }
     }
@@ -250,13 +322,18 @@ impl<'h> Provenance<'h> {
 
     /// True for a write that may have been applied.
     pub(crate) fn is_write(&self, op: OpId) -> bool {
-        self.briefs[op as usize].kind == Kind::Write
+        self.writes[op as usize / 64] >> (op % 64) & 1 == 1
+    }
+
+    /// What is asked most of an operation.
+    pub(crate) fn brief(&self, op: OpId) -> &Brief {
+        &self.briefs[self.places[op as usize] as usize]
     }
 
     /// True when `a` certainly completed before `b` was invoked. Between clients, equal times
     /// decide nothing.
     pub(crate) fn precedes(&self, a: OpId, b: OpId) -> bool {
-        let (first, second) = (self.briefs[a as usize], self.briefs[b as usize]);
+        let (first, second) = (self.brief(a), self.brief(b));
         first.over < second.invoked
             || first.over == second.invoked
                 && first.over != TimeNs::MAX
@@ -266,26 +343,38 @@ impl<'h> Provenance<'h> {
 
     /// The same client's operation before this one on the same key, among those that can matter.
     pub(crate) fn previous(&self, op: OpId) -> Option<OpId> {
-        let previous = self.previous[op as usize];
+        let previous = self.brief(op).previous;
         (previous != NONE).then_some(previous)
     }
 
     /// The same client's write before this operation on the same key.
     pub(crate) fn previous_write(&self, op: OpId) -> Option<OpId> {
-        let previous = self.previous_writes[op as usize];
-        (previous != NONE).then_some(previous)
+        self.brief(op).previous_write()
     }
 
     /// The operations of a key, in the order of their invocation.
-    pub(crate) fn of_key(&self, key: u32) -> &[OpId] {
+    pub(crate) fn of_key(&self, key: u32) -> impl ExactSizeIterator<Item = (OpId, &Brief)> + Clone {
         let key = key as usize;
-        &self.by_key[self.key_starts[key]..self.key_starts[key + 1]]
+        let range = self.key_starts[key]..self.key_starts[key + 1];
+        let ids = self.by_key[range.clone()].iter().copied();
+        ids.zip(&self.briefs[range])
     }
 
     /// The origins of the siblings that a read returned, in the order of its answer.
     pub(crate) fn origins(&self, read: OpId) -> &[Origin] {
-        let start = self.origin_starts[read as usize] as usize;
-        &self.origins[start..start + answer(&self.history.operations[read as usize]).len()]
+        self.origins_of(self.brief(read))
+    }
+
+    /// The origins of the siblings that a read returned, in the order of its answer.
+    pub(crate) fn origins_of(&self, read: &Brief) -> &[Origin] {
+        let (start, many) = read.linked;
+        &self.origins[start as usize..][..many as usize]
+    }
+
+    /// The operations of whose answers a write's context was made.
+    pub(crate) fn sources_of(&self, write: &Brief) -> &[OpId] {
+        let (start, many) = write.linked;
+        &self.sources[start as usize..][..many as usize]
     }
 }
 
@@ -365,8 +454,8 @@ fn validate_source(
     Ok(())
 }
 
-/// The operations sorted by key, and where each key's begin.
-fn group_by_key(history: &History) -> (Vec<OpId>, Vec<usize>) {
+/// Where each key's operations begin when they are sorted by key.
+fn key_starts(history: &History) -> Vec<usize> {
     let mut starts = vec![0; history.keys.len() + 1];
     for op in &history.operations {
         starts[op.key as usize + 1] += 1;
@@ -374,14 +463,7 @@ fn group_by_key(history: &History) -> (Vec<OpId>, Vec<usize>) {
     for key in 0..history.keys.len() {
         starts[key + 1] += starts[key];
     }
-    let mut next = starts.clone();
-    let mut by_key = vec![0; history.operations.len()];
-    for (id, op) in (0..).zip(&history.operations) {
-        let slot = &mut next[op.key as usize];
-        by_key[*slot] = id;
-        *slot += 1;
-    }
-    (by_key, starts)
+    starts
 }
 
 /// Finds the write of a value.

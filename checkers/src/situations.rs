@@ -106,14 +106,14 @@ impl Situations {
         // Without contexts nothing is known about which writes are concurrent, stale or merged.
         let has_contexts = view.model() == ObjectModel::Context;
         let tombstones: WriteSet = (0..view.writes.len())
-            .filter(|write| view.writes[*write].write.tombstone)
+            .filter(|write| view.writes[*write].tombstone)
             .collect();
         self.observe_values(view);
         for (slot, write) in view.writes.iter().enumerate() {
             if has_contexts {
                 self.observe_context(view, slot, write, &tombstones);
             }
-            self.note(Situation::Deletes, write.write.tombstone);
+            self.note(Situation::Deletes, write.tombstone);
             let unknown = write.status == Status::Info;
             self.note(Situation::UnknownSeen, unknown && seen.contains(slot));
         }
@@ -121,13 +121,13 @@ impl Situations {
 
     /// Counts the writes of values that another client had written. Without tags there are none.
     fn observe_values(&mut self, view: &KeyView<'_>) {
-        let written = || view.writes.iter().filter(|write| !write.write.tombstone);
-        if written().all(|write| write.write.value.tag.is_none()) {
+        let written = || view.writes.iter().filter(|write| !write.tombstone);
+        if written().all(|write| write.write().value.tag.is_none()) {
             return;
         }
         let mut first: HashTable<(&Value, u32)> = HashTable::new();
         for write in written() {
-            let (value, client) = (&write.write.value, write.client);
+            let (value, client) = (&write.write().value, write.client);
             let same = |first: &(&Value, u32)| same_value(&first.0.data, &value.data);
             let hash = |first: &(&Value, u32)| hash_of(&first.0.data);
             let first = first.entry(hash_of(&value.data), same, hash);
@@ -146,12 +146,12 @@ impl Situations {
     ) {
         // An earlier write never covers a later one, so what is not covered is concurrent.
         let concurrent = || write.covers_must.missing(slot).take(MOST_COMPARED);
-        let at_its_node = concurrent().any(|other| view.writes[other].op.node == write.op.node);
+        let at_its_node = concurrent().any(|other| view.writes[other].node == write.node);
         self.note(Situation::ConcurrentWrites, concurrent().next().is_some());
         self.note(Situation::OneCoordinator, at_its_node);
-        let sources = &write.write.sources;
+        let sources = write.sources;
         if sources.is_empty() {
-            let again = view.previous_write(write.id).is_some();
+            let again = write.previous().is_some();
             self.note(Situation::BlindAgain, again);
         } else {
             let stale = match view.previous(write.id).and_then(|op| view.node(op)) {
@@ -171,7 +171,7 @@ impl Situations {
             .iter()
             .any(|source| matches!(view.node(*source), Some(Node::Write(..))));
         self.note(Situation::OwnWrite, own);
-        let over_tombstone = !write.write.tombstone && write.covers_must.intersects(tombstones);
+        let over_tombstone = !write.tombstone && write.covers_must.intersects(tombstones);
         self.note(Situation::Recreated, over_tombstone);
     }
 }

@@ -22,7 +22,7 @@ impl KeyView<'_> {
             while self
                 .writes
                 .get(next)
-                .is_some_and(|write| write.op.invoked <= end)
+                .is_some_and(|write| write.invoked <= end)
             {
                 before.insert(next);
                 next += 1;
@@ -37,8 +37,8 @@ impl KeyView<'_> {
 
     /// When a write had certainly taken effect, if ever.
     fn last_moment(&self, write: usize) -> TimeNs {
-        let op = self.writes[write].op;
-        let completed = op.completed.filter(|_| op.status != Status::Info);
+        let write = &self.writes[write];
+        let completed = write.completed.filter(|_| write.status != Status::Info);
         completed.unwrap_or(TimeNs::MAX)
     }
 }

@@ -31,7 +31,7 @@ use crate::{
 
 pub(super) fn no_thin_air(subject: &Subject<'_, '_>, found: &mut Found) {
     for read in &subject.view.reads {
-        let origins = subject.view.origins(read).iter().zip(&read.siblings);
+        let origins = subject.view.origins(read).iter().zip(read.siblings.iter());
         for (sibling, (origin, write)) in origins.enumerate() {
             found.tested();
             let origin = match (write, *origin) {
@@ -69,11 +69,12 @@ pub(super) fn no_duplicate_sibling(subject: &Subject<'_, '_>, found: &mut Found)
             if write.is_some_and(|write| seen.insert(write)) {
                 continue;
             }
-            let twin = |earlier: &usize| match (write, read.siblings[*earlier]) {
-                (Some(write), Some(other)) => *write == other,
-                (None, None) => {
-                    same_value(&read.read.siblings[*earlier], &read.read.siblings[later])
-                }
+            let twin = |earlier: &usize| match (write, read.siblings.get(*earlier)) {
+                (Some(write), Some(other)) => write == other,
+                (None, None) => same_value(
+                    &read.read().siblings[*earlier],
+                    &read.read().siblings[later],
+                ),
                 _ => false,
             };
             if let Some(earlier) = (0..later).find(twin) {

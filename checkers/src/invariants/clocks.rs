@@ -190,11 +190,8 @@ impl Built<'_, '_, '_> {
         let mut edges = view.edges(write).iter();
         edges.all(|edge| self.is_below(upper, edge.lower(), depth))
             && (!self.with_previous || {
-                let previous = view.previous_write(view.writes[write].id);
-                match previous.and_then(|op| view.node(op)) {
-                    Some(Node::Write(lower, _)) => self.is_below(upper, lower, depth),
-                    _ => true,
-                }
+                let previous = view.writes[write].previous();
+                previous.is_none_or(|lower| self.is_below(upper, lower, depth))
             })
     }
 
@@ -238,12 +235,9 @@ pub(super) fn reports(subject: &Subject<'_, '_>, read: OpId, write: usize) -> bo
     else {
         return false;
     };
-    let mut siblings = read.read.siblings.iter().zip(&read.siblings);
+    let mut siblings = read.read().siblings.iter().zip(read.siblings.iter());
     siblings.any(|(sibling, returned)| {
-        let version = sibling
-            .version
-            .as_ref()
-            .filter(|_| *returned == Some(write));
+        let version = sibling.version.as_ref().filter(|_| returned == Some(write));
         version.is_some_and(|version| same_version(version, known.version))
     })
 }
@@ -255,7 +249,8 @@ pub(super) fn advance(subject: &Subject<'_, '_>, found: &mut Found) {
         .iter()
         .filter(|write| write.acknowledged())
     {
-        let (Some(version), Some(context)) = (&write.write.version, &write.write.context) else {
+        let (Some(version), Some(context)) = (&write.write().version, &write.write().context)
+        else {
             continue;
         };
         let advanced = match version {
@@ -291,8 +286,8 @@ pub(super) fn identity(subject: &Subject<'_, '_>, found: &mut Found) {
         }
     }
     for read in &view.reads {
-        for (sibling, write) in read.read.siblings.iter().zip(&read.siblings) {
-            let Some(write) = *write else { continue };
+        for (sibling, write) in read.read().siblings.iter().zip(read.siblings.iter()) {
+            let Some(write) = write else { continue };
             let Some((version, known)) = sibling.version.as_ref().zip(clocks.known(write)) else {
                 continue;
             };
@@ -315,7 +310,7 @@ pub(super) fn identity(subject: &Subject<'_, '_>, found: &mut Found) {
 
 pub(super) fn answer_antichain(subject: &Subject<'_, '_>, found: &mut Found) {
     for read in subject.view.sound_reads() {
-        let siblings = &read.read.siblings;
+        let siblings = &read.read().siblings;
         for (second, upper) in siblings.iter().enumerate() {
             for (first, lower) in siblings[..second].iter().enumerate() {
                 let Some((a, b)) = lower.version.as_ref().zip(upper.version.as_ref()) else {

@@ -31,7 +31,7 @@ pub(super) fn convergence(subject: &Subject<'_, '_>, found: &mut Found) {
         _ => write.completed.unwrap_or(write.invoked),
     });
     let settled = last_write.max().unwrap_or(0);
-    let mut reads = view.final_reads().filter(|read| read.op.invoked >= settled);
+    let mut reads = view.final_reads().filter(|read| read.invoked >= settled);
     let Some(first) = reads.next() else { return };
     for read in reads {
         found.tested();
@@ -52,18 +52,18 @@ fn difference(view: &KeyView<'_>, a: &ReadView<'_>, b: &ReadView<'_>) -> Option<
             only: [only(a, b), only(b, a)],
         });
     }
-    for (sibling, write) in a.read.siblings.iter().zip(&a.siblings) {
+    for (sibling, write) in a.read().siblings.iter().zip(a.siblings.iter()) {
         let twin = b.siblings.iter().position(|other| other == write)?;
         let versions = sibling
             .version
             .as_ref()
-            .zip(b.read.siblings[twin].version.as_ref());
+            .zip(b.read().siblings[twin].version.as_ref());
         if versions.is_some_and(|(a, b)| !same_version(a, b)) {
-            let write = view.writes[(*write)?].id;
+            let write = view.writes[write?].id;
             return Some(Difference::Version { write });
         }
     }
-    let contexts = a.read.context.as_ref().zip(b.read.context.as_ref());
+    let contexts = a.read().context.as_ref().zip(b.read().context.as_ref());
     let differ = contexts.is_some_and(|(a, b)| !same_clock(a, b));
     (differ && !view.hides_deletes()).then_some(Difference::Contexts)
 }

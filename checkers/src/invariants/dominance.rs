@@ -74,9 +74,10 @@ pub(super) fn bounded_siblings(subject: &Subject<'_, '_>, found: &mut Found) {
         return;
     };
     for read in view.sound_reads() {
-        let Some(completed) = read.op.completed.filter(|time| *time >= extended_from) else {
+        let completed = read.completed;
+        if completed < extended_from {
             continue;
-        };
+        }
         found.tested();
         let chains = chains.begun.partition_point(|begun| *begun <= completed);
         if read.siblings.len() > chains {

@@ -33,10 +33,10 @@ use crate::{
 pub(super) fn context_covers(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
     for read in view.sound_reads() {
-        let Some(context) = &read.read.context else {
+        let Some(context) = &read.read().context else {
             continue;
         };
-        for (sibling, returned) in read.read.siblings.iter().enumerate() {
+        for (sibling, returned) in read.read().siblings.iter().enumerate() {
             let Some(Version::Dotted { actor, counter, .. }) = &returned.version else {
                 continue;
             };
@@ -60,29 +60,29 @@ pub(super) fn context_covers(subject: &Subject<'_, '_>, found: &mut Found) {
     let mut contexts: Vec<_> = view
         .sound_reads()
         .filter_map(|read| {
-            let context = read.read.context.as_ref()?;
-            Some((read.op.completed?, read.id, context))
+            let context = read.read().context.as_ref()?;
+            Some((read.completed, read.id, context))
         })
         .collect();
     contexts.sort_unstable_by_key(|(completed, id, _)| (*completed, *id));
     let mut finals: Vec<_> = view
         .final_reads()
-        .filter_map(|read| Some((read, read.read.context.as_ref()?)))
+        .filter_map(|read| Some((read, read.read().context.as_ref()?)))
         .collect();
-    finals.sort_by_key(|(read, _)| read.op.invoked);
+    finals.sort_by_key(|(read, _)| read.invoked);
     let (mut before, mut all) = (0, Vec::new());
     let mut shrunk = Vec::new();
     for (read, context) in finals {
         let completed = contexts[before..]
             .iter()
-            .take_while(|(completed, ..)| *completed < read.op.invoked);
+            .take_while(|(completed, ..)| *completed < read.invoked);
         for (.., earlier) in completed {
             join(&mut all, earlier);
             before += 1;
         }
         let at_once = contexts[before..]
             .iter()
-            .take_while(|(completed, ..)| *completed == read.op.invoked);
+            .take_while(|(completed, ..)| *completed == read.invoked);
         let at_once = at_once.filter(|(_, id, _)| view.precedes(*id, read.id));
         let mut covered = covers_all(context, &all);
         let mut tested = before;
@@ -98,7 +98,7 @@ pub(super) fn context_covers(subject: &Subject<'_, '_>, found: &mut Found) {
     shrunk.sort_by_key(|(read, _)| read.id);
     for (read, context) in shrunk {
         for earlier in view.sound_reads() {
-            let Some(before) = &earlier.read.context else {
+            let Some(before) = &earlier.read().context else {
                 continue;
             };
             if view.precedes(earlier.id, read.id) && !includes(context, before) {
@@ -148,7 +148,7 @@ pub(super) fn dot_discipline(subject: &Subject<'_, '_>, found: &mut Found) {
             actor,
             counter,
             past,
-        }) = &write.write.version
+        }) = &write.write().version
         else {
             continue;
         };
@@ -175,7 +175,7 @@ pub(super) fn dot_discipline(subject: &Subject<'_, '_>, found: &mut Found) {
                 *largest = (*largest).max(Some((counter, done)));
             }
         }
-        if write.write.version.is_none() {
+        if write.write().version.is_none() {
             continue;
         }
         let Some((actor, counter)) = clocks.dot(number) else {

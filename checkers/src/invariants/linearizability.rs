@@ -195,7 +195,7 @@ impl<'v, 'h> Ranking<'v, 'h> {
                 .previous(op)
                 .filter(|done| self.completed(*done) == Some(invoked));
             let sources = match self.view.node(op) {
-                Some(Node::Write(_, write)) => &write.write.sources[..],
+                Some(Node::Write(_, write)) => write.sources,
                 _ => &[],
             };
             let nearby = at_once.into_iter().chain(sources.iter().copied());

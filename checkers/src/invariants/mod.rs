@@ -15,6 +15,7 @@ mod linearizability;
 mod preservation;
 mod quorum;
 mod replica;
+mod required;
 mod sessions;
 
 use crate::{

@@ -15,9 +15,13 @@
 //! log n), and one comparison of sets a read. Sources: Gifford 1979; Lamport 1986 (regular
 //! registers); `DeCandia` et al. 2007.
 
-use super::{Found, Subject, lacking::Lacking};
+use super::{
+    Found, Subject,
+    lacking::Lacking,
+    required::{Required, acknowledged_before},
+};
 use crate::{
-    causality::Node,
+    causality::{Node, ReadView, WriteView},
     history::{OpId, TimeNs},
     write_set::WriteSet,
 };
@@ -27,15 +31,15 @@ pub(super) fn regular_reads(subject: &Subject<'_, '_>, found: &mut Found) {
     let acknowledged = view.writes.iter().enumerate();
     let acknowledged = acknowledged.filter(|(_, write)| write.acknowledged());
     let mut completions: Vec<(TimeNs, usize)> = acknowledged
-        .filter_map(|(number, write)| Some((write.op.completed?, number)))
+        .filter_map(|(number, write)| Some((write.completed?, number)))
         .collect();
     completions.sort_unstable();
     let mut completions = completions.into_iter().peekable();
-    let mut past = WriteSet::EMPTY;
-    for read in &view.reads {
-        let invoked = read.op.invoked;
+    let mut past = Required::default();
+    for (number, read) in view.reads.iter().enumerate() {
+        let invoked = read.invoked;
         while let Some((_, write)) = completions.next_if(|(completed, _)| *completed < invoked) {
-            past.insert(write);
+            past.add(write);
         }
         if !read.sound {
             continue;
@@ -52,7 +56,9 @@ pub(super) fn regular_reads(subject: &Subject<'_, '_>, found: &mut Found) {
             continue;
         }
         found.tested();
-        let missing = past.difference(&read.visible_may).next();
+        let was_required =
+            |write: &WriteView<'_>, last: &ReadView<'_>| acknowledged_before(write, last.invoked);
+        let missing = past.missing_in(view, number, was_required);
         let missing = missing.or_else(|| at_once.difference(&read.visible_may).next());
         if let Some(write) = missing {
             found.violated(|| Lacking::of(view, read, write).missed());

@@ -68,7 +68,7 @@ fn hidden_with_their_past(view: &KeyView<'_>, read: &ReadView<'_>) -> WriteSet {
     let mut held = WriteSet::EMPTY;
     if view.hides_deletes() {
         for (number, write) in view.writes.iter().enumerate() {
-            if view.hides(number) && Some(write.op.invoked) <= read.op.completed {
+            if view.hides(number) && write.invoked <= read.completed {
                 held.union_with(&write.covers_may);
             }
         }
@@ -88,7 +88,7 @@ fn holds(subject: &Subject<'_, '_>, read: &ReadView<'_>, write: usize) -> bool {
 /// The read of each write that completed first, of those that tell something.
 fn first_sightings(view: &KeyView<'_>) -> Vec<Option<OpId>> {
     let mut reads: Vec<_> = view.sound_reads().collect();
-    reads.sort_by_key(|read| (read.op.completed, read.id));
+    reads.sort_by_key(|read| (read.completed, read.id));
     let mut first = vec![None; view.writes.len()];
     for read in reads {
         for write in read.returned.iter() {

@@ -31,49 +31,62 @@
 //! Cost: O(n log n), and one union or comparison of sets for each operation and sibling. Sources:
 //! Terry, Demers, Petersen, Spreitzer, Theimer, Welch 1994; Burckhardt et al. 2014.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
-use super::{Found, Subject, lacking::Lacking};
+use super::{Found, Subject, lacking::Lacking, required::Required};
 use crate::{
-    causality::{KeyView, Node, ReadView},
-    history::{OpId, Operation, Status, TimeNs},
+    causality::{KeyView, Node, ReadView, WriteView},
+    history::{OpId, Status, TimeNs},
+    provenance::Brief,
     verdict::Finding,
     write_set::WriteSet,
 };
 
 pub(super) fn read_your_writes(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
-    sweep(view, own_client, written, |past, op| {
-        let Some(read) = tested_read(view, op, past, found) else {
+    let add = |node: &Node<'_, '_>, past: &mut Required| {
+        if let Node::Write(number, _) = node {
+            past.add(*number);
+        }
+    };
+    sweep(view, Of::Client, add, |past, op| {
+        let Node::Read(number, read) = op else { return };
+        if !read.sound || past.is_empty() {
             return;
+        }
+        found.tested();
+        let was_required = |write: &WriteView<'_>, last: &ReadView<'_>| {
+            write.client == last.client && view.precedes(write.id, last.id)
         };
-        if let Some(write) = past.difference(&read.visible_may).next() {
+        if let Some(write) = past.missing_in(view, number, was_required) {
             found.violated(|| Lacking::of(view, read, write).missed());
         }
     });
 }
 
 pub(super) fn monotonic_reads(subject: &Subject<'_, '_>, found: &mut Found) {
-    never_backwards(subject, own_client, found);
+    never_backwards(subject, Of::Client, found);
 }
 
 pub(super) fn monotonic_replicas(subject: &Subject<'_, '_>, found: &mut Found) {
-    never_backwards(subject, |op| op.node, found);
+    never_backwards(subject, Of::Node, found);
 }
 
-fn never_backwards(subject: &Subject<'_, '_>, session: fn(&Operation) -> u32, found: &mut Found) {
+fn never_backwards(subject: &Subject<'_, '_>, session: Of, found: &mut Found) {
     let view = subject.view;
     sweep(view, session, seen, |past, op| {
-        let Some(read) = tested_read(view, op, past, found) else {
+        let Node::Read(_, read) = op else { return };
+        if !read.sound || past.is_empty() {
             return;
-        };
+        }
+        found.tested();
         if past.is_subset(&read.visible_may) {
             return;
         }
-        let of_session = |earlier: &&ReadView<'_>| session(earlier.op) == session(read.op);
+        let of_session = |earlier: &&ReadView<'_>| match session {
+            Of::Client => earlier.client == read.client,
+            Of::Node => earlier.node == read.node,
+        };
         found.violated_if(|| {
             let mut earlier = view.sound_reads().filter(of_session);
             let (earlier, write) = earlier.find_map(|earlier| {
@@ -96,21 +109,36 @@ fn never_backwards(subject: &Subject<'_, '_>, session: fn(&Operation) -> u32, fo
 
 pub(super) fn monotonic_writes(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
-    let before = before_writes(view, written);
-    for_each_returned(view, &before, found, |read, saw, found| {
-        let missing = before[saw].difference(&read.visible_may).next();
-        let Some(write) = missing else { return };
-        found.violated(|| {
-            let lacking = Lacking::of(view, read, write);
-            let finding = Finding::WritesReordered {
-                read: read.id,
-                missed: view.writes[write].id,
-                saw: view.writes[saw].id,
-                ignored: lacking.ignored,
-            };
-            lacking.proves(finding)
-        });
+    let mut before = None;
+    let mut any_before = vec![false; view.writes.len()];
+    let add = |node: &Node<'_, '_>, any: &mut bool| *any |= node.is_write();
+    sweep(view, Of::Client, add, |any, op| {
+        if let Node::Write(number, _) = op {
+            any_before[number] = *any;
+        }
     });
+    for read in view.sound_reads() {
+        for saw in read.returned.iter().filter(|saw| any_before[*saw]) {
+            found.tested();
+            // `V_may` holds the client's earlier writes, unless something refutes that.
+            if read.refuted.is_empty() {
+                continue;
+            }
+            let before = &before.get_or_insert_with(|| before_writes(view, written))[saw];
+            let missing = before.difference(&read.visible_may).next();
+            let Some(write) = missing else { continue };
+            found.violated(|| {
+                let lacking = Lacking::of(view, read, write);
+                let finding = Finding::WritesReordered {
+                    read: read.id,
+                    missed: view.writes[write].id,
+                    saw: view.writes[saw].id,
+                    ignored: lacking.ignored,
+                };
+                lacking.proves(finding)
+            });
+        }
+    }
 }
 
 pub(super) fn writes_follow_reads(subject: &Subject<'_, '_>, found: &mut Found) {
@@ -121,7 +149,7 @@ pub(super) fn writes_follow_reads(subject: &Subject<'_, '_>, found: &mut Found) 
             return;
         }
         let by = &view.writes[saw];
-        let of_writer = |earlier: &&ReadView<'_>| earlier.op.client == by.op.client;
+        let of_writer = |earlier: &&ReadView<'_>| earlier.client == by.client;
         found.violated_if(|| {
             let mut earlier = view.sound_reads().filter(of_writer);
             let (earlier, write) = earlier.find_map(|earlier| {
@@ -142,29 +170,11 @@ pub(super) fn writes_follow_reads(subject: &Subject<'_, '_>, found: &mut Found) 
     });
 }
 
-/// A read that can be wrong: sound, and something has to be in it.
-fn tested_read<'v, 'h>(
-    view: &'v KeyView<'h>,
-    op: OpId,
-    past: &WriteSet,
-    found: &mut Found,
-) -> Option<&'v ReadView<'h>> {
-    let Some(Node::Read(number, _)) = view.node(op) else {
-        return None;
-    };
-    let read = &view.reads[number];
-    let testable = read.sound && !past.is_empty();
-    testable.then(|| {
-        found.tested();
-        read
-    })
-}
-
 /// What is in the session's past when each write is invoked.
-fn before_writes(view: &KeyView<'_>, adds: Adds) -> Vec<WriteSet> {
+fn before_writes(view: &KeyView<'_>, adds: fn(&Node<'_, '_>, &mut WriteSet)) -> Vec<WriteSet> {
     let mut before = vec![WriteSet::EMPTY; view.writes.len()];
-    sweep(view, own_client, adds, |past, op| {
-        if let Some(Node::Write(number, _)) = view.node(op) {
+    sweep(view, Of::Client, adds, |past, op| {
+        if let Node::Write(number, _) = op {
             before[number] = past.clone();
         }
     });
@@ -188,12 +198,21 @@ pub(super) fn for_each_returned<'v, 'h>(
     }
 }
 
-fn own_client(op: &Operation) -> u32 {
-    op.client
+/// Whose operations are one session.
+#[derive(Clone, Copy)]
+enum Of {
+    Client,
+    Node,
 }
 
-/// Adds to a session's past what an answered operation tells.
-type Adds = fn(&Node<'_, '_>, &mut WriteSet);
+impl Of {
+    fn number(self, op: &Brief) -> usize {
+        match self {
+            Self::Client => op.session as usize,
+            Self::Node => op.node as usize,
+        }
+    }
+}
 
 fn written(node: &Node<'_, '_>, past: &mut WriteSet) {
     if let Node::Write(number, _) = node {
@@ -211,34 +230,77 @@ fn seen(node: &Node<'_, '_>, past: &mut WriteSet) {
 
 /// The operations of one session.
 #[derive(Default)]
-struct Session {
+struct Session<'h, P> {
     /// Acknowledged, in the order of completion.
-    pending: BinaryHeap<Reverse<(TimeNs, OpId)>>,
-    past: WriteSet,
+    pending: BinaryHeap<Reverse<Done<'h>>>,
+    past: P,
+}
+
+/// An acknowledged operation.
+struct Done<'h>(TimeNs, OpId, &'h Brief);
+
+impl Done<'_> {
+    fn order(&self) -> (TimeNs, OpId) {
+        (self.0, self.1)
+    }
+
+    /// True when it was over when `op`, a later one, was invoked.
+    fn precedes(&self, op: &Brief) -> bool {
+        self.0 < op.invoked
+            || self.0 == op.invoked && self.0 != TimeNs::MAX && self.2.client == op.client
+    }
+}
+
+impl PartialEq for Done<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl Eq for Done<'_> {}
+
+impl PartialOrd for Done<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Done<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.order().cmp(&other.order())
+    }
 }
 
 /// Visits the operations in the order of invocation, each with the past of its session: what was
-/// told by those that had completed.
-fn sweep(
-    view: &KeyView<'_>,
-    session: fn(&Operation) -> u32,
-    adds: Adds,
-    mut visit: impl FnMut(&WriteSet, OpId),
+/// told by those that had completed, of which `add` keeps what matters.
+fn sweep<'v, 'h, P: Default>(
+    view: &'v KeyView<'h>,
+    of: Of,
+    add: impl Fn(&Node<'v, 'h>, &mut P),
+    mut visit: impl FnMut(&mut P, Node<'v, 'h>),
 ) {
-    let mut sessions: BTreeMap<u32, Session> = BTreeMap::new();
-    for op in view.operations() {
-        let operation = view.operation(op);
-        let session = sessions.entry(session(operation)).or_default();
-        let over = |done: &Reverse<(TimeNs, OpId)>| view.precedes(done.0.1, op);
-        while let Some(done) = session.pending.peek().copied().filter(over) {
-            session.pending.pop();
-            if let Some(node) = view.node(done.0.1) {
-                adds(&node, &mut session.past);
+    let mut sessions: Vec<Session<'h, P>> = Vec::new();
+    for (op, brief) in view.briefs() {
+        let number = of.number(brief);
+        if number >= sessions.len() {
+            sessions.resize_with(number + 1, Session::default);
+        }
+        let session = &mut sessions[number];
+        let over = |done: &Reverse<Done<'_>>| done.0.precedes(brief);
+        while session.pending.peek().is_some_and(over) {
+            let node = session
+                .pending
+                .pop()
+                .and_then(|done| view.node_of(done.0.2));
+            if let Some(node) = node {
+                add(&node, &mut session.past);
             }
         }
-        visit(&session.past, op);
-        if let (Status::Ok, Some(completed)) = (operation.status, operation.completed) {
-            session.pending.push(Reverse((completed, op)));
+        if let Some(node) = view.node_of(brief) {
+            visit(&mut session.past, node);
+        }
+        if brief.status == Status::Ok {
+            session.pending.push(Reverse(Done(brief.over, op, brief)));
         }
     }
 }
