@@ -45,6 +45,7 @@ use crate::{
     write_set::WriteSet,
 };
 
+pub(crate) use siblings::Returned;
 use siblings::Siblings;
 
 /// A write that may have been applied.
@@ -108,7 +109,7 @@ pub(crate) struct ReadView<'h> {
     /// The writes of the siblings, in the order of the answer; `None` out of thin air.
     pub(crate) siblings: Siblings,
     /// The writes of the siblings.
-    pub(crate) returned: WriteSet,
+    pub(crate) returned: Returned,
     /// What the answering replica certainly held.
     pub(crate) visible_must: WriteSet,
     /// What the answering replica may have held.
@@ -329,9 +330,9 @@ impl<'h> KeyView<'h> {
         self.provenance.precedes(a, b)
     }
 
-    /// The operations of the writes in `set`.
-    pub(crate) fn ids<'a>(&'a self, set: &'a WriteSet) -> impl Iterator<Item = OpId> + 'a {
-        set.iter().map(|write| self.writes[write].id)
+    /// The operations of the writes that a read returned.
+    pub(crate) fn ids<'a>(&'a self, returned: &'a Returned) -> impl Iterator<Item = OpId> + 'a {
+        returned.iter().map(|write| self.writes[write].id)
     }
 
     /// True when some write may take effect after a later one of its client.
@@ -416,7 +417,7 @@ impl<'h> KeyView<'h> {
             completed: brief.over,
             last: brief.is_special,
             siblings: Siblings::of(self.provenance.origins_of(brief).iter().map(slot)),
-            returned: WriteSet::EMPTY,
+            returned: Returned::NOTHING,
             visible_must: WriteSet::EMPTY,
             visible_may: WriteSet::EMPTY,
             refuted: WriteSet::EMPTY,
@@ -571,22 +572,16 @@ impl<'h> KeyView<'h> {
     }
 
     fn settle_read(&mut self, slot: usize) {
-        let (mut returned, mut must) = (WriteSet::EMPTY, WriteSet::EMPTY);
-        let mut sound = true;
+        let mut must = WriteSet::EMPTY;
         let view = &mut self.reads[slot];
         view.siblings.keep(|write| self.writes[write].settled);
-        for sibling in view.siblings.iter() {
-            let Some(write) = sibling else {
-                sound = false;
-                continue;
-            };
-            sound &= returned.insert(write);
+        let returned = Returned::of(&view.siblings);
+        let sound = returned.len() == view.siblings.len();
+        for write in view.siblings.writes() {
             must.union_with(&self.writes[write].covers_must);
         }
-        if let Some(write) = view.siblings.only() {
+        for write in returned.iter() {
             must.insert(write);
-        } else {
-            must.union_with(&returned);
         }
         view.returned = returned;
         view.visible_must = must;

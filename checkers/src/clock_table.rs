@@ -49,9 +49,10 @@ impl<'h> ClockTable<'h> {
                 }
             }
         }
-        let actors = actors(reported.iter().flatten().map(|(version, _)| *version));
+        let versions = || reported.iter().flatten().map(|(version, _)| *version);
+        let (actors, largest) = actors(versions());
         let width = actors.len();
-        let counters = Counters::of(reported.iter().flatten().map(|(version, _)| *version));
+        let counters = Counters::of(largest, versions());
         let mut rows = vec![0; width * reported.len()];
         let known = reported.into_iter().enumerate().map(|(write, reported)| {
             let (version, reported_by) = reported?;
@@ -364,17 +365,17 @@ enum Counters {
 }
 
 impl Counters {
-    fn of<'h>(versions: impl Iterator<Item = &'h Version> + Clone) -> Self {
+    fn of<'h>(largest: u64, versions: impl Iterator<Item = &'h Version>) -> Self {
+        // One less than the largest, so that there is a number after each.
+        if largest < u32::MAX.into() {
+            return Self::Same;
+        }
         let counters = versions.flat_map(|version| {
             let (clock, dot) = parts(version);
             let entries = clock.map_or(&[][..], ReportedClock::entries).iter();
             let dot = dot.map(|(_, counter)| counter);
             entries.map(|(_, counter)| *counter).chain(dot)
         });
-        // One less than the largest, so that there is a number after each.
-        if counters.clone().all(|counter| counter < u32::MAX.into()) {
-            return Self::Same;
-        }
         let mut sorted: Vec<_> = counters.collect();
         sorted.sort_unstable();
         sorted.dedup();
@@ -402,26 +403,29 @@ fn parts(version: &Version) -> (Option<&ReportedClock>, Option<(&Name, u64)>) {
     }
 }
 
-/// All entry names, sorted.
-fn actors<'h>(versions: impl Iterator<Item = &'h Version>) -> Vec<&'h Name> {
+/// All entry names, sorted, and the largest counter.
+fn actors<'h>(versions: impl Iterator<Item = &'h Version>) -> (Vec<&'h Name>, u64) {
     let mut names: Vec<&'h Name> = Vec::new();
+    let mut largest = 0;
     for version in versions {
         let (clock, dot) = parts(version);
         let mut at = 0;
-        for (name, _) in clock.map_or(&[][..], ReportedClock::entries) {
+        for (name, counter) in clock.map_or(&[][..], ReportedClock::entries) {
+            largest = largest.max(*counter);
             at = position(&names, at, name);
             if names.get(at) != Some(&name) {
                 names.insert(at, name);
             }
         }
-        if let Some((actor, _)) = dot {
+        if let Some((actor, counter)) = dot {
+            largest = largest.max(counter);
             let at = position(&names, 0, actor);
             if names.get(at) != Some(&actor) {
                 names.insert(at, actor);
             }
         }
     }
-    names
+    (names, largest)
 }
 
 /// Where `name` stands, or would stand, among sorted names, looking from `start` on.

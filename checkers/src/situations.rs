@@ -99,9 +99,9 @@ impl Situations {
             self.note(Situation::TwoSiblings, siblings == 2);
             self.note(Situation::ManySiblings, siblings > 2);
         }
-        let mut seen = WriteSet::EMPTY;
-        for read in view.sound_reads() {
-            seen.union_with(&read.returned);
+        let mut seen = vec![false; view.writes.len()];
+        for write in view.sound_reads().flat_map(|read| read.returned.iter()) {
+            seen[write] = true;
         }
         // Without contexts nothing is known about which writes are concurrent, stale or merged.
         let has_contexts = view.model() == ObjectModel::Context;
@@ -115,7 +115,7 @@ impl Situations {
             }
             self.note(Situation::Deletes, write.tombstone);
             let unknown = write.status == Status::Info;
-            self.note(Situation::UnknownSeen, unknown && seen.contains(slot));
+            self.note(Situation::UnknownSeen, unknown && seen[slot]);
         }
     }
 

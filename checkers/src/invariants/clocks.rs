@@ -309,7 +309,8 @@ pub(super) fn identity(subject: &Subject<'_, '_>, found: &mut Found) {
 }
 
 pub(super) fn answer_antichain(subject: &Subject<'_, '_>, found: &mut Found) {
-    for read in subject.view.sound_reads() {
+    let reads = subject.view.sound_reads();
+    for read in reads.filter(|read| read.siblings.len() > 1) {
         let siblings = &read.read().siblings;
         for (second, upper) in siblings.iter().enumerate() {
             for (first, lower) in siblings[..second].iter().enumerate() {

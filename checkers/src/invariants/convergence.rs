@@ -45,7 +45,10 @@ pub(super) fn convergence(subject: &Subject<'_, '_>, found: &mut Found) {
 fn difference(view: &KeyView<'_>, a: &ReadView<'_>, b: &ReadView<'_>) -> Option<Difference> {
     if a.returned != b.returned {
         let only = |one: &ReadView<'_>, other: &ReadView<'_>| {
-            let writes = one.returned.difference(&other.returned);
+            let writes = one
+                .returned
+                .iter()
+                .filter(|write| !other.returned.contains(*write));
             writes.map(|write| view.writes[write].id).collect()
         };
         return Some(Difference::Siblings {

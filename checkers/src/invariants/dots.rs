@@ -32,11 +32,14 @@ use crate::{
 
 pub(super) fn context_covers(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
+    let mut contexts = Vec::new();
     for read in view.sound_reads() {
-        let Some(context) = &read.read().context else {
+        let answer = read.read();
+        let Some(context) = &answer.context else {
             continue;
         };
-        for (sibling, returned) in read.read().siblings.iter().enumerate() {
+        contexts.push((read.completed, read.id, context));
+        for (sibling, returned) in answer.siblings.iter().enumerate() {
             let Some(Version::Dotted { actor, counter, .. }) = &returned.version else {
                 continue;
             };
@@ -57,13 +60,6 @@ pub(super) fn context_covers(subject: &Subject<'_, '_>, found: &mut Found) {
     if view.hides_deletes() {
         return;
     }
-    let mut contexts: Vec<_> = view
-        .sound_reads()
-        .filter_map(|read| {
-            let context = read.read().context.as_ref()?;
-            Some((read.completed, read.id, context))
-        })
-        .collect();
     contexts.sort_unstable_by_key(|(completed, id, _)| (*completed, *id));
     let mut finals: Vec<_> = view
         .final_reads()
@@ -175,7 +171,8 @@ pub(super) fn dot_discipline(subject: &Subject<'_, '_>, found: &mut Found) {
                 *largest = (*largest).max(Some((counter, done)));
             }
         }
-        if write.write().version.is_none() {
+        let acknowledged = clocks.known(number).map(|known| known.reported_by);
+        if acknowledged != Some(write.id) {
             continue;
         }
         let Some((actor, counter)) = clocks.dot(number) else {

@@ -91,7 +91,9 @@ pub(super) fn no_resurrection(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
     let mut last = WriteSet::EMPTY;
     for read in view.final_reads() {
-        last.union_with(&read.returned);
+        for write in read.returned.iter() {
+            last.insert(write);
+        }
     }
     if last.is_empty() {
         return;
@@ -101,7 +103,7 @@ pub(super) fn no_resurrection(subject: &Subject<'_, '_>, found: &mut Found) {
     };
     let is_superseded = |write: &usize| view.sound_reads().any(|read| lacks(read, *write));
     let superseded: WriteSet = last.iter().filter(is_superseded).collect();
-    let showed_any = |read: &ReadView<'_>| read.visible_must != read.returned;
+    let showed_any = |read: &ReadView<'_>| read.visible_must.len() != read.returned.len();
     let any_showed = view.sound_reads().any(showed_any);
     for read in view.final_reads() {
         if any_showed {
