@@ -96,6 +96,10 @@ impl<'h> WriteView<'h> {
 }
 
 /// A read that was answered.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else of the read"
+)]
 pub(crate) struct ReadView<'h> {
     pub(crate) id: OpId,
     /// As it was recorded: far away in memory, for what is asked seldom.

@@ -11,8 +11,11 @@
 //! A context that another client obtained adds nothing: it says what a write supersedes on its own
 //! key, and not what its writer has seen. Reads that are wrong in themselves tell nothing.
 //!
-//! O(operations · clients) time and space. Sources: Lamport 1978; Mattern 1989; Ahamad, Neiger,
+//! O(operations · clients) time and space, a sixteenth of it for clients that are not at work
+//! (`happens_before/rows.rs`). Sources: Lamport 1978; Mattern 1989; Ahamad, Neiger,
 //! Burns, Kohli, Hutto 1995 (causal memory).
+
+mod rows;
 
 use std::collections::VecDeque;
 
@@ -21,8 +24,8 @@ use crate::{
     provenance::{Origin, Provenance},
 };
 
-/// The most entries that are kept, of four bytes each.
-const MOST_ENTRIES: usize = 1 << 28;
+pub(crate) use rows::PIECE;
+use rows::Rows;
 
 /// No position.
 const NONE: u32 = u32::MAX;
@@ -30,7 +33,7 @@ const NONE: u32 = u32::MAX;
 /// What happened before each operation.
 pub(crate) struct HappensBefore {
     clients: usize,
-    rows: Vec<u32>,
+    rows: Rows,
     /// The position of each acknowledged operation among those of its client, by completion.
     positions: Vec<u32>,
     /// Reads that returned what happened after them, with the write.
@@ -49,10 +52,7 @@ impl HappensBefore {
     pub(crate) fn of(provenance: &Provenance<'_>) -> Option<Self> {
         let history = provenance.history;
         let clients = history.clients.len();
-        let entries = history.operations.len().checked_mul(clients)?;
-        if entries > MOST_ENTRIES {
-            return None;
-        }
+        let rows = Rows::new(history.operations.len(), clients)?;
         let mut events = Vec::with_capacity(2 * history.operations.len());
         for (op, operation) in (0..).zip(&history.operations) {
             if provenance.slot(op).is_none() {
@@ -74,9 +74,12 @@ impl HappensBefore {
             }
         }
         events.sort_unstable();
-        let mut sweep = Sweep::new(provenance, &events);
+        let mut sweep = Sweep::new(provenance, rows, &events);
         for instant in events.chunk_by(|a, b| a.time == b.time) {
             sweep.settle_instant(instant);
+            if sweep.rows.is_too_large() {
+                return None;
+            }
         }
         Some(Self {
             clients,
@@ -86,9 +89,19 @@ impl HappensBefore {
         })
     }
 
-    /// How many acknowledged operations of each client happened before an operation was invoked.
-    pub(crate) fn row(&self, op: OpId) -> &[u32] {
-        &self.rows[op as usize * self.clients..][..self.clients]
+    /// How many acknowledged operations of a client happened before an operation was invoked.
+    fn known(&self, op: OpId, client: usize) -> u32 {
+        self.rows.at(op as usize, client)
+    }
+
+    /// The number of a piece of the row that says so of every client, [`PIECE`] of them a piece.
+    pub(crate) fn piece_of(&self, op: OpId, piece: usize) -> u32 {
+        self.rows.piece_of(op as usize, piece)
+    }
+
+    /// The piece with this number.
+    pub(crate) fn piece(&self, number: u32) -> &[u32; PIECE] {
+        self.rows.piece(number)
     }
 
     /// The position of an acknowledged operation among those of its client, by completion.
@@ -105,7 +118,7 @@ impl HappensBefore {
     /// client did nothing else meanwhile.
     pub(crate) fn is_plain(&self, provenance: &Provenance<'_>, write: OpId) -> bool {
         let client = provenance.history.operations[write as usize].client as usize;
-        self.position(write) == self.row(write).get(client).copied()
+        self.position(write) == Some(self.known(write, client))
     }
 
     /// A shortest chain of operations from a cause to `effect`, each of which happened before the
@@ -149,7 +162,7 @@ impl HappensBefore {
                 returned(provenance, op).for_each(&mut reach);
             }
             let client = history.operations[op as usize].client as usize;
-            let known = self.row(op)[client] as usize;
+            let known = self.known(op, client) as usize;
             for (_, earlier) in by_client[client].iter().take(known).skip(taken[client]) {
                 reach(*earlier);
             }
@@ -185,17 +198,14 @@ pub(crate) fn returned<'p>(
 /// The sweep by time.
 struct Sweep<'p, 'h> {
     provenance: &'p Provenance<'h>,
-    clients: usize,
-    rows: Vec<u32>,
+    rows: Rows,
     positions: Vec<u32>,
     invoked: Vec<bool>,
-    /// What each client knows now.
-    known: Vec<u32>,
     circular: Vec<(OpId, OpId)>,
 }
 
 impl<'p, 'h> Sweep<'p, 'h> {
-    fn new(provenance: &'p Provenance<'h>, events: &[Event]) -> Self {
+    fn new(provenance: &'p Provenance<'h>, rows: Rows, events: &[Event]) -> Self {
         let history = provenance.history;
         let clients = history.clients.len();
         let mut positions = vec![NONE; history.operations.len()];
@@ -207,27 +217,27 @@ impl<'p, 'h> Sweep<'p, 'h> {
         }
         Self {
             provenance,
-            clients,
-            rows: vec![0; history.operations.len() * clients],
+            rows,
             positions,
             invoked: vec![false; history.operations.len()],
-            known: vec![0; clients * clients],
             circular: Vec::new(),
         }
     }
 
     /// Settles the events of one instant, each answer after the writes that it returned.
     fn settle_instant(&mut self, events: &[Event]) {
+        if let [event] = events
+            && self.is_ready(*event)
+        {
+            return self.settle(*event);
+        }
         let mut waiting = events.to_vec();
         while !waiting.is_empty() {
             let before = waiting.len();
             let mut blocked = Vec::new();
             waiting.retain(|event| {
                 let client = self.client(event.op);
-                let ready = !blocked.contains(&client)
-                    && (!event.is_completion
-                        || returned(self.provenance, event.op)
-                            .all(|write| self.invoked[write as usize]));
+                let ready = !blocked.contains(&client) && self.is_ready(*event);
                 if ready {
                     self.settle(*event);
                 } else {
@@ -246,16 +256,21 @@ impl<'p, 'h> Sweep<'p, 'h> {
         }
     }
 
+    /// True when what an answer returned has been invoked.
+    fn is_ready(&self, event: Event) -> bool {
+        let invoked = |write: OpId| self.invoked[write as usize];
+        !event.is_completion || returned(self.provenance, event.op).all(invoked)
+    }
+
     fn client(&self, op: OpId) -> usize {
         self.provenance.history.operations[op as usize].client as usize
     }
 
     fn settle(&mut self, event: Event) {
         let client = self.client(event.op);
-        let (op, own) = (event.op as usize, client * self.clients);
+        let op = event.op as usize;
         if !event.is_completion {
-            let known = &self.known[own..own + self.clients];
-            self.rows[op * self.clients..][..self.clients].copy_from_slice(known);
+            self.rows.keep(op, client);
             self.invoked[op] = true;
             return;
         }
@@ -264,16 +279,12 @@ impl<'p, 'h> Sweep<'p, 'h> {
                 continue;
             }
             let writer = self.client(write);
-            let row = &self.rows[write as usize * self.clients..][..self.clients];
-            let is_plain = self.positions[write as usize] == row[writer];
-            let known = &mut self.known[own..own + self.clients];
-            for (known, before) in known.iter_mut().zip(row) {
-                *known = (*known).max(*before);
-            }
-            if is_plain {
-                known[writer] = known[writer].max(row[writer] + 1);
+            let own = self.rows.at(write as usize, writer);
+            self.rows.learn_row(client, write as usize);
+            if self.positions[write as usize] == own {
+                self.rows.learn(client, writer, own + 1);
             }
         }
-        self.known[own + client] = self.known[own + client].max(self.positions[op] + 1);
+        self.rows.learn(client, client, self.positions[op] + 1);
     }
 }

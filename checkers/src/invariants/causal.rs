@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use super::{Found, Subject, lacking::Lacking, sessions::for_each_returned};
 use crate::{
     causality::{KeyView, Node, ReadView},
-    happens_before::HappensBefore,
+    happens_before::{HappensBefore, PIECE},
     history::OpId,
     verdict::Finding,
     write_set::WriteSet,
@@ -120,26 +120,47 @@ type Lanes = Vec<(u32, Vec<(u32, usize)>)>;
 struct Reader {
     past: WriteSet,
     /// How much of each lane.
-    next: Vec<usize>,
+    next: Vec<u32>,
+    /// The pieces of the row that it knew last.
+    pieces: Vec<Option<u32>>,
 }
 
 /// Visits the operations of the key in the order of invocation, each with the writes of the key
 /// that happened before.
 fn sweep(view: &KeyView<'_>, before: &HappensBefore, mut visit: impl FnMut(&WriteSet, OpId)) {
     let lanes = lanes(view, before);
-    let mut readers: BTreeMap<u32, Reader> = BTreeMap::new();
-    for op in view.operations() {
-        let client = view.operation(op).client;
-        let reader = readers.entry(client).or_insert_with(|| Reader {
+    let piece = |(writer, _): &(u32, _)| *writer as usize / PIECE;
+    let pieces: Vec<_> = lanes
+        .chunk_by(|a, b| piece(a) == piece(b))
+        .map(|lanes| (piece(&lanes[0]), lanes.len()))
+        .collect();
+    let mut readers: Vec<Option<Reader>> = Vec::new();
+    for (op, brief) in view.briefs() {
+        let session = brief.session as usize;
+        if session >= readers.len() {
+            readers.resize_with(session + 1, || None);
+        }
+        let reader = readers[session].get_or_insert_with(|| Reader {
             past: WriteSet::EMPTY,
             next: vec![0; lanes.len()],
+            pieces: vec![None; pieces.len()],
         });
-        let row = before.row(op);
-        for (next, (writer, lane)) in reader.next.iter_mut().zip(&lanes) {
-            let known = row[*writer as usize];
-            while let Some((_, write)) = lane.get(*next).filter(|(at, _)| *at < known) {
-                reader.past.insert(*write);
-                *next += 1;
+        let mut first = 0;
+        for (last, &(piece, many)) in reader.pieces.iter_mut().zip(&pieces) {
+            let range = first..first + many;
+            first = range.end;
+            let number = before.piece_of(op, piece);
+            if last.replace(number) == Some(number) {
+                continue;
+            }
+            let row = before.piece(number);
+            for (next, (writer, lane)) in reader.next[range.clone()].iter_mut().zip(&lanes[range]) {
+                let known = row[*writer as usize % PIECE];
+                let unread = lane[*next as usize..].iter();
+                for (_, write) in unread.take_while(|(at, _)| *at < known) {
+                    reader.past.insert(*write);
+                    *next += 1;
+                }
             }
         }
         visit(&reader.past, op);
