@@ -92,7 +92,15 @@ pub struct Judged {
 ///
 /// When the runner recorded a history that contradicts itself: a bug of this program.
 pub fn run_and_judge(plan: &Plan) -> Judged {
-    let run = runner::run(plan);
+    judged(plan, runner::run(plan))
+}
+
+/// Judges the run of a plan on an in-process store.
+///
+/// # Panics
+///
+/// As [`run_and_judge`].
+pub fn judged(plan: &Plan, run: Run) -> Judged {
     match judge(&run.history, plan.promise()) {
         Ok(verdict) => Judged { run, verdict },
         #[expect(

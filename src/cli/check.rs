@@ -16,7 +16,7 @@ use clap::Args;
 use sibcheck_checkers::Claim;
 
 use crate::{
-    campaign::{Campaign, Failure as Failing, run_and_judge, shrink_failure},
+    campaign::{Campaign, Failure as Failing, judged, run_and_judge, shrink_failure},
     laboratory::Observed,
     nodes::{StoreName, external::NodeNames},
     plans::{Plan, Shape, Time},
@@ -242,9 +242,10 @@ fn check_store(campaign: Campaign, arguments: &Arguments, stop: &AtomicBool) -> 
 
 /// Runs a plan on the in-process store that it names, with everything that is kept of a violation.
 fn observe(plan: &Plan) -> Observed {
+    let (run, trace) = run_traced(plan);
     Observed {
-        judged: run_and_judge(plan),
-        trace: run_traced(plan).1,
+        judged: judged(plan, run),
+        trace,
         logs: Vec::new(),
     }
 }
@@ -295,12 +296,9 @@ pub(super) fn save(
     let found = Found {
         original,
         plan,
-        run: &observed.judged.run,
-        verdict: &observed.judged.verdict,
-        trace: observed.trace.clone(),
-        logs: observed.logs.clone(),
+        observed,
     };
-    results::save(&arguments.results, &name, found).map_err(|error| {
+    results::save(&arguments.results, &name, &found).map_err(|error| {
         format!(
             "failed to save it in {}: {error}",
             arguments.results.display()

@@ -155,7 +155,7 @@ pub(super) fn check_program(
         laboratory: &laboratory,
         shape,
         command_line,
-        dialect: named.clone(),
+        dialect: named,
         arguments,
         stop,
         tally: Tally::default(),
@@ -241,11 +241,14 @@ struct Trial<'a> {
 impl Trial<'_> {
     /// Runs the plan of this seed.
     fn run(&mut self, seed: u64) -> Result<(Plan, Judged), RunError> {
-        let judged = self.laboratory.run(&self.plan(seed))?;
-        if self.laboratory.real_time_because().is_some() {
+        let mut plan = self.plan(seed);
+        let judged = self.laboratory.run(&plan)?;
+        if self.laboratory.real_time_because().is_some() && self.shape.time != Time::Real {
             self.shape.time = Time::Real;
+            // Its command says so, too.
+            plan = self.plan(seed);
         }
-        Ok((self.plan(seed), judged))
+        Ok((plan, judged))
     }
 
     /// Runs rung by rung until a run violates its claim. Run k of each rung has the seed `seed` + k;
@@ -346,17 +349,13 @@ impl Trial<'_> {
     /// Shrinks a failing plan, tells whether it always fails, and saves it.
     fn prove(&self, seed: u64, plan: &Plan, judged: &Judged) -> Result<Proof, RunError> {
         let invariant = judged.gravest();
-        let mut node_failure = None;
         let watch = Stopwatch::start();
         let shrunk = shrink(
             plan.clone(),
             judged.guesses(plan, invariant),
-            |smaller| match self.laboratory.run(smaller) {
-                Ok(judged) => judged.violates(invariant),
-                Err(error) => {
-                    node_failure.get_or_insert(error);
-                    false
-                }
+            |smaller| {
+                let judged = self.laboratory.run(smaller);
+                judged.is_ok_and(|judged| judged.violates(invariant))
             },
             |tries| check::worth_shrinking(tries, watch, self.stop),
         );

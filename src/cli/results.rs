@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sibcheck_checkers::{Verdict, format::write_history};
+use sibcheck_checkers::format::write_history;
 
 use crate::{
+    campaign::Judged,
     corpus::{LOG_EXTENSION, TRACE_FILE, VERDICT_FILE},
+    laboratory::Observed,
     plans::{Plan, write_plan},
-    runner::Run,
 };
 
 /// A file's name and content.
@@ -22,14 +23,8 @@ pub(super) struct Found<'a> {
     pub(super) original: &'a Plan,
     /// The shrunk plan.
     pub(super) plan: &'a Plan,
-    /// Its run.
-    pub(super) run: &'a Run,
-    /// The verdict on that run.
-    pub(super) verdict: &'a Verdict,
-    /// What became of every message of it.
-    pub(super) trace: String,
-    /// What each node wrote to stderr, by its name.
-    pub(super) logs: Vec<(String, Vec<u8>)>,
+    /// Its run, judged.
+    pub(super) observed: &'a Observed,
 }
 
 /// Writes plan, history, trace and verdict into a folder of their own under `results`, and returns it.
@@ -38,24 +33,29 @@ pub(super) struct Found<'a> {
 /// # Errors
 ///
 /// When the machine refuses.
-pub(super) fn save(results: &Path, name: &str, found: Found<'_>) -> io::Result<PathBuf> {
+pub(super) fn save(results: &Path, name: &str, found: &Found<'_>) -> io::Result<PathBuf> {
+    let Observed {
+        judged: Judged { run, verdict },
+        trace,
+        logs,
+    } = found.observed;
     let mut original = Vec::new();
     write_plan(found.original, &mut original)?;
     let mut plan = Vec::new();
     write_plan(found.plan, &mut plan)?;
     let mut history = Vec::new();
-    write_history(&found.run.history, &mut history)?;
-    let mut verdict = serde_json::to_vec_pretty(&found.verdict.to_json(&found.run.history))?;
+    write_history(&run.history, &mut history)?;
+    let mut verdict = serde_json::to_vec_pretty(&verdict.to_json(&run.history))?;
     verdict.push(b'\n');
     let mut files: Vec<File> = vec![
         ("plan.json".to_owned(), plan),
         ("original-plan.json".to_owned(), original),
         ("history.jsonl".to_owned(), history),
-        (TRACE_FILE.to_owned(), found.trace.into_bytes()),
+        (TRACE_FILE.to_owned(), trace.clone().into_bytes()),
         (VERDICT_FILE.to_owned(), verdict),
     ];
-    let logs = found.logs.into_iter();
-    files.extend(logs.map(|(node, log)| (format!("{node}.{LOG_EXTENSION}"), log)));
+    let logs = logs.iter();
+    files.extend(logs.map(|(node, log)| (format!("{node}.{LOG_EXTENSION}"), log.clone())));
     let name = name.replace(':', "-");
     for attempt in 1u32.. {
         let folder = results.join(if attempt == 1 {

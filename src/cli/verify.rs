@@ -18,10 +18,7 @@ use crate::{
     reports::{human, json, strongest as report_strongest},
 };
 
-use super::{
-    Exit, Failure, Format, output,
-    verify_foreign::{self, Question},
-};
+use super::{Exit, Failure, Format, output, verify_foreign};
 
 /// Judge recorded histories
 #[derive(Debug, Args)]
@@ -43,19 +40,19 @@ pub(super) struct Arguments {
     /// writes-follow-reads, session, causal, quorum or linearizable [default: the one that the
     /// history names, or eventual]
     #[arg(long)]
-    claim: Option<Claim>,
+    pub(super) claim: Option<Claim>,
 
     /// Also hold nodes to answer reads from their own state, and never to go backwards
     #[arg(long)]
-    replica_monotonic: bool,
+    pub(super) replica_monotonic: bool,
 
     /// Judge by every claim: the strongest that hold, and the weakest that fail
     #[arg(long, conflicts_with_all = ["claim", "replica_monotonic"])]
-    strongest: bool,
+    pub(super) strongest: bool,
 
     /// How the report is written
     #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    pub(super) format: Format,
 }
 
 pub(super) fn verify(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -92,12 +89,7 @@ fn verify_file(arguments: &Arguments, file: &Path) -> Result<Exit, Failure> {
     let beginning = input.fill_buf().map_err(unreadable)?;
     if !beginning.is_empty() && import::Format::detect(beginning) != Some(import::Format::Sibcheck)
     {
-        let question = Question {
-            claim: arguments.claim,
-            replica_monotonic: arguments.replica_monotonic,
-            strongest: arguments.strongest,
-        };
-        return verify_foreign::verify(input, &name.to_string(), question, arguments.format);
+        return verify_foreign::verify(input, &name.to_string(), arguments);
     }
     let history = read_history(input).map_err(|error| {
         let message = format!("{name}: {error}");
@@ -124,7 +116,8 @@ fn verify_file(arguments: &Arguments, file: &Path) -> Result<Exit, Failure> {
     Ok(verdict.outcome.into())
 }
 
-fn promise(arguments: &Arguments, history: &History) -> Promise {
+/// What the store is held to.
+pub(super) fn promise(arguments: &Arguments, history: &History) -> Promise {
     Promise {
         claim: arguments.claim.unwrap_or_else(|| claim_of(history)),
         replica_monotonic: arguments.replica_monotonic,

@@ -3,35 +3,23 @@
 use std::io::BufRead;
 
 use sibcheck_checkers::{
-    Claim, Promise,
+    Claim,
     import::{Content, Import, ImportError, import},
     judge, registers, strongest,
 };
 
-use crate::{
-    corpus::claim_of,
-    reports::foreign::{self, Judged},
+use crate::reports::foreign::{self, Judged};
+
+use super::{
+    Exit, Failure, Format, output,
+    verify::{Arguments, promise},
 };
-
-use super::{Exit, Failure, Format, output};
-
-/// What is asked about a history.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Question {
-    /// The claim, where one was named.
-    pub(super) claim: Option<Claim>,
-    /// Whether nodes are also held never to go backwards.
-    pub(super) replica_monotonic: bool,
-    /// Whether every claim is asked about instead.
-    pub(super) strongest: bool,
-}
 
 /// Judges a file of a foreign format, reports, and tells how to exit.
 pub(super) fn verify(
     input: impl BufRead,
     name: &str,
-    question: Question,
-    format: Format,
+    arguments: &Arguments,
 ) -> Result<Exit, Failure> {
     let import = import(input, name).map_err(|error| {
         let message = format!("{name}: {error}");
@@ -40,9 +28,9 @@ pub(super) fn verify(
             ImportError::Fault(_) | ImportError::Unrecognised { .. } => Failure::usage(message),
         }
     })?;
-    let judged = judge_import(&import, question)
+    let judged = judge_import(&import, arguments)
         .map_err(|problem| Failure::usage(format!("{name}: {problem}")))?;
-    output::print(&match format {
+    output::print(&match arguments.format {
         Format::Human => foreign::human(&import, &judged, output::width()),
         Format::Json => foreign::json(name, &import, &judged),
     })?;
@@ -59,14 +47,14 @@ pub(super) fn verify(
     })
 }
 
-fn judge_import(import: &Import, question: Question) -> Result<Judged, String> {
+fn judge_import(import: &Import, arguments: &Arguments) -> Result<Judged, String> {
     let contradicts =
         |fault: &dyn std::fmt::Display| format!("the history contradicts itself: {fault}");
-    let claim = question.claim;
+    let claim = arguments.claim;
     match &import.content {
         Content::Registers(_)
             if claim.is_some_and(|claim| claim != Claim::Linearizable)
-                || question.replica_monotonic =>
+                || arguments.replica_monotonic =>
         {
             Err(
                 "these are registers, which are judged for linearizability only; leave --claim and \
@@ -77,15 +65,11 @@ fn judge_import(import: &Import, question: Question) -> Result<Judged, String> {
         Content::Registers(history) => registers::judge(history, registers::Budget::default())
             .map(Judged::Registers)
             .map_err(|fault| contradicts(&fault)),
-        Content::Siblings(history) if question.strongest => strongest(history)
+        Content::Siblings(history) if arguments.strongest => strongest(history)
             .map(|strongest| Judged::Strongest(Box::new(strongest)))
             .map_err(|fault| contradicts(&fault)),
         Content::Siblings(history) => {
-            let promise = Promise {
-                claim: claim.unwrap_or_else(|| claim_of(history)),
-                replica_monotonic: question.replica_monotonic,
-            };
-            judge(history, promise)
+            judge(history, promise(arguments, history))
                 .map(|verdict| Judged::Siblings(Box::new(verdict)))
                 .map_err(|fault| contradicts(&fault))
         }
