@@ -314,7 +314,7 @@ impl<'t, 'h> Candidates<'t, 'h> {
 }
 
 /// How many of some counters are smaller than another.
-enum Ranks {
+pub(crate) enum Ranks {
     /// For each counter how many are smaller: for counters that are not much more than they are
     /// many.
     Dense(Vec<u32>),
@@ -322,7 +322,7 @@ enum Ranks {
 }
 
 impl Ranks {
-    fn of(counters: impl Iterator<Item = u32> + Clone) -> Self {
+    pub(crate) fn of(counters: impl Iterator<Item = u32> + Clone) -> Self {
         let (mut many, mut largest) = (0, 0);
         for counter in counters.clone() {
             (many, largest) = (many + 1, largest.max(counter as usize));
@@ -343,7 +343,7 @@ impl Ranks {
     }
 
     /// How many are smaller.
-    fn below(&self, counter: u32) -> usize {
+    pub(crate) fn below(&self, counter: u32) -> usize {
         match self {
             Self::Dense(smaller) => smaller[(counter as usize).min(smaller.len() - 1)] as usize,
             Self::Sorted(counters) => counters.partition_point(|known| *known < counter),
@@ -351,8 +351,16 @@ impl Ranks {
     }
 
     /// How many are not larger.
-    fn up_to(&self, counter: u32) -> usize {
+    pub(crate) fn up_to(&self, counter: u32) -> usize {
         self.below(counter + 1)
+    }
+
+    /// True when two of them are equal.
+    pub(crate) fn has_equal(&self) -> bool {
+        match self {
+            Self::Dense(smaller) => smaller.windows(2).any(|pair| pair[1] - pair[0] > 1),
+            Self::Sorted(counters) => counters.windows(2).any(|pair| pair[0] == pair[1]),
+        }
     }
 }
 

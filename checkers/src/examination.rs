@@ -15,6 +15,7 @@ use crate::{
     invariants::{self, Subject},
     object_model::ObjectModel,
     provenance::{Provenance, number},
+    screening::{Healthy, screen},
     situations::Situations,
     verdict::{Exercised, Invariant, Outcome, Reason, Unknown, Verdict, Violation},
 };
@@ -44,14 +45,24 @@ struct ExaminedKey {
 
 impl Examination {
     /// Tests everything that any of `promises` includes.
-    pub(crate) fn of(history: &History, promises: &[Promise]) -> Result<Self, HistoryFault> {
+    pub(crate) fn of(
+        history: &History,
+        promises: &[Promise],
+        in_short: bool,
+    ) -> Result<Self, HistoryFault> {
         let provenance = Provenance::of(history)?;
         let over_all_keys = |promise: &Promise| promise.includes(Invariant::Causality);
         let over_all_keys = promises.iter().any(over_all_keys);
         let before = over_all_keys.then(|| HappensBefore::of(&provenance));
         let too_many_clients = matches!(before, Some(None));
         let before = before.flatten();
-        let keys = examine_keys(&provenance, before.as_ref(), promises);
+        let keys = examine_keys(history, |key| {
+            let healthy = in_short.then(|| screen(&provenance, key, promises));
+            match healthy.flatten() {
+                Some(healthy) => ExaminedKey::healthy(healthy),
+                None => ExaminedKey::in_full(&provenance, key, before.as_ref(), promises),
+            }
+        });
         let mut situations = Situations::default();
         situations.observe_operations(history);
         for key in &keys {
@@ -134,13 +145,11 @@ const PARALLEL_FROM: usize = 50_000;
 
 /// What the keys show, in their order whatever the number of threads.
 fn examine_keys(
-    provenance: &Provenance<'_>,
-    before: Option<&HappensBefore>,
-    promises: &[Promise],
+    history: &History,
+    examine: impl Fn(u32) -> ExaminedKey + Sync + Send,
 ) -> Vec<ExaminedKey> {
-    let keys = 0..number(provenance.history.keys.len());
-    let examine = |key| ExaminedKey::new(provenance, key, before, promises);
-    if provenance.history.operations.len() < PARALLEL_FROM {
+    let keys = 0..number(history.keys.len());
+    if history.operations.len() < PARALLEL_FROM {
         keys.map(examine).collect()
     } else {
         keys.into_par_iter().map(examine).collect()
@@ -148,7 +157,19 @@ fn examine_keys(
 }
 
 impl ExaminedKey {
-    fn new(
+    fn healthy(healthy: Healthy) -> Self {
+        Self {
+            exercised: healthy.exercised,
+            violations: Vec::new(),
+            situations: healthy.situations,
+            no_final_read: healthy.no_final_read,
+            hides_deletes: false,
+            tells: healthy.tells,
+            tells_in_order: healthy.tells,
+        }
+    }
+
+    fn in_full(
         provenance: &Provenance<'_>,
         key: u32,
         before: Option<&HappensBefore>,

@@ -3,18 +3,17 @@
 //! Both are settled in one pass before anything is judged. Values are matched by their tag; where
 //! a history has no tags, by the value itself, which then has to be unique for its key.
 
-use std::hash::Hasher as _;
-
-use hashbrown::{HashTable, hash_table::Entry};
-use rustc_hash::FxHasher;
-use serde_json::Value as Json;
+mod digest;
+mod values;
 
 use crate::{
-    history::{
-        Action, History, OpId, Operation, Sibling, Status, TimeNs, Tombstones, Value, Write,
-    },
+    history::{Action, History, OpId, Operation, Status, TimeNs},
     verdict::ThinAir,
 };
+
+pub(crate) use digest::{KeyDigest, Kind as Reporting, Reported, at_most};
+use values::WriteIndex;
+pub(crate) use values::{hash_of, same_value};
 
 /// A history contradicts itself: no store's answers are to blame, but whatever recorded or edited
 /// it.
@@ -143,6 +142,7 @@ pub(crate) struct Provenance<'h> {
     writes: Vec<u64>,
     /// In the order of `by_key`: a key's are read together, and far apart in the history.
     briefs: Vec<Brief>,
+    digests: Vec<KeyDigest<'h>>,
 }
 
 /// What is asked most of an operation, close together.
@@ -161,10 +161,15 @@ pub(crate) struct Brief {
     previous_write: u32,
     /// Where its origins, or its sources, begin, and how many they are.
     linked: (u32, u32),
+    /// The number of its only source among the operations of its key, or that of the only write
+    /// that it returned; where there are several, where they begin among the key's.
+    link: u32,
     pub(crate) kind: Kind,
     pub(crate) status: Status,
     /// A final read, or a delete.
     pub(crate) is_special: bool,
+    /// A read that was answered with a context.
+    pub(crate) has_context: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -173,6 +178,16 @@ pub(crate) enum Kind {
     Read,
     /// A refused operation, or a read that was not answered.
     Nothing,
+}
+
+impl Kind {
+    fn of(op: &Operation) -> Self {
+        match (&op.action, op.status) {
+            (_, Status::Fail) | (Action::Read(_), Status::Info) => Self::Nothing,
+            (Action::Write(_), _) => Self::Write,
+            (Action::Read(_), _) => Self::Read,
+        }
+    }
 }
 
 impl Brief {
@@ -190,17 +205,20 @@ impl Brief {
             previous: NONE,
             previous_write: NONE,
             linked: (number(linked.0), number(linked.1)),
-            kind: match (&op.action, op.status) {
-                (_, Status::Fail) | (Action::Read(_), Status::Info) => Kind::Nothing,
-                (Action::Write(_), _) => Kind::Write,
-                (Action::Read(_), _) => Kind::Read,
-            },
+            link: NONE,
+            kind: Kind::of(op),
             status: op.status,
             is_special: match &op.action {
                 Action::Write(write) => write.tombstone,
                 Action::Read(read) => read.last,
             },
+            has_context: matches!(&op.action, Action::Read(read) if read.context.is_some()),
         }
+    }
+
+    /// How many sources there are, or siblings.
+    pub(crate) fn linked(&self) -> usize {
+        self.linked.1 as usize
     }
 
     /// The same client's write of this key before.
@@ -215,15 +233,19 @@ const NONE: u32 = u32::MAX;
 impl<'h> Provenance<'h> {
     pub(crate) fn of(history: &'h History) -> Result<Self, HistoryFault> {
         validate(history)?;
+        let mut provenance = Self::empty(history);
+        provenance.number_by_key();
         let index = WriteIndex::of(history)?;
-        let key_starts = key_starts(history);
-        let mut next = key_starts.clone();
+        let mut next = provenance.key_starts.clone();
+        for (id, op) in (0..).zip(&history.operations) {
+            provenance.take_up(id, op, &index, &mut next[op.key as usize]);
+        }
+        provenance.number_sessions();
+        Ok(provenance)
+    }
+
+    fn empty(history: &'h History) -> Self {
         let many = history.operations.len();
-        let mut origins = Vec::with_capacity(many);
-        let mut sources = Vec::with_capacity(many);
-        let mut writes = vec![0; many.div_ceil(64)];
-        let mut places = Vec::with_capacity(many);
-        let mut by_key = vec![0; many];
         let nothing = Brief {
             invoked: 0,
             over: 0,
@@ -234,68 +256,114 @@ impl<'h> Provenance<'h> {
             previous: NONE,
             previous_write: NONE,
             linked: (0, 0),
+            link: NONE,
             kind: Kind::Nothing,
             status: Status::Fail,
             is_special: false,
+            has_context: false,
         };
-        let mut briefs = vec![nothing; many];
-        for (id, op) in (0..).zip(&history.operations) {
-            let linked = match &op.action {
-                Action::Write(write) => {
-                    sources.extend_from_slice(&write.sources);
-                    (sources.len() - write.sources.len(), write.sources.len())
-                }
-                Action::Read(_) => {
-                    let siblings = answer(op).iter();
-                    let many = siblings.len();
-                    origins.extend(siblings.map(|sibling| index.origin(history, id, sibling)));
-                    (origins.len() - many, many)
-                }
-            };
-            let brief = Brief::of(op, linked);
-            if brief.kind == Kind::Write {
-                writes[id as usize / 64] |= 1 << (id % 64);
-            }
-            let place = &mut next[op.key as usize];
-            places.push(number(*place));
-            by_key[*place] = id;
-            briefs[*place] = brief;
-            *place += 1;
-        }
-        let mut provenance = Self {
+        Self {
             history,
-            by_key,
-            key_starts,
-            origins,
-            sources,
-            places,
-            slots: vec![NONE; many],
-            writes,
-            briefs,
-        };
-        provenance.number_operations();
-        Ok(provenance)
+            by_key: vec![0; many],
+            key_starts: vec![0; history.keys.len() + 1],
+            origins: Vec::with_capacity(many),
+            sources: Vec::with_capacity(many),
+            places: Vec::with_capacity(many),
+            slots: Vec::with_capacity(many),
+            writes: vec![0; many.div_ceil(64)],
+            briefs: vec![nothing; many],
+            digests: history.keys.iter().map(|_| KeyDigest::default()).collect(),
+        }
     }
 
     /// Numbers the operations that can matter, separately for each key: writes that may have been
-    /// applied, and reads that were answered.
-    fn number_operations(&mut self) {
+    /// applied, and reads that were answered. Notes the writes.
+    fn number_by_key(&mut self) {
+        let history = self.history;
+        let mut next = vec![[0; 2]; history.keys.len()];
+        for (id, op) in history.operations.iter().enumerate() {
+            let key = op.key as usize;
+            self.key_starts[key + 1] += 1;
+            let kind = Kind::of(op);
+            let slot = match kind {
+                Kind::Nothing => &mut NONE.clone(),
+                kind => &mut next[key][usize::from(kind == Kind::Read)],
+            };
+            self.slots.push(*slot);
+            *slot = slot.wrapping_add(1);
+            if let (Kind::Write, Action::Write(write)) = (kind, &op.action) {
+                self.writes[id / 64] |= 1 << (id % 64);
+                self.digests[key].note_write(write, op.status);
+            }
+        }
+        for key in 0..history.keys.len() {
+            self.key_starts[key + 1] += self.key_starts[key];
+        }
+    }
+
+    /// Puts an operation in its place among those of its key, and notes what it was answered.
+    fn take_up(&mut self, id: OpId, op: &'h Operation, index: &WriteIndex, place: &mut usize) {
+        let key = op.key as usize;
+        let digest = &mut self.digests[key];
+        let (linked, link) = match &op.action {
+            Action::Write(write) => {
+                let begin = self.sources.len();
+                self.sources.extend_from_slice(&write.sources);
+                let place =
+                    |source: &OpId| self.places[*source as usize] - number(self.key_starts[key]);
+                let link = match &write.sources[..] {
+                    [source] => place(source),
+                    sources => {
+                        digest.links.extend(sources.iter().map(place));
+                        number(digest.links.len() - sources.len())
+                    }
+                };
+                ((begin, write.sources.len()), link)
+            }
+            Action::Read(read) if op.status == Status::Ok => {
+                let begin = self.origins.len();
+                let siblings = read.siblings.iter();
+                let origins = siblings.map(|sibling| index.origin(self.history, id, sibling));
+                self.origins.extend(origins);
+                let origins = &self.origins[begin..];
+                let slots = origins.iter().map(|origin| match origin {
+                    Origin::Write(write) => Some(self.slots[*write as usize]),
+                    Origin::ThinAir(_) => None,
+                });
+                digest.note_read(read, &slots);
+                let link = if let [_] = origins {
+                    slots.flatten().next().unwrap_or(NONE)
+                } else {
+                    digest.links.extend(slots.map(|slot| slot.unwrap_or(NONE)));
+                    number(digest.links.len() - origins.len())
+                };
+                ((begin, origins.len()), link)
+            }
+            Action::Read(_) => ((0, 0), NONE),
+        };
+        let mut brief = Brief::of(op, linked);
+        (brief.link, brief.slot) = (link, self.slots[id as usize]);
+        self.places.push(number(*place));
+        self.by_key[*place] = id;
+        self.briefs[*place] = brief;
+        *place += 1;
+    }
+
+    /// Numbers the clients of each key, and finds each operation's predecessors.
+    fn number_sessions(&mut self) {
         // The last operation of each client, its last write, and its number.
         let mut last_of_client = vec![[NONE; 3]; self.history.clients.len()];
         for key in 0..self.history.keys.len() {
             let range = self.key_starts[key]..self.key_starts[key + 1];
             let ids = &self.by_key[range.clone()];
             let briefs = &mut self.briefs[range];
-            let (mut writes, mut reads, mut sessions) = (0, 0, 0);
-            for (&id, op) in ids.iter().zip(briefs.iter_mut()) {
-                let next = match op.kind {
-                    Kind::Nothing => continue,
-                    Kind::Write => &mut writes,
-                    Kind::Read => &mut reads,
-                };
-                op.slot = *next;
-                self.slots[id as usize] = *next;
-                *next += 1;
+            let mut sessions = 0;
+            let matter = |op: &&mut Brief| op.kind != Kind::Nothing;
+            for (&id, op) in ids
+                .iter()
+                .zip(briefs.iter_mut())
+                .filter(|(_, op)| matter(op))
+            {
                 let last = &mut last_of_client[op.client as usize];
                 if last[2] == NONE {
                     last[2] = sessions;
@@ -354,10 +422,20 @@ impl<'h> Provenance<'h> {
 
     /// The operations of a key, in the order of their invocation.
     pub(crate) fn of_key(&self, key: u32) -> impl ExactSizeIterator<Item = (OpId, &Brief)> + Clone {
+        let (ids, briefs) = self.records(key);
+        ids.iter().copied().zip(briefs)
+    }
+
+    /// The operations of a key in the order of their invocation, and what is asked most of them.
+    pub(crate) fn records(&self, key: u32) -> (&[OpId], &[Brief]) {
         let key = key as usize;
         let range = self.key_starts[key]..self.key_starts[key + 1];
-        let ids = self.by_key[range.clone()].iter().copied();
-        ids.zip(&self.briefs[range])
+        (&self.by_key[range.clone()], &self.briefs[range])
+    }
+
+    /// What was noted of a key.
+    pub(crate) fn digest(&self, key: u32) -> &KeyDigest<'h> {
+        &self.digests[key as usize]
     }
 
     /// The origins of the siblings that a read returned, in the order of its answer.
@@ -381,14 +459,6 @@ impl<'h> Provenance<'h> {
 /// Narrows a position; [`validate`] has made sure that it fits.
 pub(crate) fn number(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
-}
-
-/// What a read was answered; nothing unless it is an `ok` read.
-fn answer(op: &Operation) -> &[Sibling] {
-    match (&op.action, op.status) {
-        (Action::Read(read), Status::Ok) => &read.siblings,
-        _ => &[],
-    }
 }
 
 fn validate(history: &History) -> Result<(), HistoryFault> {
@@ -452,236 +522,4 @@ fn validate_source(
         return Err(HistoryFault::SourceTooLate { op, source_op });
     }
     Ok(())
-}
-
-/// Where each key's operations begin when they are sorted by key.
-fn key_starts(history: &History) -> Vec<usize> {
-    let mut starts = vec![0; history.keys.len() + 1];
-    for op in &history.operations {
-        starts[op.key as usize + 1] += 1;
-    }
-    for key in 0..history.keys.len() {
-        starts[key + 1] += starts[key];
-    }
-    starts
-}
-
-/// Finds the write of a value.
-struct WriteIndex {
-    tags: Tags,
-    /// Writes without a tag, by key, kind and value.
-    values: HashTable<OpId>,
-}
-
-/// Writes by tag.
-enum Tags {
-    /// Tags are small: the write of each, or `OpId::MAX`.
-    Dense(Vec<OpId>),
-    /// Sorted by tag.
-    Sparse(Vec<(u64, OpId)>),
-}
-
-impl WriteIndex {
-    fn of(history: &History) -> Result<Self, HistoryFault> {
-        let mut largest = 0;
-        let mut values = HashTable::new();
-        let hash = |op: &OpId| {
-            written(history, *op).map_or(0, |(op, write)| {
-                hash_value(op.key, write.tombstone, &write.value.data)
-            })
-        };
-        for (op, key, write) in writes(history) {
-            match write.value.tag {
-                Some(tag) => largest = largest.max(tag),
-                None if write.tombstone && history.header.tombstones == Tombstones::Hidden => {}
-                None => {
-                    let data = &write.value.data;
-                    let same = |op: &OpId| is_of(history, *op, key, write.tombstone, data);
-                    let hashed = hash_value(key, write.tombstone, data);
-                    match values.entry(hashed, same, hash) {
-                        Entry::Occupied(first) => {
-                            let first = *first.get();
-                            return Err(HistoryFault::ValueUsedTwice { op, first });
-                        }
-                        Entry::Vacant(free) => free.insert(op),
-                    };
-                }
-            }
-        }
-        let tags = Tags::of(history, largest)?;
-        Ok(Self { tags, values })
-    }
-
-    /// The origin of a sibling that the read `reader` returned.
-    fn origin(&self, history: &History, reader: OpId, sibling: &Sibling) -> Origin {
-        let read = &history.operations[reader as usize];
-        let found = if let Some(tag) = sibling.value.tag {
-            self.tags.get(tag)
-        } else {
-            let data = &sibling.value.data;
-            let same = |op: &OpId| is_of(history, *op, read.key, sibling.tombstone, data);
-            let hashed = hash_value(read.key, sibling.tombstone, data);
-            self.values.find(hashed, same).copied()
-        };
-        let Some(id) = found else {
-            return Origin::ThinAir(ThinAir::NeverWritten);
-        };
-        let op = &history.operations[id as usize];
-        let in_own_future = op.client == read.client && id > reader;
-        Origin::ThinAir(if op.key != read.key {
-            ThinAir::OtherKey { write: id }
-        } else if !wrote(op, sibling) {
-            ThinAir::Altered { write: id }
-        } else if op.status == Status::Fail {
-            ThinAir::Failed { write: id }
-        } else if read.completed < Some(op.invoked)
-            || in_own_future && read.completed == Some(op.invoked)
-        {
-            ThinAir::NotYetWritten { write: id }
-        } else {
-            return Origin::Write(id);
-        })
-    }
-}
-
-impl Tags {
-    fn of(history: &History, largest: u64) -> Result<Self, HistoryFault> {
-        let tagged = writes(history).filter_map(|(op, _, write)| Some((write.value.tag?, op)));
-        let limit = history.operations.len() * 4 + 64;
-        if let Some(size) = usize::try_from(largest).ok().filter(|size| *size < limit) {
-            let mut dense = vec![OpId::MAX; size + 1];
-            for (tag, op) in tagged {
-                let slot = usize::try_from(tag).ok().and_then(|tag| dense.get_mut(tag));
-                let Some(slot) = slot else { continue };
-                if *slot != OpId::MAX {
-                    return Err(HistoryFault::TagUsedTwice {
-                        op,
-                        first: *slot,
-                        tag,
-                    });
-                }
-                *slot = op;
-            }
-            return Ok(Self::Dense(dense));
-        }
-        let mut sparse: Vec<_> = tagged.collect();
-        sparse.sort_unstable();
-        for pair in sparse.windows(2) {
-            let ((tag, first), (next, op)) = (pair[0], pair[1]);
-            if tag == next {
-                return Err(HistoryFault::TagUsedTwice { op, first, tag });
-            }
-        }
-        Ok(Self::Sparse(sparse))
-    }
-
-    fn get(&self, tag: u64) -> Option<OpId> {
-        match self {
-            Self::Dense(writes) => {
-                let write = *writes.get(usize::try_from(tag).ok()?)?;
-                (write != OpId::MAX).then_some(write)
-            }
-            Self::Sparse(writes) => {
-                let at = writes.binary_search_by_key(&tag, |(tag, _)| *tag).ok()?;
-                Some(writes[at].1)
-            }
-        }
-    }
-}
-
-fn writes(history: &History) -> impl Iterator<Item = (OpId, u32, &Write)> {
-    (0..)
-        .zip(&history.operations)
-        .filter_map(|(id, op)| match &op.action {
-            Action::Write(write) => Some((id, op.key, write)),
-            Action::Read(_) => None,
-        })
-}
-
-/// True when `op` wrote just what `sibling` shows. A tombstone has no value to compare.
-fn wrote(op: &Operation, sibling: &Sibling) -> bool {
-    let Action::Write(Write {
-        value: Value { data, .. },
-        tombstone,
-        ..
-    }) = &op.action
-    else {
-        return false;
-    };
-    *tombstone == sibling.tombstone && (*tombstone || *data == sibling.value.data)
-}
-
-fn written(history: &History, op: OpId) -> Option<(&Operation, &Write)> {
-    let op = &history.operations[op as usize];
-    match &op.action {
-        Action::Write(write) => Some((op, write)),
-        Action::Read(_) => None,
-    }
-}
-
-/// True for a write of this value, or tombstone, to this key.
-fn is_of(history: &History, op: OpId, key: u32, tombstone: bool, data: &Json) -> bool {
-    written(history, op).is_some_and(|(op, write)| {
-        op.key == key && write.tombstone == tombstone && same_value(&write.value.data, data)
-    })
-}
-
-fn hash_value(key: u32, tombstone: bool, data: &Json) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write_u32(key);
-    hasher.write_u8(tombstone.into());
-    hash_json(data, &mut hasher);
-    hasher.finish()
-}
-
-/// A hash of a value alone.
-pub(crate) fn hash_of(data: &Json) -> u64 {
-    hash_value(0, false, data)
-}
-
-fn hash_json(value: &Json, hasher: &mut FxHasher) {
-    match value {
-        Json::Null => hasher.write_u8(0),
-        Json::Bool(value) => hasher.write_u8(1 + u8::from(*value)),
-        Json::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
-            (Some(number), ..) => hasher.write_u64(number),
-            (None, Some(number), _) => hasher.write_i64(number),
-            (None, None, number) => hasher.write_u64(number.map_or(0, f64::to_bits)),
-        },
-        Json::String(text) => hasher.write(text.as_bytes()),
-        Json::Array(items) => {
-            hasher.write_u8(3);
-            for item in items {
-                hash_json(item, hasher);
-            }
-        }
-        Json::Object(fields) => {
-            // The same whatever the order of the fields.
-            let of_field = |(name, value): (&String, &Json)| {
-                let mut own = FxHasher::default();
-                own.write(name.as_bytes());
-                hash_json(value, &mut own);
-                own.finish()
-            };
-            let all = fields.iter().map(of_field).fold(4, u64::wrapping_add);
-            hasher.write_u64(all);
-        }
-    }
-}
-
-/// True when both have one text, but for the order of fields: zeros of either sign are two values.
-pub(crate) fn same_value(a: &Json, b: &Json) -> bool {
-    match (a, b) {
-        (Json::Number(a), Json::Number(b)) if a.is_f64() && b.is_f64() => {
-            a.as_f64().map(f64::to_bits) == b.as_f64().map(f64::to_bits)
-        }
-        (Json::Array(a), Json::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
-        }
-        (Json::Object(a), Json::Object(b)) => {
-            let twin = |(name, a): (&String, &Json)| b.get(name).is_some_and(|b| same_value(a, b));
-            a.len() == b.len() && a.iter().all(twin)
-        }
-        (a, b) => a == b,
-    }
 }

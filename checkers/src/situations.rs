@@ -54,7 +54,7 @@ situations! {
 }
 
 /// A write is compared with at most this many concurrent ones when a situation needs one of a kind.
-const MOST_COMPARED: usize = 64;
+pub(crate) const MOST_COMPARED: usize = 64;
 
 /// How often each situation arose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Situations {
         }
     }
 
-    fn note(&mut self, situation: Situation, arose: bool) {
+    pub(crate) fn note(&mut self, situation: Situation, arose: bool) {
         self.0[situation as usize] += u64::from(arose);
     }
 
@@ -125,14 +125,10 @@ impl Situations {
         if written().all(|write| write.write().value.tag.is_none()) {
             return;
         }
-        let mut first: HashTable<(&Value, u32)> = HashTable::new();
+        let mut values = Values::default();
         for write in written() {
-            let (value, client) = (&write.write().value, write.client);
-            let same = |first: &(&Value, u32)| same_value(&first.0.data, &value.data);
-            let hash = |first: &(&Value, u32)| hash_of(&first.0.data);
-            let first = first.entry(hash_of(&value.data), same, hash);
-            let (_, writer) = *first.or_insert((value, client)).get();
-            self.note(Situation::EqualValues, writer != client);
+            let equal = values.is_of_another(&write.write().value, write.client);
+            self.note(Situation::EqualValues, equal);
         }
     }
 
@@ -173,5 +169,20 @@ impl Situations {
         self.note(Situation::OwnWrite, own);
         let over_tombstone = !write.tombstone && write.covers_must.intersects(tombstones);
         self.note(Situation::Recreated, over_tombstone);
+    }
+}
+
+/// Values, and who wrote each first.
+#[derive(Default)]
+pub(crate) struct Values<'h>(HashTable<(&'h Value, u32)>);
+
+impl<'h> Values<'h> {
+    /// Takes up a written value: true when another client had written it.
+    pub(crate) fn is_of_another(&mut self, value: &'h Value, client: u32) -> bool {
+        let same = |first: &(&Value, u32)| same_value(&first.0.data, &value.data);
+        let hash = |first: &(&Value, u32)| hash_of(&first.0.data);
+        let first = self.0.entry(hash_of(&value.data), same, hash);
+        let (_, writer) = *first.or_insert((value, client)).get();
+        writer != client
     }
 }

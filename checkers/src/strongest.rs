@@ -33,7 +33,7 @@ pub fn strongest(history: &History) -> Result<Strongest, HistoryFault> {
     };
     let mut promises = Claim::ALL.map(Promise::from).to_vec();
     promises.push(switched);
-    let examination = Examination::of(history, &promises)?;
+    let examination = Examination::of(history, &promises, true)?;
     let verdicts = Claim::ALL.map(|claim| examination.verdict(claim.into()));
     Ok(Strongest {
         verdicts: verdicts.to_vec(),

@@ -17,4 +17,5 @@ mod labelled;
 mod positive_controls;
 mod registers;
 mod schema;
+mod screening;
 mod support;

@@ -1,0 +1,400 @@
+//! What the pass through the history notes of each key: reported versions as short rows of
+//! counters, and what a single operation shows of them.
+//!
+//! The operations of a key are far apart in a history. While the pass is at one, everything that
+//! concerns it and the writes that it returned is at hand: its own versions and contexts are
+//! looked at here once, and only their rows are kept. What looks wrong, or is beyond this, makes
+//! the key *doubtful*: it is then examined invariant by invariant.
+
+use crate::{
+    clock_table::same_clock,
+    history::{Name, Read, ReportedClock, Status, Version, Write},
+};
+
+use super::{Brief, number};
+
+/// Keys with versions of more entries are examined invariant by invariant.
+const MOST_ACTORS: usize = 64;
+
+/// What was noted of a key.
+#[derive(Default)]
+pub(crate) struct KeyDigest<'h> {
+    /// Something looks wrong, or is beyond what is noted here.
+    pub(crate) doubtful: bool,
+    /// A value that is no tombstone has a tag.
+    pub(crate) is_tagged: bool,
+    /// How often single operations had something to test.
+    pub(crate) tested: Tested,
+    /// The numbers of sources, or siblings, of operations with several.
+    pub(super) links: Vec<u32>,
+    /// The version of each write, by its number.
+    versions: Vec<Reported>,
+    rows: Vec<u32>,
+    actors: Actors<'h>,
+    /// The largest counters of all contexts of reads.
+    joined: Vec<u32>,
+    /// Whether the context of every final read has such counters.
+    last_contexts: Vec<Vec<u32>>,
+    scratch: Vec<u32>,
+}
+
+/// How often single operations had something to test.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tested {
+    pub(crate) advance: u64,
+    pub(crate) identity: u64,
+    pub(crate) antichain: u64,
+    pub(crate) context: u64,
+    pub(crate) dots: u64,
+}
+
+/// The version of a write.
+#[derive(Clone, Copy)]
+pub(crate) struct Reported {
+    pub(crate) kind: Kind,
+    /// By the acknowledgement; else by the first read that did.
+    pub(crate) by_acknowledgement: bool,
+    /// Some read returned the write.
+    pub(crate) is_returned: bool,
+    width: u16,
+    row: u32,
+    /// The number of a dot's actor, and its counter.
+    pub(crate) dot: (u32, u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Unknown,
+    Clock,
+    /// A dot, and its past beside it.
+    Dotted,
+    /// A dot alone.
+    Dot,
+}
+
+impl Reported {
+    const UNKNOWN: Self = Self {
+        kind: Kind::Unknown,
+        by_acknowledgement: false,
+        is_returned: false,
+        width: 0,
+        row: 0,
+        dot: (0, 0),
+    };
+
+    /// True when there is a row: the clock, or the past of the dot.
+    pub(crate) fn has_row(&self) -> bool {
+        matches!(self.kind, Kind::Clock | Kind::Dotted)
+    }
+
+    pub(crate) fn is_dot(&self) -> bool {
+        matches!(self.kind, Kind::Dot | Kind::Dotted)
+    }
+}
+
+impl<'h> KeyDigest<'h> {
+    /// Of a write the places, among the operations of its key, of those of whose answers its context
+    /// was made; of a read the numbers of the writes that it returned, which have to be known.
+    pub(crate) fn links_of<'a>(&'a self, op: &'a Brief) -> &'a [u32] {
+        match op.linked.1 {
+            1 => std::slice::from_ref(&op.link),
+            many => &self.links[op.link as usize..][..many as usize],
+        }
+    }
+
+    /// How many entries the versions of the key have.
+    pub(crate) fn actors(&self) -> usize {
+        self.actors.names.len()
+    }
+
+    pub(crate) fn version(&self, write: usize) -> &Reported {
+        &self.versions[write]
+    }
+
+    pub(crate) fn versions(&self) -> &[Reported] {
+        &self.versions
+    }
+
+    /// The counters of a version's clock, or past. What is beyond their end is zero.
+    pub(crate) fn row(&self, version: &Reported) -> &[u32] {
+        &self.rows[version.row as usize..][..version.width.into()]
+    }
+
+    /// True when every final read's context holds all contexts of the key.
+    pub(crate) fn contexts_end_with_all(&self) -> bool {
+        let mut last = self.last_contexts.iter();
+        last.all(|context| {
+            at_most(&self.joined, context)
+                && self
+                    .last_contexts
+                    .iter()
+                    .all(|other| at_most(other, context))
+        })
+    }
+
+    /// Notes the next write that may have been applied.
+    pub(super) fn note_write(&mut self, write: &'h Write, status: Status) {
+        self.is_tagged |= !write.tombstone && write.value.tag.is_some();
+        let version = match &write.version {
+            Some(version) if !self.doubtful => self.acknowledged(write, version, status),
+            _ => Some(Reported::UNKNOWN),
+        };
+        self.doubtful |= version.is_none();
+        self.versions.push(version.unwrap_or(Reported::UNKNOWN));
+    }
+
+    /// The version of an acknowledgement; `None` when something is wrong with it.
+    fn acknowledged(
+        &mut self,
+        write: &'h Write,
+        version: &'h Version,
+        status: Status,
+    ) -> Option<Reported> {
+        let reported = self.report(version, true)?;
+        if reported.is_dot() {
+            self.tested.dots += 1;
+        }
+        let row = self.row(&reported);
+        let (actor, counter) = (reported.dot.0 as usize, reported.dot.1);
+        let holds_dot = |row: &[u32]| row.get(actor).is_some_and(|most| *most >= counter);
+        if reported.kind == Kind::Dotted && holds_dot(row) {
+            return None;
+        }
+        let Some(context) = write.context.as_ref().filter(|_| status == Status::Ok) else {
+            return Some(reported);
+        };
+        self.tested.advance += 1;
+        if matches!(version, Version::Dotted { past: Some(past), .. } if same_clock(past, context))
+        {
+            return Some(reported);
+        }
+        let scratch = self
+            .actors
+            .row(context, std::mem::take(&mut self.scratch))?;
+        let row = self.row(&reported);
+        let advanced = match reported.kind {
+            Kind::Clock => at_most(&scratch, row) && !at_most(row, &scratch),
+            Kind::Dotted => !holds_dot(&scratch) && at_most(&scratch, row),
+            Kind::Dot | Kind::Unknown => !holds_dot(&scratch),
+        };
+        self.scratch = scratch;
+        advanced.then_some(reported)
+    }
+
+    /// Takes a version up. `None` when it is too large.
+    fn report(&mut self, version: &'h Version, by_acknowledgement: bool) -> Option<Reported> {
+        let (clock, dot, kind) = match version {
+            Version::Clock(clock) => (Some(clock), (0, 0), Kind::Clock),
+            Version::Dotted {
+                actor,
+                counter,
+                past,
+            } => {
+                let dot = (self.actors.number(actor)?, u32::try_from(*counter).ok()?);
+                let kind = if past.is_some() {
+                    Kind::Dotted
+                } else {
+                    Kind::Dot
+                };
+                (past.as_ref(), dot, kind)
+            }
+        };
+        let row = self.rows.len();
+        if let Some(clock) = clock {
+            let scratch = self.actors.row(clock, std::mem::take(&mut self.scratch))?;
+            self.rows.extend_from_slice(&scratch);
+            self.scratch = scratch;
+        }
+        Some(Reported {
+            kind,
+            by_acknowledgement,
+            is_returned: !by_acknowledgement,
+            width: u16::try_from(self.rows.len() - row).ok()?,
+            row: u32::try_from(row).ok()?,
+            dot,
+        })
+    }
+
+    /// Notes an answered read, given the numbers of the writes that it returned; `None` for what
+    /// comes out of thin air.
+    pub(super) fn note_read(
+        &mut self,
+        read: &'h Read,
+        writes: &(impl Iterator<Item = Option<u32>> + Clone),
+    ) {
+        self.doubtful = self.doubtful || self.answer(read, writes).is_none();
+    }
+
+    /// `None` when something is wrong with an answer.
+    fn answer(
+        &mut self,
+        read: &'h Read,
+        writes: &(impl Iterator<Item = Option<u32>> + Clone),
+    ) -> Option<()> {
+        let siblings = || read.siblings.iter().zip(writes.clone());
+        for (sibling, write) in siblings() {
+            let write = write?;
+            self.versions[write as usize].is_returned = true;
+            if let Some(version) = &sibling.version {
+                self.identify(write as usize, version)?;
+            }
+        }
+        if read.siblings.len() > 1 {
+            let mut sorted: Vec<_> = writes.clone().collect();
+            sorted.sort_unstable();
+            if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+                return None;
+            }
+            for (second, (upper, above)) in siblings().enumerate() {
+                for (lower, below) in siblings().take(second) {
+                    self.compare(
+                        (lower.version.as_ref(), below?),
+                        (upper.version.as_ref(), above?),
+                    )?;
+                }
+            }
+        }
+        let Some(context) = &read.context else {
+            return Some(());
+        };
+        let scratch = self
+            .actors
+            .row(context, std::mem::take(&mut self.scratch))?;
+        for (sibling, write) in siblings() {
+            if let Some(Version::Dotted { .. }) = sibling.version {
+                self.tested.context += 1;
+                let (actor, counter) = self.versions[write? as usize].dot;
+                if scratch
+                    .get(actor as usize)
+                    .is_none_or(|most| *most < counter)
+                {
+                    return None;
+                }
+            }
+        }
+        if read.last {
+            self.last_contexts.push(scratch);
+        } else {
+            if self.joined.len() < scratch.len() {
+                self.joined.resize(scratch.len(), 0);
+            }
+            for (most, counter) in self.joined.iter_mut().zip(&scratch) {
+                *most = (*most).max(*counter);
+            }
+            self.scratch = scratch;
+        }
+        Some(())
+    }
+
+    /// Takes up the version of a returned write, or compares it with the one that is known.
+    fn identify(&mut self, write: usize, version: &'h Version) -> Option<()> {
+        self.tested.identity += 1;
+        let known = self.versions[write];
+        let same = match (known.kind, version) {
+            (Kind::Unknown, _) => {
+                self.versions[write] = self.report(version, false)?;
+                true
+            }
+            (
+                Kind::Dot | Kind::Dotted,
+                Version::Dotted {
+                    actor,
+                    counter,
+                    past,
+                },
+            ) => {
+                u64::from(known.dot.1) == *counter
+                    && *self.actors.names[known.dot.0 as usize] == *actor
+                    && match past {
+                        Some(past) if known.kind == Kind::Dotted => self.is_row(past, &known)?,
+                        _ => true,
+                    }
+            }
+            (Kind::Clock, Version::Clock(clock)) => self.is_row(clock, &known)?,
+            _ => false,
+        };
+        same.then_some(())
+    }
+
+    fn is_row(&mut self, clock: &'h ReportedClock, known: &Reported) -> Option<bool> {
+        let scratch = self.actors.row(clock, std::mem::take(&mut self.scratch))?;
+        let row = self.row(known);
+        let same = at_most(&scratch, row) && at_most(row, &scratch);
+        self.scratch = scratch;
+        Some(same)
+    }
+
+    /// Compares two siblings of one answer, each with its write; `None` when they are in order.
+    fn compare(
+        &mut self,
+        (lower, below): (Option<&Version>, u32),
+        (upper, above): (Option<&Version>, u32),
+    ) -> Option<()> {
+        let ordered = match (lower, upper) {
+            (Some(Version::Clock(_)), Some(Version::Clock(_))) => {
+                let row = |write: u32| self.row(&self.versions[write as usize]);
+                let (lower, upper) = (row(below), row(above));
+                at_most(lower, upper) || at_most(upper, lower)
+            }
+            (
+                Some(Version::Dotted { past: None, .. }),
+                Some(Version::Dotted { past: None, .. }),
+            ) => self.versions[below as usize].dot == self.versions[above as usize].dot,
+            // Pasts in answers are compared invariant by invariant.
+            (Some(Version::Dotted { .. }), Some(Version::Dotted { .. })) => true,
+            _ => return Some(()),
+        };
+        self.tested.antichain += 1;
+        (!ordered).then_some(())
+    }
+}
+
+/// True when no counter of `lower` is larger than that of `upper`.
+pub(crate) fn at_most(lower: &[u32], upper: &[u32]) -> bool {
+    let both = lower.len().min(upper.len());
+    lower[..both].iter().zip(upper).all(|(low, up)| low <= up)
+        && lower[both..].iter().all(|low| *low == 0)
+}
+
+/// The names of a key's clock entries, numbered as they come.
+#[derive(Default)]
+struct Actors<'h> {
+    names: Vec<&'h Name>,
+    /// For each place in a clock the number of the name that stood there last.
+    stood: Vec<u32>,
+}
+
+impl<'h> Actors<'h> {
+    /// The counters of a clock by the numbers of the names. `None` when it is too large.
+    fn row(&mut self, clock: &'h ReportedClock, mut row: Vec<u32>) -> Option<Vec<u32>> {
+        row.clear();
+        row.resize(self.names.len(), 0);
+        let entries = clock.entries();
+        if self.stood.len() < entries.len() {
+            self.stood.resize(entries.len(), 0);
+        }
+        for (place, (name, counter)) in entries.iter().enumerate() {
+            let guess = self.stood[place];
+            let number = match self.names.get(guess as usize) {
+                Some(known) if *known == name => guess,
+                _ => {
+                    let number = self.number(name)?;
+                    self.stood[place] = number;
+                    row.resize(self.names.len(), 0);
+                    number
+                }
+            };
+            row[number as usize] = u32::try_from(*counter).ok()?;
+        }
+        Some(row)
+    }
+
+    fn number(&mut self, name: &'h Name) -> Option<u32> {
+        let known = self.names.iter().position(|known| *known == name);
+        let at = known.unwrap_or(self.names.len());
+        if known.is_none() {
+            self.names.push(name);
+        }
+        (self.names.len() <= MOST_ACTORS).then(|| number(at))
+    }
+}

@@ -1,0 +1,541 @@
+//! Screening: a key that is healthy is found so in a few passes over short records.
+//!
+//! Most keys of most histories show nothing wrong. Examining each invariant by itself asks every
+//! operation a dozen times; here each is asked once or twice, and only whether anything *might* be
+//! wrong. Where it might, or where the key is beyond what is looked at here, the answer is `None`,
+//! and the key is examined invariant by invariant, which finds the evidence. So nothing is decided
+//! here but that a key is healthy: the counts of what was tested, and of situations, are those that
+//! the examination would have given (tests compare whole verdicts).
+//!
+//! What is beyond: the replica model, deletes that reads hide, answers out of thin air, clients
+//! that overlap with themselves or go on writing after an unknown outcome, reads that refute what
+//! `may` holds, versions with very many entries, and monotonic replicas.
+//!
+//! Writes with an unknown outcome that nobody saw have no number here, so that the set of what a
+//! replica holds is nearly always a prefix of the writes with a few exceptions at its end, and takes
+//! a few words. O(n) set operations on neighbouring sets.
+
+mod clocks;
+mod counts;
+mod finals;
+mod order;
+mod sessions;
+
+use crate::{
+    claim::Promise,
+    history::{OpId, Status, TimeNs, Tombstones},
+    object_model::ObjectModel,
+    provenance::{Brief, KeyDigest, Kind, Provenance, Reporting, number},
+    situations::Situations,
+    verdict::{Exercised, Invariant, Reason},
+    write_set::WriteSet,
+};
+
+use sessions::Past;
+
+/// What a healthy key shows.
+pub(crate) struct Healthy {
+    pub(crate) exercised: Exercised,
+    pub(crate) situations: Situations,
+    /// Why a lost update would not show.
+    pub(crate) no_final_read: Option<Reason>,
+    /// A read was answered after two writes of the key, or returned two.
+    pub(crate) tells: bool,
+}
+
+/// No operation, no number.
+const NONE: u32 = u32::MAX;
+
+/// Looks whether nothing of what is promised can be wrong with a key; `None` when in doubt.
+pub(crate) fn screen(
+    provenance: &Provenance<'_>,
+    key: u32,
+    promises: &[Promise],
+) -> Option<Healthy> {
+    let header = &provenance.history.header;
+    let digest = provenance.digest(key);
+    let (ids, ops) = provenance.records(key);
+    let is_delete = |op: &Brief| op.kind == Kind::Write && op.is_special;
+    let hides = header.tombstones == Tombstones::Hidden && ops.iter().any(is_delete);
+    let includes = |invariant| promises.iter().any(|promise| promise.includes(invariant));
+    let beyond = [Invariant::ReplicaMonotonicity, Invariant::Causality];
+    let is_beyond = header.model == ObjectModel::Replica || beyond.into_iter().any(includes);
+    if digest.doubtful || hides || is_beyond {
+        return None;
+    }
+    let guarantees = [
+        Invariant::ReadYourWrites,
+        Invariant::MonotonicReads,
+        Invariant::MonotonicWrites,
+        Invariant::WritesFollowReads,
+    ];
+    let mut screen = Screen {
+        provenance,
+        digest,
+        ids,
+        ops,
+        numbers: Vec::new(),
+        unseen: Vec::new(),
+        before: vec![NONE; ops.len()],
+        writes: Vec::new(),
+        reads: Vec::new(),
+        sessions: Vec::new(),
+        begun: Vec::new(),
+        extended_from: None,
+        with_guarantees: guarantees.into_iter().any(includes),
+        unfollowed: Vec::new(),
+        tombstones: WriteSet::EMPTY,
+        first_tombstone: None,
+        any_superseded: false,
+        tells: false,
+        exercised: Exercised::default(),
+        situations: Situations::default(),
+    };
+    screen.number_writes();
+    for place in 0..ops.len() {
+        screen.take(place)?;
+    }
+    for session in 0..screen.sessions.len() {
+        screen.finish(session)?;
+    }
+    screen.look_at_reads()?;
+    screen.look_at_final_reads()?;
+    screen.look_at_clocks()?;
+    if includes(Invariant::RegularReads) {
+        screen.look_at_regular_reads()?;
+    }
+    if includes(Invariant::Linearizability) {
+        screen.look_at_order()?;
+    }
+    screen.count_values();
+    Some(Healthy {
+        no_final_read: screen.no_final_read(),
+        exercised: screen.exercised,
+        situations: screen.situations,
+        tells: screen.tells,
+    })
+}
+
+/// A key while it is looked at.
+struct Screen<'p, 'h> {
+    provenance: &'p Provenance<'h>,
+    digest: &'p KeyDigest<'h>,
+    ids: &'p [OpId],
+    /// Operations are known by their places here, in the order of invocation.
+    ops: &'p [Brief],
+    /// For each write its number among those that somebody saw or that were acknowledged.
+    numbers: Vec<u32>,
+    /// The places of the others.
+    unseen: Vec<u32>,
+    /// For each operation the place of its client's one before.
+    before: Vec<u32>,
+    /// By number.
+    writes: Vec<Written>,
+    /// By their numbers among the reads of the key.
+    reads: Vec<Seen>,
+    sessions: Vec<Session>,
+    /// When each chain of writes of a client begins, each superseding the one before.
+    begun: Vec<TimeNs>,
+    /// When a write first made a chain longer.
+    extended_from: Option<TimeNs>,
+    /// Whether a session guarantee is promised.
+    with_guarantees: bool,
+    /// Writes that do not cover what their clients had read, with that.
+    unfollowed: Vec<(usize, WriteSet)>,
+    tombstones: WriteSet,
+    first_tombstone: Option<usize>,
+    /// Some read showed that a write is superseded.
+    any_superseded: bool,
+    tells: bool,
+    exercised: Exercised,
+    situations: Situations,
+}
+
+/// A write that somebody saw, or that was acknowledged.
+struct Written {
+    place: u32,
+    /// The number of its client's write before.
+    previous: u32,
+    /// What it must supersede.
+    covers: WriteSet,
+    /// What it may supersede, where that is more.
+    may: Option<Box<WriteSet>>,
+    /// Its client had written before.
+    is_second: bool,
+    /// Its client had read before.
+    follows: bool,
+}
+
+impl Written {
+    fn may(&self) -> &WriteSet {
+        self.may.as_deref().unwrap_or(&self.covers)
+    }
+}
+
+/// What an answered read saw.
+#[derive(Default)]
+struct Seen {
+    /// Certainly.
+    must: WriteSet,
+    /// Perhaps, where that is more.
+    may: Option<Box<WriteSet>>,
+    is_settled: bool,
+}
+
+impl Seen {
+    fn may(&self) -> &WriteSet {
+        self.may.as_deref().unwrap_or(&self.must)
+    }
+}
+
+/// A client, which does one thing at a time.
+struct Session {
+    /// The place of its last operation.
+    last: u32,
+    /// The number of its last write.
+    last_write: u32,
+    /// It does not know the outcome of a write.
+    is_unsure: bool,
+    /// The last write of each chain of its writes.
+    chains: Vec<u32>,
+    past: Past,
+}
+
+impl Screen<'_, '_> {
+    fn number_writes(&mut self) {
+        let mut reads = 0;
+        for (place, op) in (0..).zip(self.ops) {
+            match op.kind {
+                Kind::Nothing => {}
+                Kind::Read => reads += 1,
+                Kind::Write => {
+                    let version = self.digest.version(op.slot as usize);
+                    let matters = op.status == Status::Ok
+                        || version.is_returned
+                        || version.kind != Reporting::Unknown;
+                    let numbered = self.numbers.len() - self.unseen.len();
+                    self.numbers
+                        .push(if matters { number(numbered) } else { NONE });
+                    if !matters {
+                        self.unseen.push(place);
+                    }
+                }
+            }
+        }
+        self.writes
+            .reserve_exact(self.numbers.len() - self.unseen.len());
+        self.reads.resize_with(reads, Seen::default);
+    }
+
+    fn take(&mut self, place: usize) -> Option<()> {
+        let op = &self.ops[place];
+        if op.kind == Kind::Nothing {
+            return Some(());
+        }
+        let session = op.session as usize;
+        if session >= self.sessions.len() {
+            self.sessions.resize_with(session + 1, Session::default);
+        }
+        let last = self.sessions[session].last;
+        if last != NONE {
+            let last = &self.ops[last as usize];
+            if last.status == Status::Ok && last.over > op.invoked {
+                return None;
+            }
+            self.finish(session)?;
+        }
+        if op.kind == Kind::Write {
+            self.take_write(place)?;
+        }
+        self.before[place] = self.sessions[session].last;
+        self.sessions[session].last = number(place);
+        Some(())
+    }
+
+    /// Settles what a write covers.
+    fn take_write(&mut self, place: usize) -> Option<()> {
+        let op = &self.ops[place];
+        let session = op.session as usize;
+        if self.sessions[session].is_unsure {
+            return None;
+        }
+        let sources = self.digest.links_of(op);
+        let mut covers = WriteSet::EMPTY;
+        let mut is_wider = false;
+        for &place in sources {
+            let source = &self.ops[place as usize];
+            if source.kind == Kind::Write {
+                let number = self.numbers[source.slot as usize] as usize;
+                covers.union_with(&self.writes[number].covers);
+                covers.insert(number);
+                is_wider |= self.writes[number].may.is_some();
+            } else {
+                self.settle(place as usize)?;
+                let seen = &self.reads[source.slot as usize];
+                covers.union_with(&seen.must);
+                is_wider |= seen.may.is_some();
+            }
+        }
+        let previous = self.sessions[session].last_write;
+        if let Some(own) = self.writes.get(previous as usize) {
+            is_wider |= !covers.contains(previous as usize) || own.may.is_some();
+        }
+        let may = is_wider.then(|| self.may_cover(sources, previous, &covers));
+        let may = may.flatten();
+        self.count_write(place, op, sources, &covers);
+        let number = self.numbers[op.slot as usize];
+        self.extend_chain(op, number, &covers);
+        let session = &mut self.sessions[session];
+        session.is_unsure = op.status == Status::Info;
+        if number == NONE {
+            return Some(());
+        }
+        session.last_write = number;
+        if op.is_special {
+            self.tombstones.insert(number as usize);
+            self.first_tombstone.get_or_insert(number as usize);
+        }
+        let mut written = Written {
+            place: crate::provenance::number(place),
+            previous,
+            covers,
+            may,
+            is_second: session.past.has_written,
+            follows: false,
+        };
+        if self.with_guarantees {
+            let (follows, lacked) = session.past.is_followed_by(&written);
+            written.follows = follows;
+            self.unfollowed
+                .extend(lacked.map(|seen| (number as usize, seen)));
+        }
+        self.writes.push(written);
+        Some(())
+    }
+
+    /// What a write may supersede, where that is more than what it must.
+    fn may_cover(
+        &self,
+        sources: &[u32],
+        previous: u32,
+        covers: &WriteSet,
+    ) -> Option<Box<WriteSet>> {
+        let mut may = covers.clone();
+        for &source in sources {
+            let source = &self.ops[source as usize];
+            let slot = source.slot as usize;
+            may.union_with(match source.kind {
+                Kind::Write => self.writes[self.numbers[slot] as usize].may(),
+                _ => self.reads[slot].may(),
+            });
+        }
+        if previous != NONE {
+            may.insert(previous as usize);
+            may.union_with(self.writes[previous as usize].may());
+        }
+        (may.len() > covers.len()).then(|| Box::new(may))
+    }
+
+    /// Lets a write extend the first chain of its client that it can.
+    fn extend_chain(&mut self, op: &Brief, number: u32, covers: &WriteSet) {
+        let chains = &mut self.sessions[op.session as usize].chains;
+        if !covers.is_empty() {
+            // A write that nobody saw is superseded by none.
+            let is_covered = |last: &&mut u32| **last != NONE && covers.contains(**last as usize);
+            if let Some(last) = chains.iter_mut().find(is_covered) {
+                *last = number;
+                self.extended_from.get_or_insert(op.invoked);
+                return;
+            }
+        }
+        chains.push(number);
+        self.begun.push(op.invoked);
+    }
+
+    /// The numbers of the writes that a read returned.
+    fn returned(&self, read: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
+        let slots = self.digest.links_of(&self.ops[read]).iter();
+        slots.map(|slot| self.numbers[*slot as usize] as usize)
+    }
+
+    /// Settles what a read saw; `None` when that rests on a write that is yet to be looked at, or
+    /// anything is wrong.
+    fn settle(&mut self, read: usize) -> Option<()> {
+        let slot = self.ops[read].slot as usize;
+        if self.reads[slot].is_settled {
+            return Some(());
+        }
+        let mut must = WriteSet::EMPTY;
+        let (mut siblings, mut is_wider) = (0, false);
+        for write in self.returned(read) {
+            let written = self.writes.get(write)?;
+            must.union_with(&written.covers);
+            is_wider |= written.may.is_some();
+            siblings += 1;
+        }
+        let all_covered = must.len();
+        for write in self.returned(read) {
+            must.insert(write);
+        }
+        // An antichain: nothing that was returned is covered by anything that was.
+        if must.len() != all_covered + siblings {
+            return None;
+        }
+        if all_covered > 0 {
+            self.exercised.add(Invariant::Dominance, 1);
+            self.any_superseded = true;
+        }
+        let may = if is_wider {
+            self.may_have_seen(read, &must)?
+        } else {
+            None
+        };
+        self.tells = self.tells || must.len() >= 2 || self.follows_two_writes(read);
+        let seen = Seen {
+            must,
+            may,
+            is_settled: true,
+        };
+        self.count_answer(read, siblings, &seen)?;
+        self.reads[slot] = seen;
+        Some(())
+    }
+
+    /// What a read may have seen, where that is more than what it must; `None` when something of
+    /// that cannot have been seen.
+    #[expect(
+        clippy::option_option,
+        reason = "doubt, and nothing more, are two answers"
+    )]
+    fn may_have_seen(&self, read: usize, must: &WriteSet) -> Option<Option<Box<WriteSet>>> {
+        let mut may = must.clone();
+        for write in self.returned(read) {
+            may.union_with(self.writes[write].may());
+        }
+        if may.len() == must.len() {
+            return Some(None);
+        }
+        let contradicted = |write: usize| {
+            let covers = &self.writes[write].covers;
+            self.returned(read).any(|sibling| covers.contains(sibling))
+        };
+        let any = may.difference(must).any(contradicted);
+        (!any).then(|| Some(Box::new(may)))
+    }
+
+    /// True when two writes were over before a read was invoked.
+    fn follows_two_writes(&self, read: usize) -> bool {
+        let is_write = |place: &usize| self.ops[*place].kind == Kind::Write;
+        let writes = (0..read).filter(is_write);
+        writes
+            .filter(|write| self.precedes(*write, read))
+            .nth(1)
+            .is_some()
+    }
+
+    /// True when one operation certainly was over before another was invoked.
+    fn precedes(&self, first: usize, second: usize) -> bool {
+        let (one, other) = (&self.ops[first], &self.ops[second]);
+        one.over < other.invoked
+            || one.over == other.invoked
+                && one.over != TimeNs::MAX
+                && one.client == other.client
+                && first < second
+    }
+
+    /// Finishes the last operation of a client before it goes on.
+    fn finish(&mut self, session: usize) -> Option<()> {
+        let last = self.sessions[session].last;
+        let Some(op) = self.ops.get(last as usize) else {
+            return Some(());
+        };
+        match op.kind {
+            Kind::Read => {
+                self.settle(last as usize)?;
+                if self.with_guarantees {
+                    let past = &mut self.sessions[session].past;
+                    past.read(&self.reads[op.slot as usize], &mut self.exercised)?;
+                }
+            }
+            Kind::Write if op.status == Status::Ok => {
+                self.sessions[session]
+                    .past
+                    .wrote(self.numbers[op.slot as usize]);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Siblings are no more than there are chains.
+    fn look_at_reads(&mut self) -> Option<()> {
+        let Some(extended_from) = self.extended_from else {
+            return Some(());
+        };
+        for op in self.ops.iter().filter(|op| op.kind == Kind::Read) {
+            if op.over < extended_from {
+                continue;
+            }
+            self.exercised.add(Invariant::BoundedSiblings, 1);
+            if let Some(last) = op.linked().checked_sub(1) {
+                self.begun.get(last).filter(|begun| **begun <= op.over)?;
+            }
+        }
+        Some(())
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            last: NONE,
+            last_write: NONE,
+            is_unsure: false,
+            chains: Vec::new(),
+            past: Past::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Claim,
+        history::History,
+        sibling_histories::{Shape, SiblingHistory, Versions},
+    };
+
+    fn healthy_keys(history: &History, claim: Claim) -> Vec<bool> {
+        let provenance = Provenance::of(history).unwrap();
+        let keys = 0..number(history.keys.len());
+        let screened = keys.map(|key| screen(&provenance, key, &[claim.into()]));
+        screened.map(|healthy| healthy.is_some()).collect()
+    }
+
+    #[test]
+    fn healthy_keys_need_no_examination_and_others_do() {
+        for (versions, nodes, claim) in [
+            (Versions::Dots, 1, Claim::Linearizable),
+            (Versions::Dots, 3, Claim::Session),
+            (Versions::Clocks, 1, Claim::Quorum),
+            (Versions::Clocks, 3, Claim::Eventual),
+        ] {
+            for broken in [false, true] {
+                let shape = Shape {
+                    operations: 5_000,
+                    keys: 4,
+                    clients: 6,
+                    nodes,
+                    versions,
+                    roaming: false,
+                    seed: 7,
+                    broken,
+                };
+                let history = SiblingHistory::new(shape).unwrap().collect_history();
+                let healthy = healthy_keys(&history, claim);
+                assert_eq!(healthy, [true, true, true, !broken], "{shape:?}");
+            }
+        }
+    }
+}

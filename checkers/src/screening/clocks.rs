@@ -1,0 +1,263 @@
+//! Whether reported versions can be unsound, imprecise, shared, or go backwards.
+//!
+//! Soundness looks at what each write directly covers. Precision counts, as `invariants/clocks.rs`
+//! does: a version that is above all in its write's past has that many others below it, and no more.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use super::{NONE, Screen, order::over_before};
+use crate::{
+    clock_table::Ranks,
+    history::Status,
+    provenance::{Kind, Reported, Reporting, at_most},
+    verdict::Invariant,
+    write_set::WriteSet,
+};
+
+/// How many writes without a row one after the other are looked through.
+const MOST_LOOKED_THROUGH: usize = 4;
+
+impl<'p> Screen<'p, '_> {
+    /// `None` when a version might be wrong.
+    pub(super) fn look_at_clocks(&mut self) -> Option<()> {
+        let tested = self.digest.tested;
+        let versions = self.digest.versions();
+        let known = versions
+            .iter()
+            .filter(|version| version.kind != Reporting::Unknown);
+        let known = known.count();
+        let dotted = versions.iter().filter(|version| version.is_dot()).count();
+        for (invariant, tested) in [
+            (Invariant::ClockAdvance, tested.advance),
+            (
+                Invariant::ClockIdentity,
+                tested.identity + (known as u64).saturating_sub(1),
+            ),
+            (Invariant::AnswerAntichain, tested.antichain),
+            (Invariant::ContextCovers, tested.context),
+            (Invariant::DotDiscipline, tested.dots),
+        ] {
+            self.exercised.add(invariant, tested);
+        }
+        if known == 0 {
+            return Some(());
+        }
+        if dotted != 0 && dotted != known {
+            return None;
+        }
+        let entries = Entries::of(self, dotted != 0)?;
+        self.look_below(&entries, known)?;
+        if dotted == 0 {
+            Some(())
+        } else {
+            self.look_at_dots()
+        }
+    }
+
+    fn version(&self, write: usize) -> &'p Reported {
+        let place = self.writes[write].place as usize;
+        self.digest.version(self.ops[place].slot as usize)
+    }
+
+    /// Counts what is below each version.
+    fn look_below(&mut self, entries: &Entries, known: usize) -> Option<()> {
+        let lowers: Option<WriteSet> = (known < self.writes.len()).then(|| {
+            let known = |write: &usize| self.version(*write).kind != Reporting::Unknown;
+            (0..self.writes.len()).filter(known).collect()
+        });
+        let mut past = [false, true].map(|with_previous| Built {
+            screen: self,
+            with_previous,
+            on_past: Vec::with_capacity(self.writes.len()),
+        });
+        let (mut sound, mut precise) = (0, 0);
+        for upper in 0..self.writes.len() {
+            let (write, version) = (&self.writes[upper], self.version(upper));
+            let row = self.digest.row(version);
+            if version.kind != Reporting::Unknown {
+                for lower in self.below(upper) {
+                    let low = self.version(lower);
+                    let is_below = match (low.kind, version.kind) {
+                        (Reporting::Unknown, _) | (_, Reporting::Dot) => continue,
+                        (Reporting::Clock, _) => {
+                            let low = self.digest.row(low);
+                            at_most(low, row) && !at_most(row, low)
+                        }
+                        _ => holds(row, low.dot),
+                    };
+                    if !is_below {
+                        return None;
+                    }
+                    sound += 1;
+                }
+            }
+            let [must, may] = &mut past;
+            let on_past = [must.take(upper), may.take(upper)];
+            if !version.has_row() {
+                continue;
+            }
+            let below = entries.count_below(row);
+            let plain = on_past[0] && below == write.covers.len()
+                || on_past[1] && below == write.may().len();
+            if !plain {
+                return None;
+            }
+            let may = write.may();
+            let known_below = match &lowers {
+                Some(lowers) if write.may.is_some() => may.len() - may.difference_len(lowers),
+                _ => may.len(),
+            };
+            precise += known - known_below - 1;
+        }
+        self.exercised.add(Invariant::ClockSoundness, sound);
+        self.exercised
+            .add(Invariant::ClockPrecision, precise as u64);
+        Some(())
+    }
+
+    /// What a write directly covers, as often as it does.
+    fn below(&self, write: usize) -> impl Iterator<Item = usize> + use<'_, 'p> {
+        let op = &self.ops[self.writes[write].place as usize];
+        let sources = self.digest.links_of(op).iter();
+        sources.flat_map(|source| {
+            let source = &self.ops[*source as usize];
+            let slots = match source.kind {
+                Kind::Read => self.digest.links_of(source),
+                _ => std::slice::from_ref(&source.slot),
+            };
+            slots
+                .iter()
+                .map(|slot| self.numbers[*slot as usize] as usize)
+        })
+    }
+
+    /// A coordinator's dots grow.
+    fn look_at_dots(&self) -> Option<()> {
+        let mut pending = BinaryHeap::new();
+        let mut largest = vec![0; self.digest.actors()];
+        for write in 0..self.writes.len() {
+            let op = &self.ops[self.writes[write].place as usize];
+            let version = self.version(write);
+            if !version.by_acknowledgement {
+                continue;
+            }
+            while let Some(done) = over_before(&mut pending, op.invoked) {
+                let (actor, counter) = self.version(done as usize).dot;
+                let largest = &mut largest[actor as usize];
+                *largest = counter.max(*largest);
+            }
+            let (actor, counter) = version.dot;
+            if largest[actor as usize] >= counter {
+                return None;
+            }
+            if op.status == Status::Ok {
+                pending.push(Reverse((op.over, crate::provenance::number(write))));
+            }
+        }
+        Some(())
+    }
+}
+
+/// True when a past holds a dot.
+fn holds(row: &[u32], (actor, counter): (u32, u32)) -> bool {
+    row.get(actor as usize).is_some_and(|most| *most >= counter)
+}
+
+/// For each write one entry of its version, by which versions that are above it are told.
+struct Entries {
+    /// For each entry the counters of the writes that stand for it.
+    standing_at: Vec<Ranks>,
+    /// Clocks count themselves.
+    itself: usize,
+}
+
+impl Entries {
+    /// `None` when two writes might have one version.
+    fn of(screen: &Screen<'_, '_>, dotted: bool) -> Option<Self> {
+        let digest = screen.digest;
+        let actors = 0..digest.actors();
+        let known = || {
+            let versions = digest.versions().iter();
+            versions.filter(|version| version.kind != Reporting::Unknown)
+        };
+        let counter =
+            |version: &Reported, entry: usize| digest.row(version).get(entry).copied().unwrap_or(0);
+        let mut standing: Vec<Vec<u32>> = vec![Vec::new(); digest.actors()];
+        if dotted {
+            for (actor, counter) in known().map(|version| version.dot) {
+                standing[actor as usize].push(counter);
+            }
+        } else {
+            let ranks: Vec<_> = actors
+                .map(|entry| Ranks::of(known().map(move |version| counter(version, entry))))
+                .collect();
+            for version in known() {
+                let entries = ranks.iter().enumerate().map(|(entry, all)| {
+                    let counter = counter(version, entry);
+                    (all.below(counter), entry, counter)
+                });
+                // Without any entry there is nothing to tell it by.
+                let (_, entry, counter) = entries.max()?;
+                standing[entry].push(counter);
+            }
+        }
+        let standing_at: Vec<_> = standing
+            .into_iter()
+            .map(|counters| Ranks::of(counters.into_iter()))
+            .collect();
+        let shared = standing_at.iter().any(Ranks::has_equal);
+        (!shared).then_some(Self {
+            standing_at,
+            itself: usize::from(!dotted),
+        })
+    }
+
+    /// How many other writes may be below a version.
+    fn count_below(&self, row: &[u32]) -> usize {
+        let counters = row.iter().chain(std::iter::repeat(&0));
+        let entries = counters.zip(&self.standing_at);
+        let all: usize = entries.map(|(counter, all)| all.up_to(*counter)).sum();
+        all - self.itself
+    }
+}
+
+/// The writes whose versions are above all in their past.
+struct Built<'s, 'p, 'h> {
+    screen: &'s Screen<'p, 'h>,
+    /// Whether the client's previous write belongs to the past.
+    with_previous: bool,
+    on_past: Vec<bool>,
+}
+
+impl Built<'_, '_, '_> {
+    /// Settles the next write.
+    fn take(&mut self, upper: usize) -> bool {
+        let version = self.screen.version(upper);
+        let built = version.has_row() && self.past_is_below(version, upper, MOST_LOOKED_THROUGH);
+        self.on_past.push(built);
+        built
+    }
+
+    /// True when a version is above all in the past of `write`.
+    fn past_is_below(&self, upper: &Reported, write: usize, depth: usize) -> bool {
+        let mut below = self.screen.below(write);
+        below.all(|lower| self.is_below(upper, lower, depth))
+            && (!self.with_previous || {
+                let previous = self.screen.writes[write].previous;
+                previous == NONE || self.is_below(upper, previous as usize, depth)
+            })
+    }
+
+    /// True when a version is above that of `lower` and above all in its past.
+    fn is_below(&self, upper: &Reported, lower: usize, depth: usize) -> bool {
+        let digest = self.screen.digest;
+        let low = self.screen.version(lower);
+        let row = digest.row(upper);
+        let holds_dot = !low.is_dot() || holds(row, low.dot);
+        if low.has_row() {
+            let built = self.on_past.get(lower).is_some_and(|built| *built);
+            return built && holds_dot && at_most(digest.row(low), row);
+        }
+        depth > 0 && low.is_dot() && holds_dot && self.past_is_below(upper, lower, depth - 1)
+    }
+}

@@ -1,0 +1,125 @@
+//! What is counted of each operation: situations, and what the session guarantees had to test.
+
+use super::{NONE, Screen, Seen};
+use crate::{
+    history::{Action, Status},
+    provenance::{Brief, Kind},
+    situations::{MOST_COMPARED, Situation, Values},
+    verdict::Invariant,
+    write_set::WriteSet,
+};
+
+impl Screen<'_, '_> {
+    /// Counts what a write shows, given what it covers. Its client's last operation is settled.
+    pub(super) fn count_write(
+        &mut self,
+        place: usize,
+        op: &Brief,
+        sources: &[u32],
+        covers: &WriteSet,
+    ) {
+        let unseen = self
+            .unseen
+            .partition_point(|unseen| (*unseen as usize) < place);
+        let earlier = self.writes.len();
+        let is_concurrent = unseen > 0 || covers.len() < earlier;
+        let at_its_node =
+            is_concurrent && self.concurrent_at(op.node, &self.unseen[..unseen], covers);
+        let session = &self.sessions[op.session as usize];
+        let stale = match self.ops.get(session.last as usize) {
+            _ if sources.is_empty() => false,
+            None => false,
+            Some(last) if last.kind == Kind::Read => {
+                !self.reads[last.slot as usize].must.is_subset(covers)
+            }
+            Some(_) => !covers.contains(session.last_write as usize),
+        };
+        let again = sources.is_empty() && session.last_write != NONE;
+        let sources = || sources.iter().map(|source| &self.ops[*source as usize]);
+        let merges = sources().any(|source| source.kind == Kind::Read && source.linked() > 1);
+        let own = sources().any(|source| source.kind == Kind::Write);
+        let recreates = !op.is_special
+            && self
+                .first_tombstone
+                .is_some_and(|first| covers.contains(first) || covers.intersects(&self.tombstones));
+        let joined = sources().len() > 1;
+        let is_returned = self.digest.version(op.slot as usize).is_returned;
+        let unknown_seen = op.status == Status::Info && is_returned;
+        for (situation, arose) in [
+            (Situation::ConcurrentWrites, is_concurrent),
+            (Situation::OneCoordinator, at_its_node),
+            (Situation::BlindAgain, again),
+            (Situation::StaleContext, stale),
+            (Situation::Merge, merges),
+            (Situation::JoinedContexts, joined),
+            (Situation::OwnWrite, own),
+            (Situation::Recreated, recreates),
+            (Situation::Deletes, op.is_special),
+            (Situation::UnknownSeen, unknown_seen),
+        ] {
+            self.situations.note(situation, arose);
+        }
+    }
+
+    /// True when one of the first writes that are not covered was sent to a node.
+    fn concurrent_at(&self, node: u32, unseen: &[u32], covers: &WriteSet) -> bool {
+        let mut unseen = unseen.iter().copied().peekable();
+        let numbered = covers.missing(self.writes.len());
+        let mut numbered = numbered.map(|write| self.writes[write].place).peekable();
+        let places = std::iter::from_fn(|| match (unseen.peek(), numbered.peek()) {
+            (Some(one), Some(other)) if one > other => numbered.next(),
+            (Some(_), _) => unseen.next(),
+            (None, _) => numbered.next(),
+        });
+        let mut nodes = places.take(MOST_COMPARED);
+        nodes.any(|place| self.ops[place as usize].node == node)
+    }
+
+    /// Counts what an answer of so many siblings shows; `None` when it lacks what a client had read
+    /// before a write that it holds.
+    pub(super) fn count_answer(&mut self, place: usize, many: usize, seen: &Seen) -> Option<()> {
+        self.exercised.add(Invariant::NoThinAir, many as u64);
+        if many > 1 {
+            self.exercised.add(Invariant::NoDuplicateSibling, 1);
+            self.situations.note(Situation::TwoSiblings, many == 2);
+            self.situations.note(Situation::ManySiblings, many > 2);
+        }
+        if !self.with_guarantees {
+            return Some(());
+        }
+        let (mut second, mut follow) = (0, 0);
+        for write in self.returned(place) {
+            second += u64::from(self.writes[write].is_second);
+            follow += u64::from(self.writes[write].follows);
+            let numbers = &self.unfollowed;
+            if let Ok(at) = numbers.binary_search_by_key(&write, |(write, _)| *write)
+                && !numbers[at].1.is_subset(seen.may())
+            {
+                return None;
+            }
+        }
+        self.exercised.add(Invariant::MonotonicWrites, second);
+        self.exercised.add(Invariant::WritesFollowReads, follow);
+        Some(())
+    }
+
+    /// Counts the writes of values that another client had written.
+    pub(super) fn count_values(&mut self) {
+        if !self.digest.is_tagged {
+            return;
+        }
+        let operations = &self.provenance.history.operations;
+        let mut values = Values::default();
+        for (id, op) in self
+            .ids
+            .iter()
+            .zip(self.ops)
+            .filter(|(_, op)| op.kind == Kind::Write)
+        {
+            if let Action::Write(write) = &operations[*id as usize].action {
+                let equal = !write.tombstone && values.is_of_another(&write.value, op.client);
+                self.situations.note(Situation::EqualValues, equal);
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Whether reads can contradict the order in real time: regular reads, and linearizability.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use super::{NONE, Screen};
+use crate::{
+    history::{Status, TimeNs},
+    provenance::Kind,
+    verdict::Invariant,
+    write_set::{NOTHING, WriteSet},
+};
+
+/// What is under way, in the order of completion.
+type Pending = BinaryHeap<Reverse<(TimeNs, u32)>>;
+
+/// The next that was over before a time.
+pub(super) fn over_before(pending: &mut Pending, time: TimeNs) -> Option<u32> {
+    let Reverse((over, _)) = pending.peek()?;
+    if *over >= time {
+        return None;
+    }
+    pending.pop().map(|Reverse((_, what))| what)
+}
+
+impl Screen<'_, '_> {
+    /// `None` when a read might lack a write that was acknowledged before it began.
+    pub(super) fn look_at_regular_reads(&mut self) -> Option<()> {
+        let mut pending = Pending::new();
+        let (mut past, mut tested) = (WriteSet::EMPTY, 0);
+        for (place, op) in self.ops.iter().enumerate() {
+            if op.kind == Kind::Write && op.status == Status::Ok {
+                pending.push(Reverse((op.over, self.numbers[op.slot as usize])));
+            }
+            if op.kind != Kind::Read {
+                continue;
+            }
+            while let Some(write) = over_before(&mut pending, op.invoked) {
+                past.insert(write as usize);
+            }
+            let may = self.reads[op.slot as usize].may();
+            let mut at_once = self.own_at_once(place).peekable();
+            if past.is_empty() && at_once.peek().is_none() {
+                continue;
+            }
+            tested += 1;
+            if !past.is_subset(may) || !at_once.all(|write| may.contains(write)) {
+                return None;
+            }
+        }
+        self.exercised.add(Invariant::RegularReads, tested);
+        Some(())
+    }
+
+    /// The writes of a read's client that were acknowledged the instant at which it began.
+    fn own_at_once(&self, read: usize) -> impl Iterator<Item = usize> + use<'_> {
+        let invoked = self.ops[read].invoked;
+        let before = |place: &usize| self.place_before(*place);
+        let own = std::iter::successors(self.place_before(read), before);
+        own.map(|place| &self.ops[place])
+            .take_while(move |op| op.status == Status::Ok && op.over == invoked)
+            .filter(|op| op.kind == Kind::Write)
+            .map(|op| self.numbers[op.slot as usize] as usize)
+    }
+
+    /// The place of the same client's operation before.
+    fn place_before(&self, place: usize) -> Option<usize> {
+        let before = self.before[place];
+        (before != NONE).then_some(before as usize)
+    }
+
+    /// `None` when there might be no linearization. Every write has a rank, and every read: those
+    /// of `linearizability.rs`.
+    pub(super) fn look_at_order(&mut self) -> Option<()> {
+        let mut reads: Vec<(usize, u32)> = Vec::with_capacity(self.reads.len());
+        reads.extend(
+            self.reads
+                .iter()
+                .zip(0..)
+                .map(|(read, slot)| (read.may().len(), slot)),
+        );
+        reads.sort_unstable();
+        self.exercised
+            .add(Invariant::Linearizability, reads.len() as u64);
+        let mut ranks = Ranks {
+            writes: vec![NONE; self.writes.len()],
+            reads: vec![NONE; self.reads.len()],
+        };
+        let mut last = &NOTHING;
+        let mut classes = 0;
+        for &(_, slot) in &reads {
+            let may = self.reads[slot as usize].may();
+            if classes == 0 || may.len() != last.len() {
+                for write in may.difference(last) {
+                    ranks.writes[write] = 2 * classes;
+                }
+                classes += 1;
+            }
+            if !last.is_subset(may) {
+                return None;
+            }
+            last = may;
+            ranks.reads[slot as usize] = 2 * classes - 1;
+        }
+        for (rank, write) in ranks.writes.iter_mut().zip(&self.writes) {
+            let is_acknowledged = self.ops[write.place as usize].status == Status::Ok;
+            if *rank == NONE && is_acknowledged {
+                *rank = 2 * classes;
+            }
+        }
+        self.sweep(&ranks)
+    }
+
+    /// No operation was invoked after the completion of one with a larger rank.
+    fn sweep(&self, ranks: &Ranks) -> Option<()> {
+        let mut pending = Pending::new();
+        let mut latest = 0;
+        for (place, op) in self.ops.iter().enumerate() {
+            let Some(rank) = self.rank(ranks, place) else {
+                continue;
+            };
+            while let Some(done) = over_before(&mut pending, op.invoked) {
+                latest = latest.max(done);
+            }
+            let at_once = self.place_before(place).filter(|before| {
+                let before = &self.ops[*before];
+                before.status == Status::Ok && before.over == op.invoked
+            });
+            let sources = match op.kind {
+                Kind::Write => self.digest.links_of(op),
+                _ => &[],
+            };
+            let sources = sources.iter().map(|source| *source as usize);
+            let mut nearby = at_once.into_iter().chain(sources);
+            if latest > rank || nearby.any(|before| self.rank(ranks, before) > Some(rank)) {
+                return None;
+            }
+            if op.status == Status::Ok {
+                // The place in the heap is that of the rank: only the largest matters.
+                pending.push(Reverse((op.over, rank)));
+            }
+        }
+        Some(())
+    }
+
+    fn rank(&self, ranks: &Ranks, place: usize) -> Option<u32> {
+        let op = &self.ops[place];
+        let slot = op.slot as usize;
+        let rank = match op.kind {
+            Kind::Nothing => NONE,
+            Kind::Read => ranks.reads[slot],
+            Kind::Write => match self.numbers[slot] {
+                NONE => NONE,
+                write => ranks.writes[write as usize],
+            },
+        };
+        (rank != NONE).then_some(rank)
+    }
+}
+
+/// Where each operation stands in any linearization.
+struct Ranks {
+    writes: Vec<u32>,
+    reads: Vec<u32>,
+}
