@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(crate) use digest::{KeyDigest, Kind as Reporting, Reported, at_most};
-use values::WriteIndex;
+use values::{Noted, WriteIndex};
 pub(crate) use values::{hash_of, same_value};
 
 /// A history contradicts itself: no store's answers are to blame, but whatever recorded or edited
@@ -232,10 +232,13 @@ const NONE: u32 = u32::MAX;
 
 impl<'h> Provenance<'h> {
     pub(crate) fn of(history: &'h History) -> Result<Self, HistoryFault> {
-        validate(history)?;
+        if history.operations.len() >= OpId::MAX as usize {
+            let operations = history.operations.len();
+            return Err(HistoryFault::TooLong { operations });
+        }
         let mut provenance = Self::empty(history);
-        provenance.number_by_key();
-        let index = WriteIndex::of(history)?;
+        let noted = provenance.number_by_key()?;
+        let index = WriteIndex::of(history, noted)?;
         let mut next = provenance.key_starts.clone();
         for (id, op) in (0..).zip(&history.operations) {
             provenance.take_up(id, op, &index, &mut next[op.key as usize]);
@@ -278,27 +281,36 @@ impl<'h> Provenance<'h> {
 
     /// Numbers the operations that can matter, separately for each key: writes that may have been
     /// applied, and reads that were answered. Notes the writes.
-    fn number_by_key(&mut self) {
+    fn number_by_key(&mut self) -> Result<Noted, HistoryFault> {
         let history = self.history;
+        let mut noted = Noted::of(history);
         let mut next = vec![[0; 2]; history.keys.len()];
-        for (id, op) in history.operations.iter().enumerate() {
+        let mut now = 0;
+        for (id, op) in (0..).zip(&history.operations) {
+            validate(history, id, op, now)?;
+            now = op.invoked;
             let key = op.key as usize;
             self.key_starts[key + 1] += 1;
             let kind = Kind::of(op);
-            let slot = match kind {
-                Kind::Nothing => &mut NONE.clone(),
-                kind => &mut next[key][usize::from(kind == Kind::Read)],
-            };
-            self.slots.push(*slot);
-            *slot = slot.wrapping_add(1);
-            if let (Kind::Write, Action::Write(write)) = (kind, &op.action) {
-                self.writes[id / 64] |= 1 << (id % 64);
-                self.digests[key].note_write(write, op.status);
+            if kind == Kind::Nothing {
+                self.slots.push(NONE);
+            } else {
+                let slot = &mut next[key][usize::from(kind == Kind::Read)];
+                self.slots.push(*slot);
+                *slot += 1;
+            }
+            if let Action::Write(write) = &op.action {
+                noted.take(id, write);
+                if kind == Kind::Write {
+                    self.writes[id as usize / 64] |= 1 << (id % 64);
+                    self.digests[key].note_write(write, op.status);
+                }
             }
         }
         for key in 0..history.keys.len() {
             self.key_starts[key + 1] += self.key_starts[key];
         }
+        Ok(noted)
     }
 
     /// Puts an operation in its place among those of its key, and notes what it was answered.
@@ -456,47 +468,45 @@ impl<'h> Provenance<'h> {
     }
 }
 
-/// Narrows a position; [`validate`] has made sure that it fits.
+/// Narrows a position; [`Provenance::of`] has made sure that it fits.
 pub(crate) fn number(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-fn validate(history: &History) -> Result<(), HistoryFault> {
-    if history.operations.len() >= OpId::MAX as usize {
-        let operations = history.operations.len();
-        return Err(HistoryFault::TooLong { operations });
+/// Whether an operation can stand where it does: after one that was invoked `now`.
+fn validate(
+    history: &History,
+    op: OpId,
+    operation: &Operation,
+    now: TimeNs,
+) -> Result<(), HistoryFault> {
+    if operation.invoked < now {
+        return Err(HistoryFault::NotSorted { op });
     }
-    let mut previous = 0;
-    for (op, operation) in (0..).zip(&history.operations) {
-        if operation.invoked < previous {
-            return Err(HistoryFault::NotSorted { op });
+    for (what, index, names) in [
+        ("client", operation.client, history.clients.len()),
+        ("node", operation.node, history.nodes.len()),
+        ("key", operation.key, history.keys.len()),
+    ] {
+        if index as usize >= names {
+            return Err(HistoryFault::NoSuchName {
+                op,
+                what,
+                index,
+                names,
+            });
         }
-        previous = operation.invoked;
-        for (what, index, names) in [
-            ("client", operation.client, history.clients.len()),
-            ("node", operation.node, history.nodes.len()),
-            ("key", operation.key, history.keys.len()),
-        ] {
-            if index as usize >= names {
-                return Err(HistoryFault::NoSuchName {
-                    op,
-                    what,
-                    index,
-                    names,
-                });
-            }
+    }
+    match (operation.completed, operation.status) {
+        (Some(completed), _) if completed < operation.invoked => {
+            return Err(HistoryFault::CompletedTooEarly { op });
         }
-        match (operation.completed, operation.status) {
-            (Some(completed), _) if completed < operation.invoked => {
-                return Err(HistoryFault::CompletedTooEarly { op });
-            }
-            (None, Status::Ok | Status::Fail) => return Err(HistoryFault::NeverCompleted { op }),
-            _ => {}
-        }
-        if let Action::Write(write) = &operation.action {
-            for &source_op in &write.sources {
-                validate_source(history, op, operation, source_op)?;
-            }
+        (None, Status::Ok | Status::Fail) => return Err(HistoryFault::NeverCompleted { op }),
+        _ => {}
+    }
+    if let Action::Write(write) = &operation.action {
+        for &source_op in &write.sources {
+            validate_source(history, op, operation, source_op)?;
         }
     }
     Ok(())

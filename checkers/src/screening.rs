@@ -9,7 +9,7 @@
 //!
 //! What is beyond: the replica model, deletes that reads hide, answers out of thin air, clients
 //! that overlap with themselves or go on writing after an unknown outcome, reads that refute what
-//! `may` holds, versions with very many entries, and monotonic replicas.
+//! `may` holds, and versions with very many entries.
 //!
 //! Writes with an unknown outcome that nobody saw have no number here, so that the set of what a
 //! replica holds is nearly always a prefix of the writes with a few exceptions at its end, and takes
@@ -58,8 +58,7 @@ pub(crate) fn screen(
     let is_delete = |op: &Brief| op.kind == Kind::Write && op.is_special;
     let hides = header.tombstones == Tombstones::Hidden && ops.iter().any(is_delete);
     let includes = |invariant| promises.iter().any(|promise| promise.includes(invariant));
-    let beyond = [Invariant::ReplicaMonotonicity, Invariant::Causality];
-    let is_beyond = header.model == ObjectModel::Replica || beyond.into_iter().any(includes);
+    let is_beyond = header.model == ObjectModel::Replica || includes(Invariant::Causality);
     if digest.doubtful || hides || is_beyond {
         return None;
     }
@@ -103,6 +102,9 @@ pub(crate) fn screen(
     screen.look_at_clocks()?;
     if includes(Invariant::RegularReads) {
         screen.look_at_regular_reads()?;
+    }
+    if includes(Invariant::ReplicaMonotonicity) {
+        screen.look_at_replicas()?;
     }
     if includes(Invariant::Linearizability) {
         screen.look_at_order()?;
@@ -160,6 +162,8 @@ struct Written {
     covers: WriteSet,
     /// What it may supersede, where that is more.
     may: Option<Box<WriteSet>>,
+    /// The first write that must supersede it.
+    first_above: u32,
     /// Its client had written before.
     is_second: bool,
     /// Its client had read before.
@@ -262,18 +266,25 @@ impl Screen<'_, '_> {
         let sources = self.digest.links_of(op);
         let mut covers = WriteSet::EMPTY;
         let mut is_wider = false;
+        let above = number(self.writes.len());
         for &place in sources {
             let source = &self.ops[place as usize];
             if source.kind == Kind::Write {
                 let number = self.numbers[source.slot as usize] as usize;
-                covers.union_with(&self.writes[number].covers);
+                let written = &mut self.writes[number];
+                covers.union_with(&written.covers);
                 covers.insert(number);
-                is_wider |= self.writes[number].may.is_some();
+                is_wider |= written.may.is_some();
+                written.first_above = written.first_above.min(above);
             } else {
                 self.settle(place as usize)?;
                 let seen = &self.reads[source.slot as usize];
                 covers.union_with(&seen.must);
                 is_wider |= seen.may.is_some();
+                for slot in self.digest.links_of(source) {
+                    let lower = &mut self.writes[self.numbers[*slot as usize] as usize];
+                    lower.first_above = lower.first_above.min(above);
+                }
             }
         }
         let previous = self.sessions[session].last_write;
@@ -283,23 +294,24 @@ impl Screen<'_, '_> {
         let may = is_wider.then(|| self.may_cover(sources, previous, &covers));
         let may = may.flatten();
         self.count_write(place, op, sources, &covers);
-        let number = self.numbers[op.slot as usize];
-        self.extend_chain(op, number, &covers);
+        let write = self.numbers[op.slot as usize];
+        self.extend_chain(op, write, &covers);
         let session = &mut self.sessions[session];
         session.is_unsure = op.status == Status::Info;
-        if number == NONE {
+        if write == NONE {
             return Some(());
         }
-        session.last_write = number;
+        session.last_write = write;
         if op.is_special {
-            self.tombstones.insert(number as usize);
-            self.first_tombstone.get_or_insert(number as usize);
+            self.tombstones.insert(write as usize);
+            self.first_tombstone.get_or_insert(write as usize);
         }
         let mut written = Written {
-            place: crate::provenance::number(place),
+            place: number(place),
             previous,
             covers,
             may,
+            first_above: NONE,
             is_second: session.past.has_written,
             follows: false,
         };
@@ -307,7 +319,7 @@ impl Screen<'_, '_> {
             let (follows, lacked) = session.past.is_followed_by(&written);
             written.follows = follows;
             self.unfollowed
-                .extend(lacked.map(|seen| (number as usize, seen)));
+                .extend(lacked.map(|seen| (write as usize, seen)));
         }
         self.writes.push(written);
         Some(())
@@ -415,12 +427,18 @@ impl Screen<'_, '_> {
         if may.len() == must.len() {
             return Some(None);
         }
+        // Only what must supersede a sibling contradicts, and nothing before the first that does.
+        let above = self
+            .returned(read)
+            .map(|write| self.writes[write].first_above);
+        let above = above.min().unwrap_or(NONE) as usize;
         let contradicted = |write: usize| {
             let covers = &self.writes[write].covers;
             self.returned(read).any(|sibling| covers.contains(sibling))
         };
-        let any = may.difference(must).any(contradicted);
-        (!any).then(|| Some(Box::new(may)))
+        let is_refuted =
+            above != NONE as usize && may.difference_from(must, above).any(contradicted);
+        (!is_refuted).then(|| Some(Box::new(may)))
     }
 
     /// True when two writes were over before a read was invoked.

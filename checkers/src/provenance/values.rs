@@ -36,13 +36,17 @@ enum Tags {
 }
 
 impl WriteIndex {
-    pub(super) fn of(history: &History) -> Result<Self, HistoryFault> {
-        let tags = writes(history).filter_map(|(.., write)| write.value.tag);
-        let largest = tags.max().unwrap_or(0);
-        Ok(Self {
-            values: Values::of(history)?,
-            tags: Tags::of(history, largest)?,
-        })
+    /// Given what was noted of all writes.
+    pub(super) fn of(history: &History, noted: Noted) -> Result<Self, HistoryFault> {
+        let values = match noted.values {
+            Some(writes) => Values::Dense(writes),
+            None => Values::hashed(history)?,
+        };
+        let tags = match noted.largest_tag {
+            Some(largest) => Tags::of(history, largest)?,
+            None => Tags::Sparse(Vec::new()),
+        };
+        Ok(Self { tags, values })
     }
 
     /// The origin of a sibling that the read `reader` returned.
@@ -73,11 +77,50 @@ impl WriteIndex {
     }
 }
 
-impl Values {
-    fn of(history: &History) -> Result<Self, HistoryFault> {
-        if let Some(dense) = dense(history) {
-            return Ok(Self::Dense(dense));
+/// What one pass over the writes notes of their values.
+pub(super) struct Noted {
+    /// The write of each value, as long as all are small numbers that were written once.
+    values: Option<Vec<OpId>>,
+    largest_tag: Option<u64>,
+    /// Larger numbers are not small.
+    limit: usize,
+    hides_tombstones: bool,
+}
+
+impl Noted {
+    pub(super) fn of(history: &History) -> Self {
+        Self {
+            values: Some(Vec::new()),
+            largest_tag: None,
+            limit: history.operations.len() * 4 + 64,
+            hides_tombstones: history.header.tombstones == Tombstones::Hidden,
         }
+    }
+
+    pub(super) fn take(&mut self, op: OpId, write: &Write) {
+        if write.value.tag.is_some() {
+            self.largest_tag = self.largest_tag.max(write.value.tag);
+        } else if is_told_by_value(write, self.hides_tombstones) && self.note(op, write).is_none() {
+            self.values = None;
+        }
+    }
+
+    /// `None` when the value is not small, or was written before.
+    fn note(&mut self, op: OpId, write: &Write) -> Option<()> {
+        let values = self.values.as_mut()?;
+        let value = usize::try_from(write.value.data.as_u64()?).ok()?;
+        if value >= self.limit {
+            return None;
+        }
+        if value >= values.len() {
+            values.resize(value + 1, OpId::MAX);
+        }
+        (std::mem::replace(&mut values[value], op) == OpId::MAX).then_some(())
+    }
+}
+
+impl Values {
+    fn hashed(history: &History) -> Result<Self, HistoryFault> {
         let mut values = HashTable::with_capacity(untagged(history).count());
         let hash = |op: &OpId| {
             written(history, *op).map_or(0, |(op, write)| {
@@ -118,27 +161,12 @@ impl Values {
 /// Writes that are told apart by their values.
 fn untagged(history: &History) -> impl Iterator<Item = (OpId, u32, &Write)> {
     let hides = history.header.tombstones == Tombstones::Hidden;
-    let counts = move |write: &Write| write.value.tag.is_none() && !(write.tombstone && hides);
-    writes(history).filter(move |(.., write)| counts(write))
+    writes(history).filter(move |(.., write)| is_told_by_value(write, hides))
 }
 
-/// The write of each value, where all are small numbers that were written once.
-fn dense(history: &History) -> Option<Vec<OpId>> {
-    let limit = history.operations.len() * 4 + 64;
-    let mut dense = Vec::new();
-    for (op, _, write) in untagged(history) {
-        let value = usize::try_from(write.value.data.as_u64()?).ok()?;
-        if value >= limit {
-            return None;
-        }
-        if value >= dense.len() {
-            dense.resize(value + 1, OpId::MAX);
-        }
-        if std::mem::replace(&mut dense[value], op) != OpId::MAX {
-            return None;
-        }
-    }
-    Some(dense)
+/// True for a write without a tag that reads show.
+fn is_told_by_value(write: &Write, hides_tombstones: bool) -> bool {
+    write.value.tag.is_none() && !(write.tombstone && hides_tombstones)
 }
 
 impl Tags {

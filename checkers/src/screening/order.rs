@@ -1,6 +1,10 @@
-//! Whether reads can contradict the order in real time: regular reads, and linearizability.
+//! Whether reads can contradict the order in real time: regular reads, monotonic replicas, and
+//! linearizability.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
 
 use super::{NONE, Screen};
 use crate::{
@@ -48,6 +52,28 @@ impl Screen<'_, '_> {
             }
         }
         self.exercised.add(Invariant::RegularReads, tested);
+        Some(())
+    }
+
+    /// `None` when a node might have gone backwards.
+    pub(super) fn look_at_replicas(&mut self) -> Option<()> {
+        let mut tested = 0;
+        let mut replicas: BTreeMap<u32, (Pending, WriteSet)> = BTreeMap::new();
+        for op in self.ops.iter().filter(|op| op.kind == Kind::Read) {
+            let (pending, past) = replicas.entry(op.node).or_default();
+            while let Some(earlier) = over_before(pending, op.invoked) {
+                past.union_with(&self.reads[earlier as usize].must);
+            }
+            // At one instant only a client's own order decides.
+            let is_at_once = |next: &Reverse<(TimeNs, u32)>| next.0.0 == op.invoked;
+            let read = &self.reads[op.slot as usize];
+            if pending.peek().is_some_and(is_at_once) || !past.is_subset(read.may()) {
+                return None;
+            }
+            tested += u64::from(!past.is_empty());
+            pending.push(Reverse((op.over, op.slot)));
+        }
+        self.exercised.add(Invariant::ReplicaMonotonicity, tested);
         Some(())
     }
 

@@ -8,8 +8,7 @@ use sibcheck_checkers::{
     sibling_histories::{self, SiblingHistory, Versions},
 };
 
-fn same(history: &History, promise: impl Into<Promise>) {
-    let promise = promise.into();
+fn same(history: &History, promise: Promise) {
     let lines = || {
         let mut bytes = Vec::new();
         write_history(history, &mut bytes).unwrap();
@@ -17,6 +16,13 @@ fn same(history: &History, promise: impl Into<Promise>) {
     };
     let (short, full) = (judge(history, promise), judge_in_full(history, promise));
     assert_eq!(short, full, "{promise:?}\n{}", lines());
+}
+
+fn promises(replica_monotonic: bool) -> impl Iterator<Item = Promise> {
+    Claim::ALL.into_iter().map(move |claim| Promise {
+        claim,
+        replica_monotonic,
+    })
 }
 
 /// As in `agreement.rs`.
@@ -46,12 +52,13 @@ fn small_histories_get_one_verdict_in_short_and_in_full() {
             silent: [0, 0, 1, 3][dice.roll(4)],
         };
         let mut history = correct(&mut dice, shape);
-        for claim in Claim::ALL {
-            same(&history, claim);
+        let replica_monotonic = dice.once_in(2);
+        for promise in promises(replica_monotonic) {
+            same(&history, promise);
         }
         corrupt(&mut dice, &mut history);
-        for claim in Claim::ALL {
-            same(&history, claim);
+        for promise in promises(replica_monotonic) {
+            same(&history, promise);
         }
     }
 }
@@ -72,8 +79,8 @@ fn long_histories_get_one_verdict_in_short_and_in_full() {
             seed: seed.into(),
         };
         let history = SiblingHistory::new(shape).unwrap().collect_history();
-        for claim in Claim::ALL {
-            same(&history, claim);
+        for promise in promises(bit(0) == 0) {
+            same(&history, promise);
         }
     }
 }
