@@ -1,6 +1,6 @@
 //! A whole simulated run from bytes, judged: a correct store is never found guilty.
 
-use sibcheck_checkers::{Claim, Outcome, judge};
+use sibcheck_checkers::{Claim, Outcome, judge, judge_in_full};
 
 use crate::{
     nodes::StoreName,
@@ -43,7 +43,8 @@ pub fn decode(data: &[u8]) -> Plan {
 /// # Panics
 ///
 /// When a correct store is found to violate its claim, when the same plan gives two different
-/// histories, or when the plan does not survive being saved.
+/// histories, when it is judged differently in short and in full, or when the plan does not survive
+/// being saved.
 pub fn run(data: &[u8]) {
     let plan = decode(data);
     let run = runner::run(&plan);
@@ -56,6 +57,10 @@ pub fn run(data: &[u8]) {
         "{} is correct, but: {}",
         plan.store,
         verdict.violations[0].sentence(&run.history)
+    );
+    assert!(
+        Ok(&verdict) == judge_in_full(&run.history, plan.promise()).as_ref(),
+        "in short and in full a run is judged differently"
     );
     assert!(
         run == runner::run(&plan),

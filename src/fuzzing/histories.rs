@@ -2,13 +2,15 @@
 //!
 //! No bytes make an importer or a judge panic or hang; what is judged of registers is what all
 //! orders of their operations say, and a history that is written and read again keeps its verdict.
+//! Histories of siblings get the same verdict in short and in full.
 
 use arbitrary::{Arbitrary, Unstructured};
 use serde_json::json;
 use sibcheck_checkers::{
     Claim, Outcome,
+    format::read_history,
     import::{Content, import, write_registers},
-    judge,
+    judge, judge_in_full,
     registers::{
         self, Budget, History, brute_force,
         history::{Action, Clock, Interner, Operation, Status},
@@ -33,15 +35,11 @@ pub fn run(data: &[u8]) {
     if let Ok(import) = import(data, "bytes of a fuzzer") {
         match &import.content {
             Content::Registers(history) => judge_registers(history),
-            Content::Siblings(history) => {
-                for claim in Claim::ALL {
-                    if let Ok(verdict) = judge(history, claim) {
-                        let told = verdict.to_json(history).to_string();
-                        assert!(!told.is_empty(), "a verdict has a report");
-                    }
-                }
-            }
+            Content::Siblings(history) => judge_siblings(history),
         }
+    }
+    if let Ok(history) = read_history(data) {
+        judge_siblings(&history);
     }
     if let Ok(history) = decode(&mut Unstructured::new(data)) {
         judge_registers(&history);
@@ -88,6 +86,20 @@ fn decode(bytes: &mut Unstructured<'_>) -> arbitrary::Result<History> {
         });
     }
     Ok(names.history("bytes".to_owned(), Clock::Nanoseconds, initial, operations))
+}
+
+fn judge_siblings(history: &sibcheck_checkers::History) {
+    for claim in Claim::ALL {
+        let verdict = judge(history, claim);
+        assert!(
+            verdict == judge_in_full(history, claim),
+            "in short and in full {claim} is judged differently of {history:?}"
+        );
+        if let Ok(verdict) = verdict {
+            let told = verdict.to_json(history).to_string();
+            assert!(!told.is_empty(), "a verdict has a report");
+        }
+    }
 }
 
 fn judge_registers(history: &History) {
