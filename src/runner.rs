@@ -582,7 +582,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
         let write = Write {
             value: self.nodes.recorded(value),
             tombstone: data.is_none(),
-            sources,
+            sources: sources.into(),
             context: readable.map(|clock| reported(&clock)),
             version: None,
         };
@@ -590,7 +590,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             client,
             node,
             key,
-            Action::Write(write),
+            Action::Write(Box::new(write)),
             Ask::Write {
                 value,
                 context,

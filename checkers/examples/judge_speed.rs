@@ -5,7 +5,6 @@
 
 use std::{hint::black_box, time::Instant};
 
-use serde_json::Value as Json;
 use sibcheck_checkers::{
     Claim, History, Outcome,
     history::{
@@ -248,13 +247,13 @@ impl Cluster {
         let write = Write {
             value: value(tag),
             tombstone: false,
-            sources,
+            sources: sources.into(),
             context: Some(context),
             version,
         };
         // The client of the write that is never answered does not go on: another takes its place.
         let client = if unseen { CLIENTS } else { client };
-        self.push(client, node, key, Action::Write(write));
+        self.push(client, node, key, Action::Write(Box::new(write)));
         if let (true, Some(op)) = (unseen, self.operations.last_mut()) {
             (op.status, op.completed) = (Status::Info, None);
         }
@@ -318,7 +317,7 @@ impl Replica {
 fn value(tag: u64) -> Value {
     Value {
         tag: Some(tag),
-        data: Json::from(tag),
+        data: tag.into(),
     }
 }
 

@@ -59,7 +59,7 @@ impl<'h> ClockTable<'h> {
             let (clock, dot) = parts(version);
             let row = &mut rows[write * width..(write + 1) * width];
             let (mut at, mut sum) = (0, 0_u64);
-            for (name, counter) in clock.map_or(&[][..], ReportedClock::entries) {
+            for (name, counter) in clock.map(ReportedClock::entries).unwrap_or_default() {
                 at = position(&actors, at, name);
                 row[at] = counters.number(*counter);
                 sum = sum.saturating_add(*counter);
@@ -380,7 +380,7 @@ impl Counters {
         }
         let counters = versions.flat_map(|version| {
             let (clock, dot) = parts(version);
-            let entries = clock.map_or(&[][..], ReportedClock::entries).iter();
+            let entries = clock.map(ReportedClock::entries).unwrap_or_default().iter();
             let dot = dot.map(|(_, counter)| counter);
             entries.map(|(_, counter)| *counter).chain(dot)
         });
@@ -418,7 +418,7 @@ fn actors<'h>(versions: impl Iterator<Item = &'h Version>) -> (Vec<&'h Name>, u6
     for version in versions {
         let (clock, dot) = parts(version);
         let mut at = 0;
-        for (name, counter) in clock.map_or(&[][..], ReportedClock::entries) {
+        for (name, counter) in clock.map(ReportedClock::entries).unwrap_or_default() {
             largest = largest.max(*counter);
             at = position(&names, at, name);
             if names.get(at) != Some(&name) {
@@ -453,7 +453,7 @@ pub(crate) fn includes(larger: &ReportedClock, smaller: &ReportedClock) -> bool 
         let mut entries = larger.entries().iter();
         smaller.entries().iter().all(|(name, counter)| {
             entries
-                .find(|(known, _)| known >= name)
+                .find(|(known, _)| *known >= name)
                 .is_some_and(|(known, most)| known == name && most >= counter)
         })
     }

@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     history::{
-        Action, History, OpId, Operation, Read, ReportedClock, Sibling, Status, TimeNs, Version,
-        Write,
+        Action, Data, History, OpId, Operation, Read, ReportedClock, Sibling, Status, TimeNs,
+        Version, Write,
     },
     object_model::ObjectModel,
     relations::Relation,
@@ -774,7 +774,7 @@ fn shown_version(version: Option<&Version>) -> String {
     }
 }
 
-fn shown_value(value: &Json) -> String {
+fn shown_value(value: &Data) -> String {
     let text = value.to_string();
     match text.char_indices().nth(LONGEST_VALUE) {
         Some((end, _)) => format!("{}…", &text[..end]),

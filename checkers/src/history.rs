@@ -4,11 +4,18 @@
 //! carried as they were reported ([`ReportedClock`]), and causality is recomputed from provenance
 //! (which answer each context came from), so that a store's own `merge` can never vouch for itself.
 
-use std::sync::Arc;
+mod clock;
+mod data;
+mod shared;
 
 use compact_str::CompactString;
-use serde_json::Value as Json;
 
+pub(crate) use self::data::Content;
+pub use self::{
+    clock::{ClockPool, Entries, ReportedClock},
+    data::Data,
+    shared::{Siblings, Sources},
+};
 use crate::{claim::Claim, object_model::ObjectModel};
 
 /// A name as it stands in a history: of a client, a node, a key or a clock entry.
@@ -105,7 +112,7 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// A write, or a delete (a write of a tombstone).
-    Write(Write),
+    Write(Box<Write>),
     /// A read of all siblings.
     Read(Read),
 }
@@ -113,13 +120,13 @@ pub enum Action {
 /// A write and its acknowledgement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
-    /// What was written. `Json::Null` for a delete.
+    /// What was written. [`Data::NULL`] for a delete.
     pub value: Value,
     /// True for a delete.
     pub tombstone: bool,
     /// Provenance of the context: the earlier operations of this key whose answers it was made of.
     /// Empty for a blind write.
-    pub sources: Vec<OpId>,
+    pub sources: Sources,
     /// The context as it was sent, where it is readable.
     pub context: Option<ReportedClock>,
     /// The clock or dot that the acknowledgement reported.
@@ -130,7 +137,7 @@ pub struct Write {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Read {
     /// The siblings in the order of the answer. Empty when the read did not complete `ok`.
-    pub siblings: Vec<Sibling>,
+    pub siblings: Siblings,
     /// The context that the answer carried for the whole key (dotted version vectors).
     pub context: Option<ReportedClock>,
     /// True for the reads made after all faults healed and the cluster settled.
@@ -154,7 +161,7 @@ pub struct Value {
     /// Unique over the history; identifies the write. Without tags, values must be unique per key.
     pub tag: Option<u64>,
     /// The value itself.
-    pub data: Json,
+    pub data: Data,
 }
 
 /// What a store reported as the version of one value.
@@ -173,60 +180,21 @@ pub enum Version {
     },
 }
 
-/// A vector of counters as a store reported it: sorted by name, without zeros. Data only.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReportedClock(Arc<[(Name, u64)]>);
-
-impl ReportedClock {
-    /// Takes entries in any order; zeros mean the same as no entry and are dropped; of two
-    /// entries with one name the larger counts.
-    pub fn from_entries(entries: impl IntoIterator<Item = (Name, u64)>) -> Self {
-        let mut entries: Vec<_> = entries.into_iter().filter(|(_, n)| *n > 0).collect();
-        entries.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-        entries.dedup_by(|later, first| later.0 == first.0);
-        Self(entries.into())
-    }
-
-    /// Shares entries that are already sorted by name and without zeros, without copying them.
-    pub fn from_sorted(entries: Arc<[(Name, u64)]>) -> Self {
-        debug_assert!(entries.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        debug_assert!(entries.iter().all(|(_, n)| *n > 0));
-        Self(entries)
-    }
-
-    /// The entries, sorted by name.
-    pub fn entries(&self) -> &[(Name, u64)] {
-        &self.0
-    }
-
-    /// The counter of `name`; 0 without an entry.
-    pub fn get(&self, name: &str) -> u64 {
-        self.0
-            .binary_search_by(|(entry, _)| entry.as_str().cmp(name))
-            .map_or(0, |at| self.0[at].1)
-    }
-
-    /// True when both share one allocation, which settles equality at once.
-    pub fn same_allocation(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
 /// What a read wrote: nothing.
 pub(crate) static NOT_A_WRITE: Write = Write {
     value: Value {
         tag: None,
-        data: Json::Null,
+        data: Data::NULL,
     },
     tombstone: false,
-    sources: Vec::new(),
+    sources: Sources::NONE,
     context: None,
     version: None,
 };
 
 /// What a write returned: nothing.
 pub(crate) static NOT_A_READ: Read = Read {
-    siblings: Vec::new(),
+    siblings: Siblings::NONE,
     context: None,
     last: false,
 };

@@ -21,14 +21,12 @@ use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
 };
 
-use serde_json::Value as Json;
-
 use crate::{
     claim::Claim,
     clock_table::includes,
     history::{
-        Action, Expectation, Header, History, Name, OpId, Operation, Read, ReportedClock, Sibling,
-        Status, TimeNs, Value, Version, Write,
+        Action, Data, Expectation, Header, History, Name, OpId, Operation, Read, ReportedClock,
+        Sibling, Status, TimeNs, Value, Version, Write,
     },
     verdict::{Invariant, Outcome},
 };
@@ -426,10 +424,8 @@ impl SiblingHistory {
         let newest = replica.siblings.iter().map(|stored| stored.op).max();
         let kept = |stored: &&Stored| !drops || Some(stored.op) != newest;
         let siblings = replica.siblings.iter().filter(kept);
-        let mut siblings: Vec<_> = siblings.map(Stored::sibling).collect();
-        siblings.shrink_to_fit();
         let read = Read {
-            siblings,
+            siblings: siblings.map(Stored::sibling).collect(),
             context: dotted.then(|| replica.seen.clone()),
             last,
         };
@@ -493,13 +489,13 @@ impl SiblingHistory {
             self.hand_on(node, key);
             self.send_on(node);
         }
-        Action::Write(Write {
+        Action::Write(Box::new(Write {
             value: value(op, tombstone),
             tombstone,
             sources: request.context.iter().map(|(source, _)| *source).collect(),
             context: Some(context),
             version: (!unanswered).then_some(version),
-        })
+        }))
     }
 
     /// Notes that a node has something to tell of a key.
@@ -668,7 +664,7 @@ impl Stored {
 fn value(op: OpId, tombstone: bool) -> Value {
     Value {
         tag: tombstone.then_some(op.into()),
-        data: if tombstone { Json::Null } else { op.into() },
+        data: if tombstone { Data::NULL } else { op.into() },
     }
 }
 
@@ -683,8 +679,12 @@ fn join(a: &ReportedClock, b: &ReportedClock) -> ReportedClock {
         let most = joined.entry(name).or_default();
         *most = (*most).max(*counter);
     }
-    let entries = joined.into_iter().map(|(name, n)| (name.clone(), n));
-    ReportedClock::from_entries(entries)
+    let counters: Vec<_> = joined.values().copied().collect();
+    let over = |names: &ReportedClock| names.with_counters(&counters);
+    over(a).or_else(|| over(b)).unwrap_or_else(|| {
+        let entries = joined.into_iter().map(|(name, n)| (name.clone(), n));
+        ReportedClock::from_entries(entries)
+    })
 }
 
 fn number(count: usize) -> u32 {

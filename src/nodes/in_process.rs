@@ -279,9 +279,9 @@ fn recorded_sibling<S: Stamp>(sibling: &crate::stores::Sibling<TaggedValue, S>) 
     }
 }
 
-/// A clock as a history holds it; both share their entries.
+/// A clock as a history holds it.
 pub(crate) fn reported(clock: &VectorClock) -> ReportedClock {
-    ReportedClock::from_sorted(clock.entries().clone())
+    ReportedClock::from_sorted(clock.entries())
 }
 
 /// A version as a history holds it. Reads of dotted stores leave the past of a dot out.

@@ -1,19 +1,18 @@
 //! The lines of the format as serde has them: the one definition of what a line may hold.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, MapAccess, Visitor},
 };
-use serde_json::Value as Json;
 
 use super::{Names, VERSION, reader::Interned};
 use crate::{
     claim::Claim,
     history::{
-        Action, Expectation, Header, Name, OpId, Operation, Read, ReportedClock, Sibling, Status,
-        TimeNs, Tombstones, Value, Version, Write,
+        Action, Data, Expectation, Header, Name, OpId, Operation, Read, ReportedClock, Sibling,
+        Status, TimeNs, Tombstones, Value, Version, Write,
     },
     object_model::ObjectModel,
 };
@@ -101,7 +100,7 @@ pub(super) struct OperationLine {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WriteLine {
-    value: Json,
+    value: Data,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tag: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -147,13 +146,13 @@ struct ReadLine {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SiblingLine {
-    /// `Some(Json::Null)` for a value that is null, `None` where no value is given.
+    /// `Some(Data::NULL)` for a value that is null, `None` where no value is given.
     #[serde(
         default,
         deserialize_with = "given",
         skip_serializing_if = "Option::is_none"
     )]
-    value: Option<Json>,
+    value: Option<Data>,
     #[serde(default, skip_serializing_if = "is_false")]
     tombstone: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,8 +177,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
-    Json::deserialize(deserializer).map(Some)
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Data>, D::Error> {
+    Data::deserialize(deserializer).map(Some)
 }
 
 /// What is wrong with the fields of a line, and the remedy.
@@ -201,15 +200,16 @@ impl OperationLine {
             read: None,
         };
         match &operation.action {
-            Action::Write(Write {
-                value,
-                tombstone,
-                sources,
-                context,
-                version,
-            }) => {
+            Action::Write(write) => {
+                let Write {
+                    value,
+                    tombstone,
+                    sources,
+                    context,
+                    version,
+                } = &**write;
                 let (clock, dot, past) = fields(version.as_ref());
-                let (tag, sources, context) = (value.tag, sources.clone(), context.clone());
+                let (tag, sources, context) = (value.tag, sources.to_vec(), context.clone());
                 if *tombstone {
                     line.delete = Some(DeleteLine {
                         tag,
@@ -277,13 +277,13 @@ impl OperationLine {
             ) => {
                 let version = version(clock, dot, past)?;
                 let value = Value { tag, data };
-                Ok(Action::Write(Write {
+                Ok(Action::Write(Box::new(Write {
                     value,
                     tombstone: false,
-                    sources,
+                    sources: sources.into(),
                     context,
                     version,
-                }))
+                })))
             }
             (
                 None,
@@ -300,15 +300,15 @@ impl OperationLine {
                 let version = version(clock, dot, past)?;
                 let value = Value {
                     tag,
-                    data: Json::Null,
+                    data: Data::NULL,
                 };
-                Ok(Action::Write(Write {
+                Ok(Action::Write(Box::new(Write {
                     value,
                     tombstone: true,
-                    sources,
+                    sources: sources.into(),
                     context,
                     version,
-                }))
+                })))
             }
             (
                 None,
@@ -359,7 +359,7 @@ impl SiblingLine {
         Ok(Sibling {
             value: Value {
                 tag: self.tag,
-                data: self.value.unwrap_or(Json::Null),
+                data: self.value.unwrap_or(Data::NULL),
             },
             tombstone: self.tombstone,
             version: version(self.clock, self.dot, self.past)?,
@@ -433,7 +433,7 @@ impl<'de, T: std::str::FromStr<Err: fmt::Display>> Deserialize<'de> for ByName<T
 
 impl Serialize for ReportedClock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.entries().iter().map(|(name, counter)| (name, counter)))
+        serializer.collect_map(self.entries())
     }
 }
 
@@ -465,7 +465,7 @@ impl<'de> Visitor<'de> for ClockVisitor {
             )));
         }
         entries.retain(|(_, counter)| *counter > 0);
-        Ok(ReportedClock::from_sorted(Arc::from(entries)))
+        Ok(ReportedClock::from_sorted(&entries))
     }
 }
 

@@ -5,41 +5,48 @@
 //! Whatever is not as plain, right or wrong, is left to the definition in `lines.rs`, which also
 //! tells what is wrong with it: everything here returns `None` when in doubt.
 
-use std::{hash::Hasher as _, sync::Arc};
+use std::{hash::Hasher as _, ops::Range};
 
-use memchr::memchr;
 use rustc_hash::FxHasher;
-use serde_json::Value as Json;
 
-use super::{
-    lines::{Problem, version},
-    reader::Interned,
-};
+use super::{lines::version, reader::Interned};
 use crate::history::{
-    Action, Name, OpId, Operation, Read, ReportedClock, Sibling, Status, Value, Version, Write,
+    Action, ClockPool, Content, Data, Name, OpId, Operation, Read, ReportedClock, Sibling,
+    Siblings, Sources, Status, Value, Version, Write,
 };
+
+/// What is kept from line to line: clocks that may come again, and room to read into.
+#[derive(Default)]
+pub(super) struct Kept {
+    clocks: ClockPool,
+    names: Vec<Range<usize>>,
+    counters: Vec<u64>,
+    answers: Answers,
+    siblings: Vec<Sibling>,
+    sources: Vec<OpId>,
+}
 
 /// Reads a line that holds the operation `expected`.
 pub(super) fn operation(
     text: &[u8],
     expected: u64,
     names: &mut Interned,
-    clocks: &mut Clocks,
+    kept: &mut Kept,
 ) -> Option<Operation> {
     let mut text = Plain { text, at: 0 };
     let (mut op, mut client, mut node, mut key) = (None, None, None, None);
     let (mut invoked, mut completed, mut status, mut action) = (None, None, None, None);
-    text.object(|text, field| match field {
-        b"op" => once(&mut op, text.number()?),
-        b"client" => once(&mut client, text.string()?),
-        b"node" => once(&mut node, text.string()?),
-        b"key" => once(&mut key, text.string()?),
-        b"invoked_ns" => once(&mut invoked, text.number()?),
-        b"completed_ns" => once(&mut completed, text.number()?),
-        b"status" => once(&mut status, text.status()?),
-        b"write" => once(&mut action, text.write(false, clocks)?),
-        b"delete" => once(&mut action, text.write(true, clocks)?),
-        b"read" => once(&mut action, text.read(clocks)?),
+    text.object(|text, first| match first {
+        b'o' if text.field(b"op\":") => once(&mut op, text.number()?),
+        b'c' if text.field(b"client\":") => once(&mut client, text.string()?),
+        b'c' if text.field(b"completed_ns\":") => once(&mut completed, text.number()?),
+        b'n' if text.field(b"node\":") => once(&mut node, text.string()?),
+        b'k' if text.field(b"key\":") => once(&mut key, text.string()?),
+        b'i' if text.field(b"invoked_ns\":") => once(&mut invoked, text.number()?),
+        b's' if text.field(b"status\":") => once(&mut status, text.status()?),
+        b'w' if text.field(b"write\":") => once(&mut action, text.write(false, kept)?),
+        b'd' if text.field(b"delete\":") => once(&mut action, text.write(true, kept)?),
+        b'r' if text.field(b"read\":") => once(&mut action, text.read(kept)?),
         _ => None,
     })?;
     if text.at != text.text.len() || op? != expected {
@@ -74,26 +81,34 @@ impl<'t> Plain<'t> {
         self.text.get(self.at).copied()
     }
 
+    #[inline]
     fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    fn word(&mut self, word: &[u8]) -> Option<()> {
-        self.text[self.at..]
-            .starts_with(word)
-            .then(|| self.at += word.len())
+    #[inline]
+    fn word<const N: usize>(&mut self, word: &[u8; N]) -> Option<()> {
+        let there = self.text.get(self.at..)?.first_chunk::<N>()? == word;
+        there.then(|| self.at += N)
     }
 
-    /// An object, whose fields `read` takes one by one.
-    fn object(&mut self, mut read: impl FnMut(&mut Self, &'t [u8]) -> Option<()>) -> Option<()> {
+    /// Takes the rest of a field's name, its quote and colon, if they stand here.
+    #[inline]
+    fn field<const N: usize>(&mut self, name: &[u8; N]) -> bool {
+        self.word(name).is_some()
+    }
+
+    /// An object, whose fields `read` takes one by one, from the first letter of their names on.
+    #[inline]
+    fn object(&mut self, mut read: impl FnMut(&mut Self, u8) -> Option<()>) -> Option<()> {
         self.take(b'{')?;
         if self.take(b'}').is_some() {
             return Some(());
         }
         loop {
-            let field = self.bytes()?;
-            self.take(b':')?;
-            read(self, field)?;
+            self.take(b'"')?;
+            let first = self.peek()?;
+            read(self, first)?;
             if self.take(b',').is_none() {
                 return self.take(b'}');
             }
@@ -101,6 +116,7 @@ impl<'t> Plain<'t> {
     }
 
     /// An array, whose items `read` takes one by one.
+    #[inline]
     fn array(&mut self, mut read: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.take(b'[')?;
         if self.take(b']').is_some() {
@@ -114,37 +130,42 @@ impl<'t> Plain<'t> {
         }
     }
 
-    /// What stands between quotes, without escapes.
-    fn bytes(&mut self) -> Option<&'t [u8]> {
+    /// Where there is something between quotes, without escapes.
+    #[inline]
+    fn quoted(&mut self) -> Option<Range<usize>> {
         self.take(b'"')?;
-        let rest = &self.text[self.at..];
+        let rest = self.text.get(self.at..)?;
         let special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < b' ';
-        let end = rest.iter().position(special)?;
-        if rest[end] != b'"' {
-            return None;
-        }
-        self.at += end + 1;
-        Some(&rest[..end])
+        let end = self.at + rest.iter().position(special)?;
+        let quoted = self.at..end;
+        self.at = end;
+        self.take(b'"')?;
+        Some(quoted)
     }
 
     fn string(&mut self) -> Option<&'t str> {
-        std::str::from_utf8(self.bytes()?).ok()
+        let quoted = self.quoted()?;
+        std::str::from_utf8(&self.text[quoted]).ok()
     }
 
-    /// A whole number that is not negative.
+    /// A whole number that is not negative, of up to 19 digits: more may be too many.
+    #[inline]
     fn number(&mut self) -> Option<u64> {
-        let first = self.peek().filter(u8::is_ascii_digit)?;
+        let rest = self.text.get(self.at..)?;
         let mut number = 0_u64;
-        let start = self.at;
-        while let Some(digit) = self.peek().filter(u8::is_ascii_digit) {
-            number = number
-                .checked_mul(10)?
-                .checked_add(u64::from(digit - b'0'))?;
-            self.at += 1;
+        let mut digits = 0;
+        for byte in rest.iter().take(20) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            number = number.wrapping_mul(10).wrapping_add(digit.into());
+            digits += 1;
         }
-        let long = self.at - start > 1;
-        let ends = matches!(self.peek(), Some(b',' | b'}' | b']'));
-        (ends && !(long && first == b'0')).then_some(number)
+        let leading_zero = digits > 1 && rest[0] == b'0';
+        let ends = matches!(rest.get(digits)?, b',' | b'}' | b']');
+        self.at += digits;
+        (ends && (1..20).contains(&digits) && !leading_zero).then_some(number)
     }
 
     fn flag(&mut self) -> Option<bool> {
@@ -155,7 +176,8 @@ impl<'t> Plain<'t> {
     }
 
     fn status(&mut self) -> Option<Status> {
-        match self.bytes()? {
+        let quoted = self.quoted()?;
+        match &self.text[quoted] {
             b"ok" => Some(Status::Ok),
             b"fail" => Some(Status::Fail),
             b"info" => Some(Status::Info),
@@ -164,49 +186,48 @@ impl<'t> Plain<'t> {
     }
 
     /// A value that is a string or a whole number.
-    fn value(&mut self) -> Option<Json> {
+    fn value(&mut self) -> Option<Data> {
         match self.peek()? {
-            b'"' => self.string().map(Json::from),
-            _ => self.number().map(Json::from),
+            b'"' => self.string().map(Data::from),
+            _ => self.number().map(Data::from),
         }
     }
 
-    fn write(&mut self, tombstone: bool, clocks: &mut Clocks) -> Option<Action> {
+    fn write(&mut self, tombstone: bool, kept: &mut Kept) -> Option<Action> {
         let (mut value, mut tag, mut sources, mut context) = (None, None, None, None);
         let mut reported = Reported::default();
-        self.object(|text, field| match field {
-            b"value" if !tombstone => once(&mut value, text.value()?),
-            b"tag" => once(&mut tag, text.number()?),
-            b"sources" => once(&mut sources, text.sources()?),
-            b"context" => once(&mut context, text.clock(clocks)?),
-            _ => reported.field(text, field, clocks),
+        self.object(|text, first| match first {
+            b'v' if !tombstone && text.field(b"value\":") => once(&mut value, text.value()?),
+            b't' if text.field(b"tag\":") => once(&mut tag, text.number()?),
+            b's' if text.field(b"sources\":") => once(&mut sources, text.sources(kept)?),
+            b'c' if text.field(b"context\":") => once(&mut context, text.clock(kept)?),
+            first => reported.field(text, first, kept),
         })?;
-        let data = if tombstone { Json::Null } else { value? };
-        Some(Action::Write(Write {
+        let data = if tombstone { Data::NULL } else { value? };
+        Some(Action::Write(Box::new(Write {
             value: Value { tag, data },
             tombstone,
             sources: sources.unwrap_or_default(),
             context,
-            version: reported.version().ok()?,
-        }))
+            version: reported.version()?,
+        })))
     }
 
-    fn sources(&mut self) -> Option<Vec<OpId>> {
-        let mut sources = Vec::new();
+    fn sources(&mut self, kept: &mut Kept) -> Option<Sources> {
+        kept.sources.clear();
         self.array(|text| {
-            sources.push(OpId::try_from(text.number()?).ok()?);
+            kept.sources.push(OpId::try_from(text.number()?).ok()?);
             Some(())
         })?;
-        sources.shrink_to_fit();
-        Some(sources)
+        Some(kept.sources.as_slice().into())
     }
 
-    fn read(&mut self, clocks: &mut Clocks) -> Option<Action> {
+    fn read(&mut self, kept: &mut Kept) -> Option<Action> {
         let (mut siblings, mut context, mut last) = (None, None, None);
-        self.object(|text, field| match field {
-            b"siblings" => once(&mut siblings, text.siblings(clocks)?),
-            b"context" => once(&mut context, text.clock(clocks)?),
-            b"final" => once(&mut last, text.flag()?),
+        self.object(|text, first| match first {
+            b's' if text.field(b"siblings\":") => once(&mut siblings, text.siblings(kept)?),
+            b'c' if text.field(b"context\":") => once(&mut context, text.clock(kept)?),
+            b'f' if text.field(b"final\":") => once(&mut last, text.flag()?),
             _ => None,
         })?;
         Some(Action::Read(Read {
@@ -216,70 +237,56 @@ impl<'t> Plain<'t> {
         }))
     }
 
-    fn siblings(&mut self, clocks: &mut Clocks) -> Option<Vec<Sibling>> {
-        let mut siblings = Vec::new();
+    fn siblings(&mut self, kept: &mut Kept) -> Option<Siblings> {
+        kept.siblings.clear();
         self.array(|text| {
-            let sibling = text.sibling(clocks)?;
-            if siblings.is_empty() {
-                siblings.reserve_exact(1);
-            }
-            siblings.push(sibling);
+            let sibling = text.sibling(kept)?;
+            kept.siblings.push(sibling);
             Some(())
         })?;
-        siblings.shrink_to_fit();
-        Some(siblings)
+        Some(kept.answers.siblings(&mut kept.siblings))
     }
 
-    fn sibling(&mut self, clocks: &mut Clocks) -> Option<Sibling> {
+    fn sibling(&mut self, kept: &mut Kept) -> Option<Sibling> {
         let (mut value, mut tombstone, mut tag) = (None, None, None);
         let mut reported = Reported::default();
-        self.object(|text, field| match field {
-            b"value" => once(&mut value, text.value()?),
-            b"tombstone" => once(&mut tombstone, text.flag()?),
-            b"tag" => once(&mut tag, text.number()?),
-            _ => reported.field(text, field, clocks),
+        self.object(|text, first| match first {
+            b'v' if text.field(b"value\":") => once(&mut value, text.value()?),
+            b't' if text.field(b"tombstone\":") => once(&mut tombstone, text.flag()?),
+            b't' if text.field(b"tag\":") => once(&mut tag, text.number()?),
+            first => reported.field(text, first, kept),
         })?;
         let tombstone = tombstone.unwrap_or(false);
         let data = if tombstone {
-            value.unwrap_or(Json::Null)
+            value.unwrap_or(Data::NULL)
         } else {
             value?
         };
         Some(Sibling {
             value: Value { tag, data },
             tombstone,
-            version: reported.version().ok()?,
+            version: reported.version()?,
         })
     }
 
     /// A clock with sorted entries.
-    fn clock(&mut self, clocks: &mut Clocks) -> Option<ReportedClock> {
-        let rest = &self.text[self.at..];
-        let text = &rest[..=memchr(b'}', rest)?];
-        let recent = clocks.recent(text);
-        if recent.text == text {
-            self.at += text.len();
-        } else {
-            let begun = self.at;
-            recent.clock = self.new_clock()?;
-            recent.text.clear();
-            recent.text.extend_from_slice(&self.text[begun..self.at]);
-        }
-        Some(recent.clock.clone())
-    }
-
-    fn new_clock(&mut self) -> Option<ReportedClock> {
-        let mut entries: Vec<(Name, u64)> = Vec::with_capacity(8);
-        self.object(|text, name| {
-            let name = Name::from(std::str::from_utf8(name).ok()?);
-            let counter = text.number().filter(|counter| *counter > 0)?;
-            if entries.last().is_some_and(|(last, _)| *last >= name) {
-                return None;
+    fn clock(&mut self, kept: &mut Kept) -> Option<ReportedClock> {
+        kept.names.clear();
+        kept.counters.clear();
+        self.take(b'{')?;
+        if self.take(b'}').is_none() {
+            loop {
+                kept.names.push(self.quoted()?);
+                self.take(b':')?;
+                kept.counters.push(self.number()?);
+                if self.take(b',').is_none() {
+                    self.take(b'}')?;
+                    break;
+                }
             }
-            entries.push((name, counter));
-            Some(())
-        })?;
-        Some(ReportedClock::from_sorted(Arc::from(entries)))
+        }
+        let names = kept.names.iter().map(|name| &self.text[name.clone()]);
+        kept.clocks.clock(names, &kept.counters)
     }
 
     fn dot(&mut self) -> Option<(Name, u64)> {
@@ -301,44 +308,55 @@ struct Reported {
 }
 
 impl Reported {
-    fn field(&mut self, text: &mut Plain<'_>, field: &[u8], clocks: &mut Clocks) -> Option<()> {
-        match field {
-            b"clock" => once(&mut self.clock, text.clock(clocks)?),
-            b"dot" => once(&mut self.dot, text.dot()?),
-            b"past" => once(&mut self.past, text.clock(clocks)?),
+    #[inline]
+    fn field(&mut self, text: &mut Plain<'_>, first: u8, kept: &mut Kept) -> Option<()> {
+        match first {
+            b'c' if text.field(b"clock\":") => once(&mut self.clock, text.clock(kept)?),
+            b'd' if text.field(b"dot\":") => once(&mut self.dot, text.dot()?),
+            b'p' if text.field(b"past\":") => once(&mut self.past, text.clock(kept)?),
             _ => None,
         }
     }
 
-    fn version(self) -> Result<Option<Version>, Problem> {
-        version(self.clock, self.dot, self.past)
+    /// What they report, nothing too; `None` when they contradict each other.
+    #[expect(
+        clippy::option_option,
+        reason = "no version is one that can be reported"
+    )]
+    fn version(self) -> Option<Option<Version>> {
+        version(self.clock, self.dot, self.past).ok()
     }
 }
 
-/// How many clocks are remembered.
-const REMEMBERED: usize = 1 << 14;
+/// How many answers are remembered.
+const REMEMBERED: usize = 1 << 12;
 
-/// Clocks that came up lately, so that equal ones share their entries: a clock is mostly reported
-/// several times, by its write, by reads and as a context.
+/// Answers that came up lately, so that equal ones share their siblings: mostly several reads
+/// return the same ones.
 #[derive(Default)]
-pub(super) struct Clocks(Vec<Recent>);
+struct Answers(Vec<Siblings>);
 
-/// A clock and the text that it was read from.
-#[derive(Clone, Default)]
-struct Recent {
-    text: Vec<u8>,
-    clock: ReportedClock,
-}
-
-impl Clocks {
-    /// What is remembered in the place of this text: its clock, or another.
-    fn recent(&mut self, text: &[u8]) -> &mut Recent {
+impl Answers {
+    /// Takes the siblings of an answer in plain form: equality is that of the text.
+    fn siblings(&mut self, taken: &mut Vec<Sibling>) -> Siblings {
+        let Some(first) = taken.first() else {
+            return Siblings::NONE;
+        };
         if self.0.is_empty() {
-            self.0 = vec![Recent::default(); REMEMBERED];
+            self.0 = vec![Siblings::NONE; REMEMBERED];
         }
         let mut hasher = FxHasher::default();
-        hasher.write(text);
+        match first.value.data.content() {
+            Content::Text(text) => hasher.write(text),
+            Content::Whole(number) => hasher.write_u64(number),
+            _ => hasher.write_u64(first.value.tag.unwrap_or(0)),
+        }
+        hasher.write_usize(taken.len());
         let place = usize::try_from(hasher.finish() >> 32).unwrap_or(0) % REMEMBERED;
-        &mut self.0[place]
+        let recent = &mut self.0[place];
+        if **recent != **taken {
+            *recent = taken.drain(..).collect();
+        }
+        recent.clone()
     }
 }

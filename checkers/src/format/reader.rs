@@ -1,8 +1,12 @@
 //! Reading histories, as a whole or operation by operation.
 
-use std::{hash::Hasher as _, io::BufRead};
+use std::{
+    hash::Hasher as _,
+    io::{self, BufRead},
+};
 
 use hashbrown::{HashTable, hash_table::Entry};
+use memchr::memchr;
 use rustc_hash::FxHasher;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -10,7 +14,7 @@ use serde_json::Value as Json;
 use super::{
     FormatError, VERSION,
     lines::{HeaderLine, OperationLine},
-    plain::{self, Clocks},
+    plain::{self, Kept},
 };
 use crate::history::{Header, History, Name, Operation};
 
@@ -36,7 +40,12 @@ pub fn read_what_is_readable(reader: impl BufRead) -> Result<ReadableHistory, Fo
     let mut operations = Vec::new();
     let fault = loop {
         match reader.next_operation() {
-            Ok(Some(operation)) => operations.push(operation),
+            Ok(Some(operation)) => {
+                if operations.len() == operations.capacity() {
+                    operations.reserve_exact(reader.room(operations.len()));
+                }
+                operations.push(operation);
+            }
             Ok(None) => break None,
             Err(fault) => break Some(fault),
         }
@@ -72,7 +81,7 @@ pub struct HistoryReader<R> {
     announced: u64,
     found: u64,
     names: Interned,
-    clocks: Clocks,
+    kept: Kept,
 }
 
 impl<R: BufRead> HistoryReader<R> {
@@ -86,6 +95,7 @@ impl<R: BufRead> HistoryReader<R> {
             reader,
             line: 0,
             text: Vec::new(),
+            used: 0,
         };
         let Some(first) = lines.next()? else {
             return Err(FormatError::MissingHeader {
@@ -99,8 +109,16 @@ impl<R: BufRead> HistoryReader<R> {
             announced,
             found: 0,
             names: Interned::default(),
-            clocks: Clocks::default(),
+            kept: Kept::default(),
         })
+    }
+
+    /// For how many more operations to make room beside so many: for all that are announced, but
+    /// not on the word of a header alone.
+    fn room(&self, beside: usize) -> usize {
+        let announced = usize::try_from(self.announced).unwrap_or(usize::MAX);
+        let more = announced.saturating_sub(beside);
+        more.clamp(1, (15 * beside).max(1 << 10))
     }
 
     /// What the history says about itself.
@@ -141,7 +159,7 @@ impl<R: BufRead> HistoryReader<R> {
             }
             return Ok(None);
         };
-        let plain = plain::operation(line.text, expected, &mut self.names, &mut self.clocks);
+        let plain = plain::operation(line.text, expected, &mut self.names, &mut self.kept);
         let operation = if let Some(operation) = plain {
             operation
         } else {
@@ -203,7 +221,10 @@ impl NameTable {
 struct Lines<R> {
     reader: R,
     line: u64,
+    /// A line that does not lie in one piece in the reader's buffer.
     text: Vec<u8>,
+    /// How much of the reader's buffer the latest line took.
+    used: usize,
 }
 
 /// One line and its place.
@@ -217,21 +238,42 @@ struct Line<'t> {
 impl<R: BufRead> Lines<R> {
     fn next(&mut self) -> Result<Option<Line<'_>>, FormatError> {
         loop {
-            self.text.clear();
-            let read = self.reader.read_until(b'\n', &mut self.text);
             let line = self.line + 1;
-            if read.map_err(|source| FormatError::Io { line, source })? == 0 {
-                return Ok(None);
-            }
+            let failed = |source| FormatError::Io { line, source };
+            self.reader.consume(std::mem::take(&mut self.used));
+            let buffer = match self.reader.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                filled => filled.map_err(failed)?,
+            };
+            let end = memchr(b'\n', buffer);
+            let blank = if let Some(end) = end {
+                self.used = end + 1;
+                buffer[..end].trim_ascii().is_empty()
+            } else {
+                self.text.clear();
+                let read = self
+                    .reader
+                    .read_until(b'\n', &mut self.text)
+                    .map_err(failed)?;
+                if read == 0 {
+                    return Ok(None);
+                }
+                self.text.trim_ascii().is_empty()
+            };
             self.line = line;
-            if !self.text.trim_ascii().is_empty() {
-                let ended = self.text.last() == Some(&b'\n');
-                return Ok(Some(Line {
-                    number: line,
-                    text: self.text.trim_ascii_end(),
-                    ended,
-                }));
+            if blank {
+                continue;
             }
+            let text = match end {
+                // Nothing was taken from the buffer since.
+                Some(end) => &self.reader.fill_buf().map_err(failed)?[..end],
+                None => self.text.as_slice(),
+            };
+            return Ok(Some(Line {
+                number: line,
+                text: text.trim_ascii_end(),
+                ended: end.is_some() || text.ends_with(b"\n"),
+            }));
         }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::siblings::clock;
-use crate::history::{Action, Name, OpId, Operation, ReportedClock, Status};
+use crate::history::{Action, OpId, Operation, ReportedClock, Status};
 
 /// A joined context is looked for among this many of the latest answers of a key.
 const MOST_JOINED: usize = 256;
@@ -83,10 +83,10 @@ pub(super) fn resolve(operations: &mut [Operation], carried: &[Carried]) -> Matc
         }
         if let Some(source) = of_key.carrying(client, sent) {
             matched.carried += 1;
-            write.sources = vec![source];
+            write.sources = [source].as_slice().into();
         } else if let Some(sources) = of_key.joining(client, sent) {
             matched.joined += 1;
-            write.sources = sources;
+            write.sources = sources.into();
         } else {
             matched.unmatched.entry(operation.key).or_insert(*line);
         }
@@ -163,6 +163,5 @@ fn join_to<'a>(
 /// The least clock above two.
 pub(super) fn join(one: &ReportedClock, other: &ReportedClock) -> ReportedClock {
     let entries = one.entries().iter().chain(other.entries());
-    let entries: Vec<(Name, u64)> = entries.cloned().collect();
-    ReportedClock::from_entries(entries)
+    ReportedClock::from_entries(entries.map(|(name, counter)| (name.clone(), *counter)))
 }

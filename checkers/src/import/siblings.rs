@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     history::{
-        Action, Header, History, Name, OpId, Operation, Read, ReportedClock, Sibling, Status,
-        TimeNs, Tombstones, Value, Version, Write,
+        Action, Data, Header, History, Name, OpId, Operation, Read, ReportedClock, Sibling,
+        Sources, Status, TimeNs, Tombstones, Value, Version, Write,
     },
     provenance::number,
 };
@@ -83,13 +83,13 @@ impl Siblings {
             return Err("expected a \"key\"".to_owned());
         };
         let write = |data, tombstone| {
-            Action::Write(Write {
+            Action::Write(Box::new(Write {
                 value: Value { tag: None, data },
                 tombstone,
-                sources: Vec::new(),
+                sources: Sources::NONE,
                 context: None,
                 version: None,
-            })
+            }))
         };
         let action = match event.f.as_deref() {
             Some("read" | "get") => Action::Read(Read {
@@ -97,10 +97,10 @@ impl Siblings {
                 ..Read::default()
             }),
             Some("write" | "put") => match event.value {
-                Some(value) => write(value, false),
+                Some(value) => write(value.into(), false),
                 None => return Err("expected the \"value\" that is written".to_owned()),
             },
-            Some("delete") => write(Json::Null, true),
+            Some("delete") => write(Data::NULL, true),
             _ => return Err("expected \"f\" to be read, write or delete".to_owned()),
         };
         self.names_nodes |= event.node.is_some();
@@ -155,6 +155,7 @@ impl Siblings {
                 let siblings = event
                     .siblings
                     .ok_or("expected the \"siblings\" that were returned")?;
+                let mut returned = Vec::with_capacity(siblings.len());
                 let mut all = Some(ReportedClock::default());
                 for line in siblings {
                     if line.value.is_none() && !line.tombstone {
@@ -170,14 +171,15 @@ impl Siblings {
                         .map(|(all, clock)| provenance::join(&all, &clock));
                     let value = Value {
                         tag: None,
-                        data: line.value.unwrap_or(Json::Null),
+                        data: line.value.map_or(Data::NULL, Data::from),
                     };
-                    read.siblings.push(Sibling {
+                    returned.push(Sibling {
                         value,
                         tombstone: line.tombstone,
                         version,
                     });
                 }
+                read.siblings = returned.into();
                 carried.answered = all.map(|clock| clock_json(&clock));
                 if let Some(context) = event.context {
                     read.context = clock(&context);
@@ -251,9 +253,8 @@ fn leave_out(operations: &mut Vec<Operation>, left_out: impl Fn(u32) -> bool) {
     operations.retain(|operation| !left_out(operation.key));
     for operation in operations {
         if let Action::Write(write) = &mut operation.action {
-            for source in &mut write.sources {
-                *source = numbers[*source as usize];
-            }
+            let sources = write.sources.iter();
+            write.sources = sources.map(|source| numbers[*source as usize]).collect();
         }
     }
 }

@@ -131,7 +131,7 @@ fn join<'h>(all: &mut Joined<'h>, context: &'h ReportedClock) {
 fn covers_all(context: &ReportedClock, all: &Joined<'_>) -> bool {
     let mut entries = context.entries().iter();
     all.iter().all(|(name, most)| {
-        let entry = entries.find(|(known, _)| known >= *name);
+        let entry = entries.find(|(known, _)| known >= name);
         entry.is_some_and(|(known, counter)| known == *name && counter >= most)
     })
 }

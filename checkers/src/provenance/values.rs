@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 
 use super::{HistoryFault, Origin};
 use crate::{
-    history::{Action, History, OpId, Operation, Sibling, Status, Tombstones, Value, Write},
+    history::{
+        Action, Content, Data, History, OpId, Operation, Sibling, Status, Tombstones, Write,
+    },
     verdict::ThinAir,
 };
 
@@ -218,22 +220,18 @@ fn writes(history: &History) -> impl Iterator<Item = (OpId, u32, &Write)> {
     (0..)
         .zip(&history.operations)
         .filter_map(|(id, op)| match &op.action {
-            Action::Write(write) => Some((id, op.key, write)),
+            Action::Write(write) => Some((id, op.key, &**write)),
             Action::Read(_) => None,
         })
 }
 
 /// True when `op` wrote just what `sibling` shows. A tombstone has no value to compare.
 fn wrote(op: &Operation, sibling: &Sibling) -> bool {
-    let Action::Write(Write {
-        value: Value { data, .. },
-        tombstone,
-        ..
-    }) = &op.action
-    else {
+    let Action::Write(write) = &op.action else {
         return false;
     };
-    *tombstone == sibling.tombstone && (*tombstone || *data == sibling.value.data)
+    write.tombstone == sibling.tombstone
+        && (write.tombstone || write.value.data == sibling.value.data)
 }
 
 fn written(history: &History, op: OpId) -> Option<(&Operation, &Write)> {
@@ -245,22 +243,28 @@ fn written(history: &History, op: OpId) -> Option<(&Operation, &Write)> {
 }
 
 /// True for a write of this value, or tombstone, to this key.
-fn is_of(history: &History, op: OpId, key: u32, tombstone: bool, data: &Json) -> bool {
+fn is_of(history: &History, op: OpId, key: u32, tombstone: bool, data: &Data) -> bool {
     written(history, op).is_some_and(|(op, write)| {
         op.key == key && write.tombstone == tombstone && same_value(&write.value.data, data)
     })
 }
 
-fn hash_value(key: u32, tombstone: bool, data: &Json) -> u64 {
+fn hash_value(key: u32, tombstone: bool, data: &Data) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write_u32(key);
     hasher.write_u8(tombstone.into());
-    hash_json(data, &mut hasher);
+    match data.content() {
+        Content::Null => hasher.write_u8(0),
+        Content::Whole(bits) => hasher.write_u64(bits),
+        Content::Fraction(number) => hasher.write_u64(number.to_bits()),
+        Content::Text(text) => hasher.write(text),
+        Content::Other(json) => hash_json(json, &mut hasher),
+    }
     hasher.finish()
 }
 
 /// A hash of a value alone.
-pub(crate) fn hash_of(data: &Json) -> u64 {
+pub(crate) fn hash_of(data: &Data) -> u64 {
     hash_value(0, false, data)
 }
 
@@ -295,16 +299,24 @@ fn hash_json(value: &Json, hasher: &mut FxHasher) {
 }
 
 /// True when both have one text, but for the order of fields: zeros of either sign are two values.
-pub(crate) fn same_value(a: &Json, b: &Json) -> bool {
+pub(crate) fn same_value(a: &Data, b: &Data) -> bool {
+    match (a.content(), b.content()) {
+        (Content::Fraction(a), Content::Fraction(b)) => a.to_bits() == b.to_bits(),
+        (Content::Other(a), Content::Other(b)) => same_json(a, b),
+        _ => a == b,
+    }
+}
+
+fn same_json(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Number(a), Json::Number(b)) if a.is_f64() && b.is_f64() => {
             a.as_f64().map(f64::to_bits) == b.as_f64().map(f64::to_bits)
         }
         (Json::Array(a), Json::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_json(a, b))
         }
         (Json::Object(a), Json::Object(b)) => {
-            let twin = |(name, a): (&String, &Json)| b.get(name).is_some_and(|b| same_value(a, b));
+            let twin = |(name, a): (&String, &Json)| b.get(name).is_some_and(|b| same_json(a, b));
             a.len() == b.len() && a.iter().all(twin)
         }
         (a, b) => a == b,

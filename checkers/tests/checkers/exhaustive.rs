@@ -7,7 +7,7 @@
 use sibcheck_checkers::{
     Claim, History, ObjectModel, Promise, brute_force,
     format::write_history,
-    history::{Action, Header, Operation, Read, Sibling, Status, Value, Write},
+    history::{Action, Header, Operation, Read, Sibling, Siblings, Status, Value, Write},
     judge,
 };
 
@@ -114,13 +114,13 @@ impl Enumeration {
         let mut choices = vec![(read, Status::Ok)];
         for sources in self.sources(key) {
             for status in [Status::Ok, Status::Info, Status::Fail] {
-                let write = Action::Write(Write {
+                let write = Action::Write(Box::new(Write {
                     value: value(self.history.operations.len()),
                     tombstone: false,
-                    sources: sources.clone(),
+                    sources: sources.as_slice().into(),
                     context: None,
                     version: None,
-                });
+                }));
                 choices.push((write, status));
             }
         }
@@ -184,7 +184,7 @@ impl Enumeration {
             self.step();
         }
         if let Action::Read(read) = &mut self.history.operations[op].action {
-            read.siblings.clear();
+            read.siblings = Siblings::NONE;
         }
     }
 
@@ -208,7 +208,7 @@ impl Enumeration {
 fn value(op: usize) -> Value {
     Value {
         tag: None,
-        data: op.into(),
+        data: (op as u64).into(),
     }
 }
 

@@ -128,7 +128,7 @@ fn plain_siblings_get_their_provenance_by_joining_clocks() {
     let Action::Write(write) = &history.operations[3].action else {
         panic!()
     };
-    assert_eq!(write.sources, [2], "the read carried both clocks");
+    assert_eq!(*write.sources, [2], "the read carried both clocks");
     let matched = Note::Matched {
         carried: 1,
         joined: 0,
@@ -153,7 +153,7 @@ fn a_context_may_join_several_answers() {
     let Action::Write(write) = &history.operations[2].action else {
         panic!()
     };
-    assert_eq!(write.sources, [0, 1]);
+    assert_eq!(*write.sources, [0, 1]);
     assert!(import.notes.contains(&Note::Matched {
         carried: 0,
         joined: 1
@@ -178,7 +178,7 @@ fn opaque_contexts_match_and_unknown_ones_leave_their_key_out() {
     let Action::Write(write) = &history.operations[2].action else {
         panic!()
     };
-    assert_eq!(write.sources, [1]);
+    assert_eq!(*write.sources, [1]);
     assert_eq!(outcome(&import), (Outcome::Valid, vec![]));
 }
 

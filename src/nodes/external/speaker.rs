@@ -9,7 +9,7 @@ use compact_str::format_compact;
 use serde_json::{Map, Value as Json};
 use sibcheck_checkers::{
     ObjectModel,
-    history::{Name, Tombstones, Value, Version},
+    history::{Data, Name, Tombstones, Value, Version},
 };
 
 use crate::{
@@ -190,11 +190,11 @@ pub(super) fn recorded(value: TaggedValue) -> Value {
     match value.data {
         Some(_) => Value {
             tag: None,
-            data: written(value),
+            data: written(value).into(),
         },
         None => Value {
             tag: Some(value.tag),
-            data: Json::Null,
+            data: Data::NULL,
         },
     }
 }

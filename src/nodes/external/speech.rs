@@ -4,7 +4,7 @@
 //! is understood, and noted; what cannot is a failure of the node, told with the line.
 
 use serde_json::{Map, Value as Json};
-use sibcheck_checkers::history::{Read, Sibling, Value, Version};
+use sibcheck_checkers::history::{Data, Read, Sibling, Value, Version};
 
 use crate::{
     clocks::{Actor, ClockForm, Dot, DottedVersionVector, VectorClock},
@@ -233,14 +233,18 @@ impl Listener<'_> {
             Some(other) => return Err(format!("its {list} is {}, not an array", kind(other))),
             None => return Err(format!("it has no {list}")),
         };
-        let mut read = Read::default();
+        let mut siblings = Vec::with_capacity(values.len());
         let mut clocks = Vec::new();
         for (number, value) in (1..).zip(values) {
             let sibling = self
                 .sibling(value, &mut clocks)
                 .map_err(|what| format!("number {number} of its {list}: {what}"))?;
-            read.siblings.extend(sibling);
+            siblings.extend(sibling);
         }
+        let mut read = Read {
+            siblings: siblings.into(),
+            ..Read::default()
+        };
         let context = self.context_of_key(body, values.is_empty(), clocks)?;
         if words.context.is_some() {
             let joined = context.as_ref().and_then(Context::joined);
@@ -282,11 +286,11 @@ impl Listener<'_> {
         let value = match tag(data) {
             tag @ Some(_) if tombstone => Value {
                 tag,
-                data: Json::Null,
+                data: Data::NULL,
             },
             _ => Value {
                 tag: None,
-                data: data.clone(),
+                data: data.clone().into(),
             },
         };
         Ok(Some(Sibling {

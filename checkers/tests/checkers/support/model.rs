@@ -9,14 +9,13 @@
     reason = "a model for tests, which states its assumptions"
 )]
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
 use sibcheck_checkers::{
     ObjectModel,
     history::{
-        Action, Header, History, OpId, Operation, Read, ReportedClock, Sibling, Status, Tombstones,
-        Value, Version, Write,
+        Action, Data, Header, History, OpId, Operation, Read, ReportedClock, Sibling, Sources,
+        Status, Tombstones, Value, Version, Write,
     },
 };
 
@@ -265,19 +264,19 @@ impl Model<'_> {
             known.past = context.clone();
             let tombstone = self.shape.deletes && self.dice.once_in(4);
             let data = if tombstone {
-                Json::Null
+                Data::NULL
             } else {
-                Json::from(id)
+                Data::from(id)
             };
             let tag = (self.shape.tagged || tombstone).then_some(u64::from(id));
             let value = Value { tag, data };
-            Action::Write(Write {
+            Action::Write(Box::new(Write {
                 value,
                 tombstone,
-                sources,
+                sources: sources.into(),
                 context: (!self.shape.replica).then_some(context),
                 version: None,
-            })
+            }))
         };
         let operation = Operation {
             client: number(client),
@@ -397,9 +396,11 @@ impl Model<'_> {
                     write.context.take_if(|_| left_out());
                 }
                 Action::Read(read) => {
-                    for sibling in &mut read.siblings {
+                    let mut siblings = read.siblings.to_vec();
+                    for sibling in &mut siblings {
                         sibling.version.take_if(|_| left_out());
                     }
+                    read.siblings = siblings.into();
                     read.context.take_if(|_| left_out());
                 }
             }
@@ -510,11 +511,12 @@ fn number(position: usize) -> u32 {
 }
 
 fn entry(name: &str, counter: u64) -> ReportedClock {
-    ReportedClock::from_sorted(Arc::from([(name.into(), counter)]))
+    ReportedClock::from_sorted(&[(name.into(), counter)])
 }
 
 fn join(a: &ReportedClock, b: &ReportedClock) -> ReportedClock {
-    ReportedClock::from_entries(a.entries().iter().chain(b.entries()).cloned())
+    let entries = a.entries().iter().chain(b.entries());
+    ReportedClock::from_entries(entries.map(|(name, n)| (name.clone(), *n)))
 }
 
 /// Changes something in a recording.
@@ -552,42 +554,44 @@ fn move_completion(dice: &mut Dice, op: &mut Operation) {
 
 fn corrupt_read(dice: &mut Dice, read: &mut Read, donor: Action) {
     let place = (!read.siblings.is_empty()).then(|| dice.roll(read.siblings.len()));
+    let mut siblings = read.siblings.to_vec();
     match (dice.roll(6), place, donor) {
-        (0, Some(place), _) => drop(read.siblings.remove(place)),
+        (0, Some(place), _) => drop(siblings.remove(place)),
         (1, _, Action::Write(write)) => {
             let Write {
                 value,
                 tombstone,
                 version,
                 ..
-            } = write;
-            read.siblings.push(Sibling {
+            } = *write;
+            siblings.push(Sibling {
                 value,
                 tombstone,
                 version,
             });
         }
-        (1, _, Action::Read(donor)) => read.siblings.extend(donor.siblings),
+        (1, _, Action::Read(donor)) => siblings.extend(donor.siblings.iter().cloned()),
         (2, Some(place), Action::Write(write)) => {
             let Write {
                 value,
                 tombstone,
                 version,
                 ..
-            } = write;
-            read.siblings[place] = Sibling {
+            } = *write;
+            siblings[place] = Sibling {
                 value,
                 tombstone,
                 version,
             };
         }
         (3, _, Action::Read(donor)) => {
-            (read.siblings, read.context) = (donor.siblings, donor.context);
+            (siblings, read.context) = (donor.siblings.to_vec(), donor.context);
         }
         (4, _, _) => read.last = !read.last,
-        (5, Some(place), Action::Write(write)) => read.siblings[place].version = write.version,
+        (5, Some(place), Action::Write(write)) => siblings[place].version = write.version,
         _ => {}
     }
+    read.siblings = siblings.into();
 }
 
 fn corrupt_write(dice: &mut Dice, op: &mut Operation, donor: Action) {
@@ -597,7 +601,7 @@ fn corrupt_write(dice: &mut Dice, op: &mut Operation, donor: Action) {
     match (dice.roll(6), donor) {
         (0, _) => (op.status, op.completed, write.version) = (Status::Info, None, None),
         (1, _) if op.completed.is_some() => op.status = Status::Fail,
-        (2, _) => write.sources.clear(),
+        (2, _) => write.sources = Sources::NONE,
         (3, Action::Write(donor)) => write.version = donor.version,
         (4, Action::Write(donor)) => write.context = donor.context,
         (4, Action::Read(donor)) => write.context = donor.context.or(write.context.take()),
@@ -605,10 +609,10 @@ fn corrupt_write(dice: &mut Dice, op: &mut Operation, donor: Action) {
             Some(Version::Dotted { counter, .. }) => *counter += 1,
             Some(Version::Clock(clock)) => {
                 let lowered = dice.roll(clock.entries().len().max(1));
-                let entries = clock.entries().iter().cloned().enumerate();
-                *clock = ReportedClock::from_entries(
-                    entries.map(|(at, (name, n))| (name, n - u64::from(at == lowered))),
-                );
+                let entries = clock.entries().iter().enumerate();
+                let entries =
+                    entries.map(|(at, (name, n))| (name.clone(), n - u64::from(at == lowered)));
+                *clock = ReportedClock::from_entries(entries);
             }
             None => {}
         },

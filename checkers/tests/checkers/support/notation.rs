@@ -13,12 +13,11 @@
 //! times operation `i` takes from `10·i` to `10·i + 5` ms. `hidden` on a line of its own hides
 //! tombstones, `replica` says that writes supersede what their node holds. `#` begins a comment.
 
-use serde_json::Value as Json;
 use sibcheck_checkers::{
     ObjectModel,
     history::{
-        Action, Header, History, Name, Operation, Read, ReportedClock, Sibling, Status, Tombstones,
-        Value, Version, Write,
+        Action, Data, Header, History, Name, Operation, Read, ReportedClock, Sibling, Sources,
+        Status, Tombstones, Value, Version, Write,
     },
 };
 
@@ -78,14 +77,14 @@ fn operation(history: &mut History, who: &str, mut words: &[&str]) {
     let mut status = Status::Ok;
     let mut action = match verb {
         "write" => {
-            let data = Json::from(words[0]);
+            let data = Data::from(words[0]);
             words = &words[1..];
             blind(Value { tag, data }, false)
         }
         "delete" => blind(
             Value {
                 tag,
-                data: Json::Null,
+                data: Data::NULL,
             },
             true,
         ),
@@ -117,7 +116,10 @@ fn operation(history: &mut History, who: &str, mut words: &[&str]) {
             ("with", Action::Write(write)) => write.context = Some(clock(argument())),
             ("->", Action::Write(write)) => write.version = Some(version(argument())),
             ("context", Action::Read(read)) => read.context = Some(clock(argument())),
-            (shown, Action::Read(read)) => read.siblings.push(sibling(shown)),
+            (shown, Action::Read(read)) => {
+                let shown = [sibling(shown)];
+                read.siblings = read.siblings.iter().cloned().chain(shown).collect();
+            }
             (other, _) => panic!("what is {other:?}?"),
         }
     }
@@ -134,13 +136,13 @@ fn operation(history: &mut History, who: &str, mut words: &[&str]) {
 }
 
 fn blind(value: Value, tombstone: bool) -> Action {
-    Action::Write(Write {
+    Action::Write(Box::new(Write {
         value,
         tombstone,
-        sources: Vec::new(),
+        sources: Sources::NONE,
         context: None,
         version: None,
-    })
+    }))
 }
 
 fn number(names: &mut Vec<Name>, name: &str) -> u32 {
@@ -165,7 +167,7 @@ fn sibling(text: &str) -> Sibling {
     Sibling {
         value: Value {
             tag: tag.map(|tag| tag.parse().expect("a tag")),
-            data: if tombstone { Json::Null } else { shown.into() },
+            data: if tombstone { Data::NULL } else { shown.into() },
         },
         tombstone,
         version: reported.map(version),
