@@ -15,8 +15,7 @@ use sibcheck_checkers::history::{Action, Header, History, OpId, Operation, Read,
 
 use crate::{
     nodes::{
-        Ask, Context, Grace, InProcess, Manner, Nodes, Output, Reply, Request, TaggedValue,
-        reported,
+        Ask, Context, Grace, InProcess, Manner, Nodes, Output, Reply, Reports, Request, TaggedValue,
     },
     plans::{Act, ContextChoice, Plan, Step},
     simulation::{Address, Event, Happening, Nanos, Simulation, Traced, Traffic},
@@ -159,6 +158,7 @@ struct Runner<'a, N: Nodes> {
     invokers: Vec<u32>,
     /// What the answer to an operation lets its client pass back, by operation.
     contexts: Vec<Option<Context>>,
+    reports: Reports,
     manner: Manner,
     out: Vec<Output<N::Message>>,
     planned: usize,
@@ -200,6 +200,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             keys,
             invokers: Vec::with_capacity(capacity),
             contexts: Vec::with_capacity(capacity),
+            reports: Reports::default(),
             manner,
             out: Vec::new(),
             planned: 0,
@@ -583,7 +584,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             value: self.nodes.recorded(value),
             tombstone: data.is_none(),
             sources: sources.into(),
-            context: readable.map(|clock| reported(&clock)),
+            context: readable.map(|clock| self.reports.clock(&clock)),
             version: None,
         };
         self.invoke(

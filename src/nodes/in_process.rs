@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 use sibcheck_checkers::history::{
-    Read, ReportedClock, Sibling as RecordedSibling, Value, Version as RecordedVersion,
+    ClockPool, Read, ReportedClock, Sibling as RecordedSibling, Value, Version as RecordedVersion,
 };
 
 use crate::{
@@ -76,6 +76,7 @@ pub struct InProcess<T: SiblingStore<TaggedValue>> {
     nodes: Vec<Node<T>>,
     make: Box<dyn Fn(u32) -> Replica<T>>,
     effects: Effects<TaggedValue, T>,
+    reports: Reports,
 }
 
 /// What a node keeps on its disk: the siblings of every key.
@@ -100,6 +101,7 @@ impl<T: SiblingStore<TaggedValue>> InProcess<T> {
                 .collect(),
             make: Box::new(make),
             effects: Vec::new(),
+            reports: Reports::default(),
         }
     }
 
@@ -192,16 +194,20 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         let Packet::Answer { to, answer } = message else {
             return None;
         };
+        let reports = &mut self.reports;
         let reply = match answer {
             Answer::Refused => Reply::Refused,
             Answer::Written(stamp) => Reply::Written {
                 context: T::write_context(&stamp).map(|clock| Context::Clocks(vec![clock])),
-                version: Some(recorded(&stamp.version(), true)),
+                version: Some(reports.version(&stamp.version(), true)),
             },
             Answer::Siblings(siblings) => Reply::Siblings {
                 read: Read {
-                    siblings: siblings.iter().map(recorded_sibling).collect(),
-                    context: T::read_context(&siblings).map(|context| reported(&context)),
+                    siblings: siblings
+                        .iter()
+                        .map(|sibling| reports.sibling(sibling))
+                        .collect(),
+                    context: T::read_context(&siblings).map(|context| reports.clock(&context)),
                     last: false,
                 },
                 context: Some(Context::Clocks(T::context(&siblings))),
@@ -271,27 +277,61 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
     }
 }
 
-fn recorded_sibling<S: Stamp>(sibling: &crate::stores::Sibling<TaggedValue, S>) -> RecordedSibling {
-    RecordedSibling {
-        value: sibling.value.into(),
-        tombstone: sibling.value.data.is_none(),
-        version: Some(recorded(&sibling.stamp.version(), false)),
-    }
-}
-
 /// A clock as a history holds it.
 pub(crate) fn reported(clock: &VectorClock) -> ReportedClock {
     ReportedClock::from_sorted(clock.entries())
 }
 
-/// A version as a history holds it. Reads of dotted stores leave the past of a dot out.
-fn recorded(version: &Version, with_past: bool) -> RecordedVersion {
-    match version {
-        Version::Clock(clock) => RecordedVersion::Clock(reported(clock)),
-        Version::Dotted(dotted) => RecordedVersion::Dotted {
-            actor: dotted.dot().actor().clone(),
-            counter: dotted.dot().counter(),
-            past: with_past.then(|| reported(dotted.past())),
-        },
+/// What was reported, as a history holds it: equal clocks share their entries.
+pub(crate) struct Reports {
+    clocks: ClockPool,
+    /// Room for the counters of one clock.
+    counters: Vec<u64>,
+}
+
+/// How many clocks of a run are remembered: about as many as are current at a time.
+const REMEMBERED: usize = 1 << 6;
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self {
+            clocks: ClockPool::remembering(REMEMBERED),
+            counters: Vec::new(),
+        }
+    }
+}
+
+impl Reports {
+    pub(crate) fn clock(&mut self, clock: &VectorClock) -> ReportedClock {
+        let entries = clock.entries();
+        self.counters.clear();
+        self.counters
+            .extend(entries.iter().map(|(_, counter)| *counter));
+        let names = entries.iter().map(|(name, _)| name.as_bytes());
+        let pooled = self.clocks.clock(names, &self.counters);
+        pooled.unwrap_or_else(|| reported(clock))
+    }
+
+    /// A version. Reads of dotted stores leave the past of a dot out.
+    fn version(&mut self, version: &Version, with_past: bool) -> RecordedVersion {
+        match version {
+            Version::Clock(clock) => RecordedVersion::Clock(self.clock(clock)),
+            Version::Dotted(dotted) => RecordedVersion::Dotted {
+                actor: dotted.dot().actor().clone(),
+                counter: dotted.dot().counter(),
+                past: with_past.then(|| self.clock(dotted.past())),
+            },
+        }
+    }
+
+    fn sibling<S: Stamp>(
+        &mut self,
+        sibling: &crate::stores::Sibling<TaggedValue, S>,
+    ) -> RecordedSibling {
+        RecordedSibling {
+            value: sibling.value.into(),
+            tombstone: sibling.value.data.is_none(),
+            version: Some(self.version(&sibling.stamp.version(), false)),
+        }
     }
 }

@@ -10,7 +10,7 @@ mod serve;
 mod store_name;
 
 pub use in_process::{Answer, InProcess, Packet, TaggedValue};
-pub(crate) use in_process::{node_name, reported};
+pub(crate) use in_process::{Reports, node_name, reported};
 pub use serve::{ServeError, Server, serve};
 pub use store_name::{StoreName, UnknownStore};
 

@@ -15,8 +15,13 @@ use crate::history::{
     Siblings, Sources, Status, Value, Version, Write,
 };
 
-/// What is kept from line to line: clocks that may come again, and room to read into.
-#[derive(Default)]
+/// How many clocks are remembered.
+const CLOCKS: usize = 1 << 14;
+
+/// How many answers are remembered.
+const ANSWERS: usize = 1 << 12;
+
+/// What is kept from line to line: what may come again, and room to read into.
 pub(super) struct Kept {
     clocks: ClockPool,
     names: Vec<Range<usize>>,
@@ -24,6 +29,19 @@ pub(super) struct Kept {
     answers: Answers,
     siblings: Vec<Sibling>,
     sources: Vec<OpId>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            clocks: ClockPool::remembering(CLOCKS),
+            names: Vec::new(),
+            counters: Vec::new(),
+            answers: Answers(vec![Siblings::NONE; ANSWERS]),
+            siblings: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
 }
 
 /// Reads a line that holds the operation `expected`.
@@ -328,12 +346,8 @@ impl Reported {
     }
 }
 
-/// How many answers are remembered.
-const REMEMBERED: usize = 1 << 12;
-
 /// Answers that came up lately, so that equal ones share their siblings: mostly several reads
 /// return the same ones.
-#[derive(Default)]
 struct Answers(Vec<Siblings>);
 
 impl Answers {
@@ -342,9 +356,6 @@ impl Answers {
         let Some(first) = taken.first() else {
             return Siblings::NONE;
         };
-        if self.0.is_empty() {
-            self.0 = vec![Siblings::NONE; REMEMBERED];
-        }
         let mut hasher = FxHasher::default();
         match first.value.data.content() {
             Content::Text(text) => hasher.write(text),
@@ -352,7 +363,7 @@ impl Answers {
             _ => hasher.write_u64(first.value.tag.unwrap_or(0)),
         }
         hasher.write_usize(taken.len());
-        let place = usize::try_from(hasher.finish() >> 32).unwrap_or(0) % REMEMBERED;
+        let place = usize::try_from(hasher.finish() >> 32).unwrap_or(0) % ANSWERS;
         let recent = &mut self.0[place];
         if **recent != **taken {
             *recent = taken.drain(..).collect();

@@ -173,22 +173,26 @@ impl<'c> IntoIterator for &Entries<'c> {
     }
 }
 
-/// How many clocks a [`ClockPool`] remembers.
-const REMEMBERED: usize = 1 << 14;
-
 /// Clocks that came up lately, and all lists of names that ever did, so that equal ones are held
 /// once: a clock is mostly reported several times, by its write, by reads and as a context.
-#[derive(Default)]
 pub struct ClockPool {
-    none: ReportedClock,
+    /// Clocks, each in the place that a hash of its counters gives.
+    recent: Box<[ReportedClock]>,
     lists: HashTable<Names>,
-    /// The list of the latest clock.
+    /// The list of the latest clock that was new.
     latest: Names,
-    /// Clocks by a hash of their counters.
-    recent: Vec<ReportedClock>,
 }
 
 impl ClockPool {
+    /// A pool that remembers so many clocks, at least one.
+    pub fn remembering(many: usize) -> Self {
+        Self {
+            recent: vec![ReportedClock::default(); many.max(1)].into(),
+            lists: HashTable::new(),
+            latest: Names::default(),
+        }
+    }
+
     /// A clock of these names and counters; `None` when there are not as many of both, the names
     /// are not UTF-8, not sorted, or one comes twice, or a counter is zero.
     pub fn clock<'n>(
@@ -196,10 +200,16 @@ impl ClockPool {
         names: impl Iterator<Item = &'n [u8]> + Clone,
         counters: &[u64],
     ) -> Option<ReportedClock> {
-        if counters.is_empty() && names.clone().next().is_none() {
-            return Some(self.none.clone());
-        }
         let is = |list: &[Name]| list.iter().map(Name::as_bytes).eq(names.clone());
+        let mut hasher = FxHasher::default();
+        for &counter in counters {
+            hasher.write_u64(counter);
+        }
+        let place = usize::try_from(hasher.finish() >> 32).unwrap_or(0) % self.recent.len();
+        let recent = &mut self.recent[place];
+        if recent.0.counters() == counters && is(&recent.0.names) {
+            return Some(recent.clone());
+        }
         if !is(&self.latest) {
             let hashed = hash(names.clone());
             let rehash = |list: &Names| hash(list.iter().map(Name::as_bytes));
@@ -212,19 +222,7 @@ impl ClockPool {
         if counters.len() != self.latest.len() || counters.contains(&0) {
             return None;
         }
-        if self.recent.is_empty() {
-            self.recent = vec![self.none.clone(); REMEMBERED];
-        }
-        let mut hasher = FxHasher::default();
-        for &counter in counters {
-            hasher.write_u64(counter);
-        }
-        let place = usize::try_from(hasher.finish() >> 32).unwrap_or(0) % REMEMBERED;
-        let recent = &mut self.recent[place];
-        let known = &recent.0;
-        if !Arc::ptr_eq(&known.names, &self.latest) || known.counters() != counters {
-            *recent = ReportedClock::new(Arc::clone(&self.latest), counters);
-        }
+        *recent = ReportedClock::new(Arc::clone(&self.latest), counters);
         Some(recent.clone())
     }
 }
@@ -288,7 +286,7 @@ mod tests {
 
     #[test]
     fn equal_clocks_are_one_and_those_over_the_same_names_share_them() {
-        let mut pool = ClockPool::default();
+        let mut pool = ClockPool::remembering(16);
         let one = pooled(&mut pool, &["a", "b"], &[1, 2]).expect("a clock");
         let none = pooled(&mut pool, &[], &[]).expect("a clock");
         let two = pooled(&mut pool, &["a", "b"], &[7, 8]).expect("a clock");
@@ -312,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_is_no_clock_is_not_made_one() {
-        let mut pool = ClockPool::default();
+        let mut pool = ClockPool::remembering(16);
         for (names, counters) in [
             (&["b", "a"][..], &[1, 2][..]),
             (&["a", "a"], &[1, 2]),
