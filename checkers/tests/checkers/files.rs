@@ -1,10 +1,12 @@
 //! The history format: what is written reads back, and what is wrong is told with its place.
 
+use std::io::BufReader;
+
 use proptest::prelude::*;
 use sibcheck_checkers::{
     Claim, HistoryFault, Invariant, ObjectModel, Outcome,
-    format::{FormatError, read_history, write_history},
-    history::{Action, Expectation, History},
+    format::{FormatError, read_history, read_what_is_readable, write_history},
+    history::{Action, Expectation, History, Version},
     judge,
 };
 
@@ -159,6 +161,89 @@ fn faults_of_a_file_are_told_with_their_place() {
         ),
         "{error:?}"
     );
+}
+
+#[test]
+fn however_the_bytes_come_the_history_is_the_same() {
+    let history = example();
+    let plain = String::from_utf8(bytes(&history)).unwrap();
+    let windows = plain.replace('\n', "\r\n\r\n");
+    let spaced = plain.replace("\"status\"", " \"status\"");
+    let open = plain.trim_end();
+    for text in [&plain, &windows, &spaced, open] {
+        for buffer in [1, 2, 7, 64, 200, 1 << 16] {
+            let reader = BufReader::with_capacity(buffer, text.as_bytes());
+            assert_eq!(read_history(reader).unwrap(), history, "{buffer}: {text}");
+        }
+    }
+    let cut = &plain[..plain.len() - 5];
+    for buffer in [1, 7, 1 << 16] {
+        let reader = BufReader::with_capacity(buffer, cut.as_bytes());
+        let read = read_what_is_readable(reader).unwrap();
+        assert_eq!(read.history.operations, history.operations[..4]);
+        assert!(matches!(
+            read.fault,
+            Some(FormatError::Truncated { line: 6 })
+        ));
+    }
+}
+
+#[test]
+fn fields_may_come_in_any_order_and_numbers_may_be_large() {
+    let read = |line: &str| {
+        let header =
+            r#"{"sibcheck_history":1,"origin":"a test","tombstones":"shown","operations":1}"#;
+        read_history(format!("{header}\n{line}\n").as_bytes()).unwrap()
+    };
+    let one = read(
+        r#"{"op":0,"client":"c1","node":"n1","key":"x","invoked_ns":7,"completed_ns":18446744073709551615,"status":"ok","write":{"value":18446744073709551615,"tag":9999999999999999999,"sources":[0],"clock":{"a":1,"b":10000000000000000000}}}"#,
+    );
+    let other = read(
+        r#"{"write":{"clock":{"b":10000000000000000000,"a":1,"c":0},"sources":[0],"tag":9999999999999999999,"value":18446744073709551615},"status":"ok","completed_ns":18446744073709551615,"invoked_ns":7,"key":"x","node":"n1","client":"c1","op":0}"#,
+    );
+    assert_eq!(one, other);
+    assert_eq!(one.operations[0].completed, Some(u64::MAX));
+    let Action::Write(write) = &one.operations[0].action else {
+        unreachable!()
+    };
+    assert_eq!(write.value.data.as_u64(), Some(u64::MAX));
+    assert_eq!(write.value.tag, Some(9_999_999_999_999_999_999));
+    let Some(Version::Clock(clock)) = &write.version else {
+        unreachable!()
+    };
+    assert_eq!(clock.get("b"), 10_000_000_000_000_000_000);
+}
+
+#[test]
+fn what_a_header_announces_is_not_believed() {
+    let header = r#"{"sibcheck_history":1,"origin":"a test","tombstones":"shown","operations":18446744073709551615}"#;
+    let line = r#"{"op":0,"client":"c1","node":"n1","key":"x","invoked_ns":7,"completed_ns":8,"status":"ok","read":{}}"#;
+    let read = read_what_is_readable(format!("{header}\n{line}\n").as_bytes()).unwrap();
+    assert_eq!(read.history.operations.len(), 1);
+    assert!(matches!(
+        read.fault,
+        Some(FormatError::WrongCount { found: 1, .. })
+    ));
+}
+
+#[test]
+fn equal_answers_and_clocks_are_held_once() {
+    let history = history(
+        "c1@n1 [0..1] write a -> {n1:1}\n\
+         c2@n1 [2..3] read a={n1:1}\n\
+         c3@n1 [4..5] read a={n1:1}",
+    );
+    let back = read_history(bytes(&history).as_slice()).unwrap();
+    assert_eq!(back, history);
+    let answers: Vec<_> = back
+        .operations
+        .iter()
+        .filter_map(|op| match &op.action {
+            Action::Read(read) => Some(read.siblings.as_ptr()),
+            Action::Write(_) => None,
+        })
+        .collect();
+    assert_eq!(answers[0], answers[1]);
 }
 
 #[test]
