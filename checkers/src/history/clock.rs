@@ -211,9 +211,9 @@ impl ClockPool {
             return Some(recent.clone());
         }
         if !is(&self.latest) {
-            let hashed = hash(names.clone());
+            let wanted = hash(names.clone());
             let rehash = |list: &Names| hash(list.iter().map(Name::as_bytes));
-            let list = match self.lists.entry(hashed, |list| is(list), rehash) {
+            let list = match self.lists.entry(wanted, |list| is(list), rehash) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(free) => free.insert(Arc::new(sorted(names)?)).into_mut(),
             };
