@@ -16,7 +16,7 @@ use crate::history::{
 };
 
 /// How many clocks are remembered.
-const CLOCKS: usize = 1 << 14;
+const CLOCKS: usize = 1 << 12;
 
 /// How many answers are remembered.
 const ANSWERS: usize = 1 << 12;
