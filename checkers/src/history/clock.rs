@@ -139,6 +139,16 @@ pub struct Entries<'c> {
 }
 
 impl<'c> Entries<'c> {
+    /// The names, which clocks made over the same list share.
+    pub fn names(&self) -> &'c [Name] {
+        self.names
+    }
+
+    /// The counters, in the order of the names.
+    pub fn counters(&self) -> &'c [u64] {
+        self.counters
+    }
+
     /// Each name with its counter.
     pub fn iter(&self) -> Zip<Iter<'c, Name>, Iter<'c, u64>> {
         self.names.iter().zip(self.counters)

@@ -28,13 +28,16 @@ pub(crate) struct KeyDigest<'h> {
     /// The numbers of sources, or siblings, of operations with several.
     pub(super) links: Vec<u32>,
     /// The version of each write, by its number.
-    versions: Vec<Reported>,
+    versions: Vec<Reported<'h>>,
     rows: Vec<u32>,
     actors: Actors<'h>,
-    /// The largest counters of all contexts of reads.
+    /// The largest counters of all contexts.
     joined: Vec<u32>,
-    /// Whether the context of every final read has such counters.
+    /// The counters of the contexts of final reads.
     last_contexts: Vec<Vec<u32>>,
+    /// The context that came last, and its counters.
+    context: Option<&'h ReportedClock>,
+    context_row: Vec<u32>,
     scratch: Vec<u32>,
 }
 
@@ -50,16 +53,18 @@ pub(crate) struct Tested {
 
 /// The version of a write.
 #[derive(Clone, Copy)]
-pub(crate) struct Reported {
+pub(crate) struct Reported<'h> {
+    clock: Option<&'h ReportedClock>,
     pub(crate) kind: Kind,
     /// By the acknowledgement; else by the first read that did.
     pub(crate) by_acknowledgement: bool,
     /// Some read returned the write.
     pub(crate) is_returned: bool,
     width: u16,
-    row: u32,
     /// The number of a dot's actor, and its counter.
-    pub(crate) dot: (u32, u32),
+    actor: u16,
+    counter: u32,
+    row: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,15 +77,22 @@ pub(crate) enum Kind {
     Dot,
 }
 
-impl Reported {
+impl Reported<'_> {
     const UNKNOWN: Self = Self {
+        clock: None,
         kind: Kind::Unknown,
         by_acknowledgement: false,
         is_returned: false,
         width: 0,
+        actor: 0,
+        counter: 0,
         row: 0,
-        dot: (0, 0),
     };
+
+    /// The number of a dot's actor, and its counter.
+    pub(crate) fn dot(&self) -> (u32, u32) {
+        (self.actor.into(), self.counter)
+    }
 
     /// True when there is a row: the clock, or the past of the dot.
     pub(crate) fn has_row(&self) -> bool {
@@ -107,29 +119,23 @@ impl<'h> KeyDigest<'h> {
         self.actors.names.len()
     }
 
-    pub(crate) fn version(&self, write: usize) -> &Reported {
+    pub(crate) fn version(&self, write: usize) -> &Reported<'h> {
         &self.versions[write]
     }
 
-    pub(crate) fn versions(&self) -> &[Reported] {
+    pub(crate) fn versions(&self) -> &[Reported<'h>] {
         &self.versions
     }
 
     /// The counters of a version's clock, or past. What is beyond their end is zero.
-    pub(crate) fn row(&self, version: &Reported) -> &[u32] {
+    pub(crate) fn row(&self, version: &Reported<'_>) -> &[u32] {
         &self.rows[version.row as usize..][..version.width.into()]
     }
 
     /// True when every final read's context holds all contexts of the key.
     pub(crate) fn contexts_end_with_all(&self) -> bool {
         let mut last = self.last_contexts.iter();
-        last.all(|context| {
-            at_most(&self.joined, context)
-                && self
-                    .last_contexts
-                    .iter()
-                    .all(|other| at_most(other, context))
-        })
+        last.all(|context| at_most(&self.joined, context))
     }
 
     /// Notes the next write that may have been applied.
@@ -149,13 +155,13 @@ impl<'h> KeyDigest<'h> {
         write: &'h Write,
         version: &'h Version,
         status: Status,
-    ) -> Option<Reported> {
+    ) -> Option<Reported<'h>> {
         let reported = self.report(version, true)?;
         if reported.is_dot() {
             self.tested.dots += 1;
         }
         let row = self.row(&reported);
-        let (actor, counter) = (reported.dot.0 as usize, reported.dot.1);
+        let (actor, counter) = (usize::from(reported.actor), reported.counter);
         let holds_dot = |row: &[u32]| row.get(actor).is_some_and(|most| *most >= counter);
         if reported.kind == Kind::Dotted && holds_dot(row) {
             return None;
@@ -182,7 +188,7 @@ impl<'h> KeyDigest<'h> {
     }
 
     /// Takes a version up. `None` when it is too large.
-    fn report(&mut self, version: &'h Version, by_acknowledgement: bool) -> Option<Reported> {
+    fn report(&mut self, version: &'h Version, by_acknowledgement: bool) -> Option<Reported<'h>> {
         let (clock, dot, kind) = match version {
             Version::Clock(clock) => (Some(clock), (0, 0), Kind::Clock),
             Version::Dotted {
@@ -206,12 +212,14 @@ impl<'h> KeyDigest<'h> {
             self.scratch = scratch;
         }
         Some(Reported {
+            clock,
             kind,
             by_acknowledgement,
             is_returned: !by_acknowledgement,
             width: u16::try_from(self.rows.len() - row).ok()?,
+            actor: u16::try_from(dot.0).ok()?,
+            counter: dot.1,
             row: u32::try_from(row).ok()?,
-            dot,
         })
     }
 
@@ -257,33 +265,40 @@ impl<'h> KeyDigest<'h> {
         let Some(context) = &read.context else {
             return Some(());
         };
-        let scratch = self
-            .actors
-            .row(context, std::mem::take(&mut self.scratch))?;
+        if self
+            .context
+            .is_none_or(|known| !known.same_allocation(context))
+        {
+            let row = std::mem::take(&mut self.context_row);
+            self.context_row = self.actors.row(context, row)?;
+            self.context = Some(context);
+            self.join_context();
+        }
         for (sibling, write) in siblings() {
             if let Some(Version::Dotted { .. }) = sibling.version {
                 self.tested.context += 1;
-                let (actor, counter) = self.versions[write? as usize].dot;
-                if scratch
-                    .get(actor as usize)
-                    .is_none_or(|most| *most < counter)
-                {
+                let (actor, counter) = self.versions[write? as usize].dot();
+                let most = self.context_row.get(actor as usize);
+                if most.is_none_or(|most| *most < counter) {
                     return None;
                 }
             }
         }
         if read.last {
-            self.last_contexts.push(scratch);
-        } else {
-            if self.joined.len() < scratch.len() {
-                self.joined.resize(scratch.len(), 0);
-            }
-            for (most, counter) in self.joined.iter_mut().zip(&scratch) {
-                *most = (*most).max(*counter);
-            }
-            self.scratch = scratch;
+            self.last_contexts.push(self.context_row.clone());
         }
         Some(())
+    }
+
+    /// Adds the context that came last to all others.
+    fn join_context(&mut self) {
+        let row = &self.context_row;
+        if self.joined.len() < row.len() {
+            self.joined.resize(row.len(), 0);
+        }
+        for (most, counter) in self.joined.iter_mut().zip(row) {
+            *most = (*most).max(*counter);
+        }
     }
 
     /// Takes up the version of a returned write, or compares it with the one that is known.
@@ -303,8 +318,8 @@ impl<'h> KeyDigest<'h> {
                     past,
                 },
             ) => {
-                u64::from(known.dot.1) == *counter
-                    && *self.actors.names[known.dot.0 as usize] == *actor
+                u64::from(known.counter) == *counter
+                    && *self.actors.names[usize::from(known.actor)] == *actor
                     && match past {
                         Some(past) if known.kind == Kind::Dotted => self.is_row(past, &known)?,
                         _ => true,
@@ -316,7 +331,13 @@ impl<'h> KeyDigest<'h> {
         same.then_some(())
     }
 
-    fn is_row(&mut self, clock: &'h ReportedClock, known: &Reported) -> Option<bool> {
+    fn is_row(&mut self, clock: &'h ReportedClock, known: &Reported<'_>) -> Option<bool> {
+        if known
+            .clock
+            .is_some_and(|known| known.same_allocation(clock))
+        {
+            return Some(true);
+        }
         let scratch = self.actors.row(clock, std::mem::take(&mut self.scratch))?;
         let row = self.row(known);
         let same = at_most(&scratch, row) && at_most(row, &scratch);
@@ -339,7 +360,7 @@ impl<'h> KeyDigest<'h> {
             (
                 Some(Version::Dotted { past: None, .. }),
                 Some(Version::Dotted { past: None, .. }),
-            ) => self.versions[below as usize].dot == self.versions[above as usize].dot,
+            ) => self.versions[below as usize].dot() == self.versions[above as usize].dot(),
             // Pasts in answers are compared invariant by invariant.
             (Some(Version::Dotted { .. }), Some(Version::Dotted { .. })) => true,
             _ => return Some(()),
@@ -360,33 +381,38 @@ pub(crate) fn at_most(lower: &[u32], upper: &[u32]) -> bool {
 #[derive(Default)]
 struct Actors<'h> {
     names: Vec<&'h Name>,
-    /// For each place in a clock the number of the name that stood there last.
-    stood: Vec<u32>,
+    /// The list of names that came last, and their numbers.
+    last: &'h [Name],
+    numbers: Vec<u32>,
 }
 
 impl<'h> Actors<'h> {
     /// The counters of a clock by the numbers of the names. `None` when it is too large.
     fn row(&mut self, clock: &'h ReportedClock, mut row: Vec<u32>) -> Option<Vec<u32>> {
+        let entries = clock.entries();
+        // Most clocks share one list.
+        if !std::ptr::eq(self.last, entries.names()) {
+            self.take_up(entries.names())?;
+        }
         row.clear();
         row.resize(self.names.len(), 0);
-        let entries = clock.entries();
-        if self.stood.len() < entries.len() {
-            self.stood.resize(entries.len(), 0);
-        }
-        for (place, (name, counter)) in entries.iter().enumerate() {
-            let guess = self.stood[place];
-            let number = match self.names.get(guess as usize) {
-                Some(known) if *known == name => guess,
-                _ => {
-                    let number = self.number(name)?;
-                    self.stood[place] = number;
-                    row.resize(self.names.len(), 0);
-                    number
-                }
-            };
-            row[number as usize] = u32::try_from(*counter).ok()?;
+        for (number, counter) in self.numbers.iter().zip(entries.counters()) {
+            row[*number as usize] = u32::try_from(*counter).ok()?;
         }
         Some(row)
+    }
+
+    fn take_up(&mut self, list: &'h [Name]) -> Option<()> {
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.resize(list.len(), 0);
+        for (number, name) in numbers.iter_mut().zip(list) {
+            let known = self.names.get(*number as usize);
+            if known.is_none_or(|known| *known != name) {
+                *number = self.number(name)?;
+            }
+        }
+        (self.last, self.numbers) = (list, numbers);
+        Some(())
     }
 
     fn number(&mut self, name: &'h Name) -> Option<u32> {

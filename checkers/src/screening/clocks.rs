@@ -17,7 +17,7 @@ use crate::{
 /// How many writes without a row one after the other are looked through.
 const MOST_LOOKED_THROUGH: usize = 4;
 
-impl<'p> Screen<'p, '_> {
+impl<'p, 'h> Screen<'p, 'h> {
     /// `None` when a version might be wrong.
     pub(super) fn look_at_clocks(&mut self) -> Option<()> {
         let tested = self.digest.tested;
@@ -54,7 +54,7 @@ impl<'p> Screen<'p, '_> {
         }
     }
 
-    fn version(&self, write: usize) -> &'p Reported {
+    fn version(&self, write: usize) -> &'p Reported<'h> {
         let place = self.writes[write].place as usize;
         self.digest.version(self.ops[place].slot as usize)
     }
@@ -65,11 +65,8 @@ impl<'p> Screen<'p, '_> {
             let known = |write: &usize| self.version(*write).kind != Reporting::Unknown;
             (0..self.writes.len()).filter(known).collect()
         });
-        let mut past = [false, true].map(|with_previous| Built {
-            screen: self,
-            with_previous,
-            on_past: Vec::with_capacity(self.writes.len()),
-        });
+        let mut past = Built::new(self, false);
+        let mut open = Vec::new();
         let (mut sound, mut precise) = (0, 0);
         for upper in 0..self.writes.len() {
             let (write, version) = (&self.writes[upper], self.version(upper));
@@ -83,7 +80,7 @@ impl<'p> Screen<'p, '_> {
                             let low = self.digest.row(low);
                             at_most(low, row) && !at_most(row, low)
                         }
-                        _ => holds(row, low.dot),
+                        _ => holds(row, low.dot()),
                     };
                     if !is_below {
                         return None;
@@ -91,23 +88,23 @@ impl<'p> Screen<'p, '_> {
                     sound += 1;
                 }
             }
-            let [must, may] = &mut past;
-            let on_past = [must.take(upper), may.take(upper)];
+            let on_past = past.take(upper);
             if !version.has_row() {
                 continue;
             }
             let below = entries.count_below(row);
-            let plain = on_past[0] && below == write.covers.len()
-                || on_past[1] && below == write.may().len();
-            if !plain {
-                return None;
+            let is_plain = on_past && below == write.covers.len();
+            if !is_plain {
+                open.push((upper, below));
             }
             let may = write.may();
-            let known_below = match &lowers {
-                Some(lowers) if write.may.is_some() => may.len() - may.difference_len(lowers),
-                _ => may.len(),
-            };
-            precise += known - known_below - 1;
+            let is_known = is_plain && write.may.is_none();
+            let unknown = lowers.as_ref().filter(|_| !is_known);
+            let unknown = unknown.map_or(0, |lowers| may.difference_len(lowers));
+            precise += known + unknown - may.len() - 1;
+        }
+        if !self.may_be_below(&open) {
+            return None;
         }
         self.exercised.add(Invariant::ClockSoundness, sound);
         self.exercised
@@ -115,8 +112,22 @@ impl<'p> Screen<'p, '_> {
         Some(())
     }
 
+    /// True when so many others may be below versions, and no more are.
+    fn may_be_below(&self, versions: &[(usize, usize)]) -> bool {
+        let Some(&(last, _)) = versions.last() else {
+            return true;
+        };
+        let mut past = Built::new(self, true);
+        for write in 0..=last {
+            past.take(write);
+        }
+        let mut versions = versions.iter();
+        versions
+            .all(|(upper, below)| past.on_past[*upper] && *below == self.writes[*upper].may().len())
+    }
+
     /// What a write directly covers, as often as it does.
-    fn below(&self, write: usize) -> impl Iterator<Item = usize> + use<'_, 'p> {
+    fn below(&self, write: usize) -> impl Iterator<Item = usize> + use<'_, 'p, 'h> {
         let op = &self.ops[self.writes[write].place as usize];
         let sources = self.digest.links_of(op).iter();
         sources.flat_map(|source| {
@@ -142,11 +153,11 @@ impl<'p> Screen<'p, '_> {
                 continue;
             }
             while let Some(done) = over_before(&mut pending, op.invoked) {
-                let (actor, counter) = self.version(done as usize).dot;
+                let (actor, counter) = self.version(done as usize).dot();
                 let largest = &mut largest[actor as usize];
                 *largest = counter.max(*largest);
             }
-            let (actor, counter) = version.dot;
+            let (actor, counter) = version.dot();
             if largest[actor as usize] >= counter {
                 return None;
             }
@@ -180,11 +191,12 @@ impl Entries {
             let versions = digest.versions().iter();
             versions.filter(|version| version.kind != Reporting::Unknown)
         };
-        let counter =
-            |version: &Reported, entry: usize| digest.row(version).get(entry).copied().unwrap_or(0);
+        let counter = |version: &Reported<'_>, entry: usize| {
+            digest.row(version).get(entry).copied().unwrap_or(0)
+        };
         let mut standing: Vec<Vec<u32>> = vec![Vec::new(); digest.actors()];
         if dotted {
-            for (actor, counter) in known().map(|version| version.dot) {
+            for (actor, counter) in known().map(Reported::dot) {
                 standing[actor as usize].push(counter);
             }
         } else {
@@ -229,7 +241,15 @@ struct Built<'s, 'p, 'h> {
     on_past: Vec<bool>,
 }
 
-impl Built<'_, '_, '_> {
+impl<'s, 'p, 'h> Built<'s, 'p, 'h> {
+    fn new(screen: &'s Screen<'p, 'h>, with_previous: bool) -> Self {
+        Self {
+            screen,
+            with_previous,
+            on_past: Vec::with_capacity(screen.writes.len()),
+        }
+    }
+
     /// Settles the next write.
     fn take(&mut self, upper: usize) -> bool {
         let version = self.screen.version(upper);
@@ -239,7 +259,7 @@ impl Built<'_, '_, '_> {
     }
 
     /// True when a version is above all in the past of `write`.
-    fn past_is_below(&self, upper: &Reported, write: usize, depth: usize) -> bool {
+    fn past_is_below(&self, upper: &Reported<'_>, write: usize, depth: usize) -> bool {
         let mut below = self.screen.below(write);
         below.all(|lower| self.is_below(upper, lower, depth))
             && (!self.with_previous || {
@@ -249,11 +269,11 @@ impl Built<'_, '_, '_> {
     }
 
     /// True when a version is above that of `lower` and above all in its past.
-    fn is_below(&self, upper: &Reported, lower: usize, depth: usize) -> bool {
+    fn is_below(&self, upper: &Reported<'_>, lower: usize, depth: usize) -> bool {
         let digest = self.screen.digest;
         let low = self.screen.version(lower);
         let row = digest.row(upper);
-        let holds_dot = !low.is_dot() || holds(row, low.dot);
+        let holds_dot = !low.is_dot() || holds(row, low.dot());
         if low.has_row() {
             let built = self.on_past.get(lower).is_some_and(|built| *built);
             return built && holds_dot && at_most(digest.row(low), row);
