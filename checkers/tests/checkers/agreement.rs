@@ -1,27 +1,44 @@
 //! The checkers and the brute force agree on small random histories, correct and corrupted.
 //!
-//! `SIBCHECK_HISTORIES` sets how many of each kind are tried, `SIBCHECK_FIRST_SEED` where to begin.
+//! A seed draws one history; every claim is asked of it, all by one examination and each by itself.
+//! Disagreements are told in the order of their seeds, whatever the number of threads.
+//!
+//! `SIBCHECK_HISTORIES` sets how many are tried, `SIBCHECK_FIRST_SEED` where to begin. A long run:
+//! `SIBCHECK_HISTORIES=5000000 cargo test --release -p sibcheck-checkers --test checkers agreement -- --nocapture`
 
-use std::collections::BTreeSet;
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::Hasher,
+    ops::{AddAssign, Range},
+    panic::catch_unwind,
+};
 
-use crate::support::{
-    history,
-    model::{Dice, Shape, correct, corrupt},
-    verdict,
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use crate::{
+    evidence::{proves, superfluous, tellable},
+    support::{
+        corruption::Corruption,
+        definitions::{agree, agree_in_full, lines},
+        drawing::{drawn, promises, shape},
+        model::{Dice, correct},
+        tally::{Tally, verdicts, violations},
+        verdict,
+    },
 };
 use sibcheck_checkers::{
-    Claim, History, Invariant, Outcome, Promise, Violation, brute_force,
+    History, Outcome, Verdict,
     format::{read_history, write_history},
-    history::{Action, OpId, Operation},
-    judge,
-    verdict::Finding,
 };
 
+/// So many that everything happens in them that is to be tested.
+const ENOUGH: u64 = 4_000;
+
 fn histories() -> u64 {
-    number("SIBCHECK_HISTORIES").unwrap_or(4_000)
+    number("SIBCHECK_HISTORIES").unwrap_or(ENOUGH)
 }
 
-fn seeds() -> std::ops::Range<u64> {
+fn seeds() -> Range<u64> {
     let first = number("SIBCHECK_FIRST_SEED").unwrap_or(0);
     first..first + histories()
 }
@@ -30,308 +47,189 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Promises that together include every invariant. (The others are parts of these.)
-fn promises() -> [Promise; 4] {
-    [
-        (Claim::Eventual, false),
-        (Claim::Causal, true),
-        (Claim::Quorum, true),
-        (Claim::Linearizable, false),
-    ]
-    .map(|(claim, replica_monotonic)| Promise {
-        claim,
-        replica_monotonic,
-    })
-}
-
-fn shape(dice: &mut Dice, claim: Claim) -> Shape {
-    let linearizable = claim == Claim::Linearizable;
-    Shape {
-        sticky: claim != Claim::Eventual,
-        clients: 1 + dice.roll(3),
-        nodes: if linearizable || claim == Claim::Quorum {
-            1
-        } else {
-            1 + dice.roll(3)
-        },
-        keys: 1 + dice.roll(2),
-        operations: 2 + dice.roll(if linearizable { 5 } else { 12 }),
-        concurrent: !dice.once_in(4),
-        finals: !linearizable && !dice.once_in(5) || dice.once_in(4),
-        dotted: dice.once_in(2),
-        hidden: dice.once_in(4),
-        deletes: dice.once_in(2),
-        unknowns: dice.once_in(2),
-        tagged: dice.once_in(2),
-        replica: dice.once_in(3),
-        silent: [0, 0, 1, 3][dice.roll(4)],
-    }
-}
-
-fn lines(history: &History) -> String {
-    let mut bytes = Vec::new();
-    write_history(history, &mut bytes).unwrap();
-    String::from_utf8(bytes).unwrap()
-}
-
 #[test]
 fn correct_histories_are_never_violated() {
     for promise in promises() {
         let claim = promise.claim;
         let mut valid = 0;
-        for seed in seeds() {
+        for seed in 0..4_000 {
             let mut dice = Dice(seed);
             let shape = shape(&mut dice, claim);
             let history = correct(&mut dice, shape);
             let verdict = verdict(&history, promise);
-            let sentences: Vec<_> = verdict
-                .violations
-                .iter()
-                .map(|v| v.sentence(&history))
-                .collect();
-            assert!(
-                verdict.violations.is_empty(),
-                "seed {seed}, {shape:?}\n{sentences:#?}\n{}",
-                lines(&history)
-            );
+            assert_eq!(unviolated(&history, &verdict), Ok(()), "seed {seed}");
             valid += u64::from(verdict.outcome == Outcome::Valid);
         }
-        assert!(
-            valid * 10 > histories(),
-            "{claim}: only {valid} histories told anything"
-        );
+        assert!(valid > 400, "{claim}: only {valid} histories told anything");
     }
 }
+
+fn unviolated(history: &History, verdict: &Verdict) -> Result<(), String> {
+    if verdict.violations.is_empty() {
+        return Ok(());
+    }
+    let sentences = verdict.violations.iter().map(|v| v.sentence(history));
+    let sentences: Vec<_> = sentences.collect();
+    Err(format!(
+        "a correct store: {sentences:#?}\n{}",
+        lines(history)
+    ))
+}
+
+/// What one history, or many, came to.
+#[derive(Default)]
+struct Counts {
+    histories: u64,
+    uncorrupted: u64,
+    corrupted: [u64; Corruption::ALL.len()],
+    tally: Tally,
+    closely: u64,
+    evidence: u64,
+    /// Violations whose evidence holds more than it takes.
+    superfluous: u64,
+    /// A number for each history; equal histories have equal numbers.
+    fingerprints: Vec<u64>,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.histories += other.histories;
+        self.uncorrupted += other.uncorrupted;
+        self.closely += other.closely;
+        self.evidence += other.evidence;
+        self.superfluous += other.superfluous;
+        for (all, more) in self.corrupted.iter_mut().zip(other.corrupted) {
+            *all += more;
+        }
+        self.tally += &other.tally;
+        self.fingerprints.extend(other.fingerprints);
+    }
+}
+
+/// Draws a history and asks everything of it.
+fn ask(seed: u64) -> Result<Counts, String> {
+    let drawn = drawn(seed);
+    let history = &drawn.history;
+    let asked = agree(history)?;
+    let judged = &asked.judged;
+    for verdict in verdicts(judged) {
+        asked.alone(history, verdict.promise())?;
+    }
+    asked.alone(history, drawn.promise)?;
+    agree_in_full(history, drawn.promise)?;
+    let mut counts = Counts {
+        histories: 1,
+        uncorrupted: u64::from(drawn.corruptions.is_empty()),
+        closely: u64::from(drawn.closely),
+        fingerprints: vec![fingerprint(history)],
+        ..Counts::default()
+    };
+    let kept = |verdict: &&Verdict| Some(verdict.claim) == drawn.kept;
+    for verdict in judged.verdicts().iter().filter(kept) {
+        unviolated(history, verdict)?;
+    }
+    for (kind, count) in Corruption::ALL.iter().zip(&mut counts.corrupted) {
+        *count += u64::from(drawn.corruptions.contains(kind));
+    }
+    counts.tally.add(judged);
+    for violation in violations(judged) {
+        if drawn.closely {
+            proves(history, violation)?;
+            tellable(history, violation)?;
+            counts.evidence += 1;
+            counts.superfluous += u64::from(superfluous(history, violation).is_some());
+        }
+    }
+    if drawn.closely {
+        let written = lines(history);
+        let again = read_history(written.as_bytes()).map_err(|error| error.to_string())?;
+        if lines(&again) != written {
+            return Err(format!("does not read back\n{written}"));
+        }
+    }
+    Ok(counts)
+}
+
+fn fingerprint(history: &History) -> u64 {
+    struct Hashed(DefaultHasher);
+    impl std::io::Write for Hashed {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.write(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut hashed = Hashed(DefaultHasher::new());
+    write_history(history, &mut hashed).expect("it can be written");
+    hashed.0.finish()
+}
+
+/// How many disagreements are told in full.
+const MOST_TOLD: u64 = 10;
+
+/// How many seeds are asked between two looks at what came of them.
+const BLOCK: usize = 4_000;
 
 #[test]
 fn checkers_agree_with_the_definitions() {
-    for promise in promises() {
-        let claim = promise.claim;
-        let mut fired = [0_u64; Invariant::ALL.len()];
-        let (mut judged, mut not_linearizable) = (0, 0);
-        for seed in seeds() {
-            let mut dice = Dice(seed ^ 0xc0ff_ee00_0000);
-            let mut shape = shape(&mut dice, claim);
-            shape.sticky &= dice.once_in(2);
-            if claim == Claim::Quorum {
-                shape.nodes = 1 + dice.roll(2);
-            }
-            let mut history = correct(&mut dice, shape);
-            for _ in 0..=dice.roll(3) {
-                corrupt(&mut dice, &mut history);
-            }
-            let Ok(verdict) = judge(&history, promise) else {
-                continue;
-            };
-            let Ok(expected) = brute_force::violations(&history, promise) else {
-                continue;
-            };
-            judged += 1;
-            let found = verdict
-                .violations
-                .iter()
-                .map(|v| (v.key, v.invariant))
-                .collect();
-            assert_eq!(
-                expected,
-                found,
-                "seed {seed}, {claim}, {shape:?}\n{}",
-                lines(&history)
-            );
-            for (_, invariant) in expected {
-                fired[invariant as usize] += 1;
-            }
-            if claim == Claim::Linearizable {
-                let decisive = |violation: &Violation| {
-                    matches!(
-                        violation.invariant,
-                        Invariant::NoThinAir
-                            | Invariant::NoDuplicateSibling
-                            | Invariant::Dominance
-                            | Invariant::Linearizability
-                    )
-                };
-                let linearizable = !verdict.violations.iter().any(decisive);
-                assert_eq!(
-                    brute_force::linearizable(&history),
-                    Ok(linearizable),
-                    "seed {seed}, {shape:?}\n{}",
-                    lines(&history)
-                );
-                not_linearizable += u64::from(!linearizable);
-            }
-            for violation in &verdict.violations {
-                assert_minimal(&history, violation, &format!("seed {seed}"));
-                assert!(violation.evidence.is_sorted() && !violation.evidence.is_empty());
-                assert!(!violation.sentence(&history).is_empty());
-                assert_eq!(violation.steps(&history).len(), violation.evidence.len());
-                for link in violation.links(&history) {
-                    let named = [link.from, link.to].map(|op| violation.evidence.contains(&op));
-                    assert_eq!(named, [true, true], "seed {seed}: {link:?}");
+    let mut total = Counts::default();
+    let mut disagreements = 0;
+    let seeds = seeds();
+    for first in seeds.clone().step_by(BLOCK) {
+        let block = first..seeds.end.min(first + BLOCK as u64);
+        let asked: Vec<_> = block
+            .clone()
+            .into_par_iter()
+            .map(|seed| match catch_unwind(|| ask(seed)) {
+                Ok(asked) => asked.map_err(|what| format!("seed {seed}: {what}")),
+                Err(_) => Err(format!(
+                    "seed {seed}: a panic\n{}",
+                    lines(&drawn(seed).history)
+                )),
+            })
+            .collect();
+        for asked in asked {
+            match asked {
+                Ok(counts) => total += counts,
+                Err(what) => {
+                    disagreements += 1;
+                    if disagreements <= MOST_TOLD {
+                        println!("{what}");
+                    }
                 }
             }
-            assert_eq!(read_back(&history), lines(&history), "seed {seed}");
         }
-        println!("{claim}: {judged} judged, {not_linearizable} not linearizable");
-        for (invariant, count) in Invariant::ALL.into_iter().zip(fired) {
-            println!("  {invariant}: {count}");
+        let done = block.end - seeds.start;
+        if done.is_multiple_of(500_000) {
+            println!("{done} histories");
         }
-        assert!(
-            judged * 2 > histories(),
-            "{claim}: only {judged} histories made sense"
-        );
+    }
+    summarize(&mut total, seeds, disagreements);
+    assert_eq!((total.histories, disagreements), (histories(), 0));
+    if histories() >= ENOUGH {
+        assert!(total.corrupted.iter().all(|count| *count > 0));
+        assert_eq!(total.tally.never_fired(), []);
     }
 }
 
-#[test]
-fn a_read_that_shows_the_order_and_the_clock_is_evidence_once() {
-    let history = history(
-        "c1@n1 [0..9] write a info\nc2@n1 [10..40] read a={c1:2}\nc3@n1 [20..30] read a={c1:2}\n\
-         c1@n1 [50..60] write b -> {c1:1}",
+fn summarize(total: &mut Counts, seeds: Range<u64>, disagreements: u64) {
+    total.fingerprints.sort_unstable();
+    total.fingerprints.dedup();
+    println!(
+        "{} histories (seeds {seeds:?}), {} of them different, asked by every claim; \
+         {disagreements} disagreements",
+        total.histories,
+        total.fingerprints.len()
     );
-    let verdict = verdict(&history, Claim::Eventual);
-    let violation = &verdict.violations[0];
-    assert_eq!(violation.invariant, Invariant::ClockPrecision);
-    assert_eq!(violation.evidence, [0, 2, 3]);
-    assert_minimal(&history, violation, "two reads of one clock");
-}
-
-/// The evidence, with the writes of what its reads returned, proves the violation by itself;
-/// without any one of its operations it does not. Left out: the chains that bound siblings reach
-/// through other operations; a write that was only seen is a lost update by contexts that are not
-/// in the evidence, else a dropped sibling; and evidence that refutes an excuse is not needed by
-/// itself where the excuse rests on what is not evidence.
-fn assert_minimal(history: &History, violation: &Violation, place: &str) {
-    let seen_only = matches!(
-        violation.finding,
-        Finding::UpdateLost {
-            seen_by: Some(_),
-            ..
-        }
+    println!("  {:>10} as a correct store made them", total.uncorrupted);
+    for (kind, count) in Corruption::ALL.iter().zip(total.corrupted) {
+        println!("  {count:>10} corrupted: {}", kind.name());
+    }
+    print!("verdicts:\n{}", total.tally);
+    println!(
+        "looked at closely: {} histories, the evidence of {} violations; {} with an operation too many",
+        total.closely, total.evidence, total.superfluous
     );
-    if violation.invariant == Invariant::BoundedSiblings || seen_only {
-        return;
-    }
-    let evidence: BTreeSet<OpId> = violation.evidence.iter().copied().collect();
-    let context = || format!("{place}: {violation:?}\n{}", lines(history));
-    let whole = with_returned(history, &evidence);
-    assert!(
-        !still_violated(history, &whole, violation).is_empty(),
-        "the evidence is not enough; {}",
-        context()
-    );
-    let finding = violation.to_json(history);
-    let finding = finding["finding"]
-        .as_object()
-        .and_then(|kinds| kinds.values().next());
-    let refutes = finding.is_some_and(|fields| !fields["ignored"].is_null());
-    let refutes = refutes || shows_more_than_the_drop(history, violation);
-    // Without the write that explains too little, nothing explains the value.
-    if violation.invariant == Invariant::NoThinAir || refutes {
-        return;
-    }
-    for left_out in &evidence {
-        let mut rest = evidence.clone();
-        rest.remove(left_out);
-        assert!(
-            !still_violated(history, &rest, violation).contains(&told(violation, history)),
-            "{left_out} is not needed; {}",
-            context()
-        );
-    }
-}
-
-/// Whether a dropped sibling takes more evidence than the final read and what it returned: a
-/// refuted excuse.
-fn shows_more_than_the_drop(history: &History, violation: &Violation) -> bool {
-    let Finding::SiblingDropped {
-        read,
-        write,
-        seen_by,
-        ..
-    } = violation.finding
-    else {
-        return false;
-    };
-    let drop = with_returned(history, &BTreeSet::from([read, write]));
-    let more = |op: &OpId| !drop.contains(op) && Some(*op) != seen_by;
-    violation.evidence.iter().any(more)
-}
-
-/// What the operations of `kept` alone violate in the same manner. (Of reasons why no order exists
-/// the first is told, which may be another.)
-fn still_violated(history: &History, kept: &BTreeSet<OpId>, violation: &Violation) -> Vec<String> {
-    let part = only(history, kept);
-    let Ok(verdict) = judge(&part, promise_of(violation.invariant)) else {
-        return Vec::new();
-    };
-    let same = |other: &&Violation| {
-        let kinds = [*other, violation].map(|violation| std::mem::discriminant(&violation.finding));
-        other.invariant == violation.invariant
-            && other.key == violation.key
-            && (kinds[0] == kinds[1] || other.invariant == Invariant::Linearizability)
-    };
-    let same = verdict.violations.iter().filter(same);
-    same.map(|violation| told(violation, &part)).collect()
-}
-
-/// A promise that includes the invariant.
-fn promise_of(invariant: Invariant) -> Promise {
-    let mut promises = Claim::ALL.map(|claim| Promise {
-        claim,
-        replica_monotonic: true,
-    });
-    promises.reverse();
-    let including = promises.into_iter().find(|p| p.includes(invariant));
-    including.expect("some claim promises it")
-}
-
-/// What should have been, without the reason: less evidence may show that something else is amiss.
-fn told(violation: &Violation, history: &History) -> String {
-    let sentence = violation.sentence(history);
-    sentence.split(": ").next().unwrap_or_default().to_owned()
-}
-
-/// Adds the writes of what reads among `kept` returned.
-fn with_returned(history: &History, kept: &BTreeSet<OpId>) -> BTreeSet<OpId> {
-    let mut all = kept.clone();
-    for read in kept {
-        let Action::Read(read) = &history.operations[*read as usize].action else {
-            continue;
-        };
-        for sibling in &read.siblings {
-            let wrote = |op: &Operation| matches!(&op.action, Action::Write(write) if write.value == sibling.value);
-            all.extend(
-                (0..)
-                    .zip(&history.operations)
-                    .filter(|(_, op)| wrote(op))
-                    .map(|(id, _)| id),
-            );
-        }
-    }
-    all
-}
-
-/// The operations of `kept` alone.
-fn only(history: &History, kept: &BTreeSet<OpId>) -> History {
-    let renumbered = |op: &OpId| {
-        (0..)
-            .zip(kept)
-            .find(|(_, kept)| *kept == op)
-            .map(|(new, _)| new)
-    };
-    let mut part = history.clone();
-    part.operations.clear();
-    for id in kept {
-        let mut op = history.operations[*id as usize].clone();
-        if let Action::Write(write) = &mut op.action {
-            write.sources = write.sources.iter().filter_map(renumbered).collect();
-        }
-        part.operations.push(op);
-    }
-    part
-}
-
-fn read_back(history: &History) -> String {
-    lines(&read_history(lines(history).as_bytes()).unwrap())
 }

@@ -9,6 +9,7 @@
 
 mod agreement;
 mod big_histories;
+mod evidence;
 mod exhaustive;
 mod files;
 mod goldens;

@@ -1,6 +1,9 @@
 //! Judging in short and in full gives one verdict, to the last count.
 
-use crate::support::model::{Dice, Shape, correct, corrupt};
+use crate::support::{
+    corruption::corrupt,
+    model::{Dice, Shape, correct},
+};
 use sibcheck_checkers::{
     Claim, History, Promise,
     format::write_history,

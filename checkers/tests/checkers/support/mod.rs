@@ -1,7 +1,11 @@
 //! Histories for tests: a notation of one line an operation, and random ones from a model store.
 
+pub(crate) mod corruption;
+pub(crate) mod definitions;
+pub(crate) mod drawing;
 pub(crate) mod model;
 pub(crate) mod notation;
+pub(crate) mod tally;
 
 pub(crate) use notation::history;
 

@@ -1,4 +1,4 @@
-//! A model of a correct replicated sibling store, and what can go wrong in a recording of it.
+//! A model of a correct replicated sibling store.
 //!
 //! Each node holds the set of writes that it has seen. A merge copies the whole set of another
 //! node, so sets are causally closed and one coordinator's dots are a prefix. With one node the
@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use sibcheck_checkers::{
     ObjectModel,
     history::{
-        Action, Data, Header, History, OpId, Operation, Read, ReportedClock, Sibling, Sources,
-        Status, Tombstones, Value, Version, Write,
+        Action, Data, Header, History, OpId, Operation, Read, ReportedClock, Sibling, Status,
+        Tombstones, Value, Version, Write,
     },
 };
 
@@ -35,7 +35,7 @@ impl Dice {
         self.roll(sides) == 0
     }
 
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         (!items.is_empty()).then(|| &items[self.roll(items.len())])
     }
 }
@@ -517,105 +517,4 @@ fn entry(name: &str, counter: u64) -> ReportedClock {
 fn join(a: &ReportedClock, b: &ReportedClock) -> ReportedClock {
     let entries = a.entries().iter().chain(b.entries());
     ReportedClock::from_entries(entries.map(|(name, n)| (name.clone(), *n)))
-}
-
-/// Changes something in a recording.
-pub(crate) fn corrupt(dice: &mut Dice, history: &mut History) {
-    if history.operations.is_empty() {
-        return;
-    }
-    let at = dice.roll(history.operations.len());
-    let donor = dice.roll(history.operations.len());
-    let donor = history.operations[donor].action.clone();
-    let key = number(dice.roll(history.keys.len()));
-    let op = &mut history.operations[at];
-    match dice.roll(8) {
-        0 => op.key = key,
-        1 => move_completion(dice, op),
-        _ => match &mut op.action {
-            Action::Read(read) if op.status == Status::Ok => corrupt_read(dice, read, donor),
-            Action::Read(_) => {}
-            Action::Write(_) => corrupt_write(dice, op, donor),
-        },
-    }
-}
-
-/// Moments of the model are multiples of ten, so the new one is no other operation's.
-fn move_completion(dice: &mut Dice, op: &mut Operation) {
-    if let Some(completed) = &mut op.completed {
-        let moved = dice.roll(30) as u64 * 10 + 5;
-        *completed = if dice.once_in(2) {
-            *completed + moved
-        } else {
-            op.invoked + moved.min((*completed - op.invoked).saturating_sub(5))
-        };
-    }
-}
-
-fn corrupt_read(dice: &mut Dice, read: &mut Read, donor: Action) {
-    let place = (!read.siblings.is_empty()).then(|| dice.roll(read.siblings.len()));
-    let mut siblings = read.siblings.to_vec();
-    match (dice.roll(6), place, donor) {
-        (0, Some(place), _) => drop(siblings.remove(place)),
-        (1, _, Action::Write(write)) => {
-            let Write {
-                value,
-                tombstone,
-                version,
-                ..
-            } = *write;
-            siblings.push(Sibling {
-                value,
-                tombstone,
-                version,
-            });
-        }
-        (1, _, Action::Read(donor)) => siblings.extend(donor.siblings.iter().cloned()),
-        (2, Some(place), Action::Write(write)) => {
-            let Write {
-                value,
-                tombstone,
-                version,
-                ..
-            } = *write;
-            siblings[place] = Sibling {
-                value,
-                tombstone,
-                version,
-            };
-        }
-        (3, _, Action::Read(donor)) => {
-            (siblings, read.context) = (donor.siblings.to_vec(), donor.context);
-        }
-        (4, _, _) => read.last = !read.last,
-        (5, Some(place), Action::Write(write)) => siblings[place].version = write.version,
-        _ => {}
-    }
-    read.siblings = siblings.into();
-}
-
-fn corrupt_write(dice: &mut Dice, op: &mut Operation, donor: Action) {
-    let Action::Write(write) = &mut op.action else {
-        return;
-    };
-    match (dice.roll(6), donor) {
-        (0, _) => (op.status, op.completed, write.version) = (Status::Info, None, None),
-        (1, _) if op.completed.is_some() => op.status = Status::Fail,
-        (2, _) => write.sources = Sources::NONE,
-        (3, Action::Write(donor)) => write.version = donor.version,
-        (4, Action::Write(donor)) => write.context = donor.context,
-        (4, Action::Read(donor)) => write.context = donor.context.or(write.context.take()),
-        (5, _) => match &mut write.version {
-            Some(Version::Dotted { counter, .. }) => *counter += 1,
-            Some(Version::Clock(clock)) => {
-                let lowered = dice.roll(clock.entries().len().max(1));
-                let entries = clock.entries().iter().enumerate();
-                let entries =
-                    entries.map(|(at, (name, n))| (name.clone(), n - u64::from(at == lowered)));
-                *clock = ReportedClock::from_entries(entries);
-            }
-            None => {}
-        },
-        _ => {}
-    }
 }

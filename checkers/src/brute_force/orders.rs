@@ -1,0 +1,83 @@
+//! Linearizability: all orders in which operations follow those that completed before them.
+
+use std::collections::BTreeSet;
+
+use super::{LARGEST, Relation, Set, TooLarge, naive::Naive};
+use crate::history::Status;
+
+/// How an order begins, as far as it matters for how it can go on: orders that have placed the same
+/// operations, and as the last write the same, go on in the same ways.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Begun {
+    placed: Set,
+    /// Told apart only where it matters: where a write supersedes all before it.
+    last_write: Option<usize>,
+}
+
+impl Naive<'_> {
+    pub(super) fn linearizable(&self) -> Result<bool, TooLarge> {
+        if self.applied.into_iter().any(|write| self.hides(write)) {
+            return Ok(true);
+        }
+        let reads = self
+            .sound
+            .that(|read| self.may[read] == self.in_order[read]);
+        let all = self.applied | reads;
+        if all.len() > LARGEST {
+            let operations = all.len();
+            return Err(TooLarge::Key { operations });
+        }
+        let earlier = |op: usize| all.that(|earlier| self.goes_before(earlier, op));
+        let earlier: Relation = (0..self.history.operations.len()).map(earlier).collect();
+        Ok(self.search(all, &earlier, Begun::default(), &mut BTreeSet::new()))
+    }
+
+    /// Whether an order that has begun can go on to its end: to where all that is left has an
+    /// unknown outcome, and never took effect.
+    fn search(
+        &self,
+        all: Set,
+        earlier: &Relation,
+        begun: Begun,
+        tried: &mut BTreeSet<Begun>,
+    ) -> bool {
+        let left = all.without(begun.placed);
+        let unknown = |op: usize| self.op(op).status == Status::Info;
+        if left.into_iter().all(unknown) {
+            return true;
+        }
+        tried.insert(begun)
+            && left.into_iter().any(|next| {
+                earlier[next].is_within(begun.placed)
+                    && self.explains(begun, next)
+                    && self.search(all, earlier, self.then(begun, next), tried)
+            })
+    }
+
+    fn goes_before(&self, a: usize, b: usize) -> bool {
+        self.precedes(a, b) || self.sources(b).any(|source| source == a)
+    }
+
+    fn then(&self, mut begun: Begun, next: usize) -> Begun {
+        begun.placed.insert(next);
+        if self.is_replica() && self.write(next).is_some() {
+            begun.last_write = Some(next);
+        }
+        begun
+    }
+
+    /// Whether an operation can take effect after those placed: a read returns writes that are
+    /// applied, none superseded by another, and every applied write is one of them or may be
+    /// superseded by one.
+    fn explains(&self, begun: Begun, next: usize) -> bool {
+        if self.read(next).is_none() {
+            return true;
+        }
+        let returned = self.returned[next];
+        if self.is_replica() {
+            return returned == begun.last_write.into_iter().collect();
+        }
+        let applied = self.applied.common(begun.placed);
+        returned.is_within(applied) && applied.is_within(self.may[next])
+    }
+}
