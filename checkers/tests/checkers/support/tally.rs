@@ -28,6 +28,11 @@ impl Tally {
         let never = counts.filter(|(_, count)| *count == 0);
         never.map(|(invariant, _)| invariant).collect()
     }
+
+    pub(crate) fn violated_verdicts(&self) -> u64 {
+        let violated = self.verdicts.iter();
+        violated.map(|row| row[Outcome::Violated as usize]).sum()
+    }
 }
 
 /// Every verdict.
