@@ -344,6 +344,11 @@ impl<'h> KeyView<'h> {
         !self.late.is_empty()
     }
 
+    /// True when some client wrote again before it knew that its earlier write was over.
+    pub(crate) fn has_open_writes(&self) -> bool {
+        self.late.has_open()
+    }
+
     /// The shortest proof that `upper` must supersede `lower`, which has to be so: both writes and
     /// every answer and write between them through which `upper`'s client knew of `lower`.
     pub(crate) fn proof(&self, lower: usize, upper: usize) -> Vec<OpId> {

@@ -76,6 +76,12 @@ impl LateWrites {
         self.open.iter().all(|open| open.later.is_empty())
     }
 
+    /// True when a client wrote again before it knew that its earlier write was over, whether a read
+    /// had shown it by then or not.
+    pub(crate) fn has_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// The last write invoked by `by` that `write` may take effect after, of those of its client.
     pub(crate) fn last(&self, view: &KeyView<'_>, write: usize, by: TimeNs) -> Option<usize> {
         let open = self.get(write)?;

@@ -20,8 +20,11 @@
 //!    larger.
 //!
 //! `V` is `V_may`: a client's earlier write completes before its next is invoked, so it is in the
-//! prefix of any order; one with an unknown outcome, as long as no read returned it, might as well
-//! be. Where it may have taken effect after the next (`late_writes.rs`), what a read saw through
+//! prefix of any order. One with an unknown outcome that no read returned is dropped from all `V`: it
+//! may never have happened. Where clients do not wait for answers, a write in `V_may` may have taken
+//! effect after the read nevertheless: there a conflict is believed only when the graph itself is
+//! cyclic, with an edge `w ⇒ r` for what `r` returned alone (up to a few thousand operations of such a
+//! key; that is quadratic). Where it may have taken effect after the next (`late_writes.rs`), what a read saw through
 //! that is only an interval: the read is left out, which is sound, as orders of the others remain
 //! orders. With hidden tombstones `V` is only an interval, and a key with deletes is left to
 //! `Unknown`.
@@ -37,12 +40,16 @@
 //! Wing 1990; Burckhardt et al. 2014; that the search vanishes rests on reads determining what they
 //! saw (semantics §2, §5).
 
+mod graph;
+
+use std::borrow::Cow;
+
 use super::{Found, Subject};
 use crate::{
     causality::{KeyView, Node, ReadView, WriteView},
     history::{OpId, Status, TimeNs},
     verdict::Finding,
-    write_set::NOTHING,
+    write_set::{NOTHING, WriteSet},
 };
 
 pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
@@ -50,27 +57,56 @@ pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
     if view.hides_deletes() {
         return;
     }
-    let mut reads: Vec<_> = view
-        .sound_reads()
-        .filter(|read| read.in_order)
-        .map(|read| (read.visible_may.len(), read))
-        .collect();
-    reads.sort_by_key(|(size, _)| *size);
-    let reads: Vec<_> = reads.into_iter().map(|(_, read)| read).collect();
-    for _ in &reads {
-        found.tested();
-    }
+    let mut reads = considered(view);
+    reads.sort_by_key(|read| read.seen.len());
+    found.tested_times(reads.len() as u64);
+    let mut conflicts = Found::default();
     let mut nested = true;
     for pair in reads.windows(2) {
-        let &[smaller, larger] = pair else { continue };
-        if !smaller.visible_may.is_subset(&larger.visible_may) {
+        let [smaller, larger] = pair else { continue };
+        if !smaller.seen.is_subset(&larger.seen) {
             nested = false;
-            report_crossing(view, smaller, larger, found);
+            report_crossing(view, smaller, larger, &mut conflicts);
         }
     }
     if nested {
-        Ranking::new(view, &reads).sweep(found);
+        Ranking::new(view, &reads).sweep(&mut conflicts);
     }
+    let explained = || view.has_open_writes() && graph::is_acyclic(view, &reads);
+    if conflicts.first.is_some() && !explained() {
+        (found.first, found.more) = (conflicts.first, conflicts.more);
+    }
+}
+
+/// A read that has to be in the order, and what it is taken to have seen.
+struct Considered<'v, 'h> {
+    read: &'v ReadView<'h>,
+    seen: Cow<'v, WriteSet>,
+}
+
+/// The reads that have to be in the order, without what may never have happened.
+fn considered<'v, 'h>(view: &'v KeyView<'h>) -> Vec<Considered<'v, 'h>> {
+    let reads = || view.sound_reads().filter(|read| read.in_order);
+    // Only what its client's later writes may supersede is in any `V` without being returned.
+    let earlier = view.writes.iter().filter_map(WriteView::previous);
+    let unknown = earlier.filter(|write| !view.writes[*write].acknowledged());
+    let mut dropped: WriteSet = unknown.collect();
+    if !dropped.is_empty() {
+        let returned = reads().flat_map(|read| read.returned.iter());
+        dropped.subtract(&returned.collect());
+    }
+    let seen = |read: &'v ReadView<'_>| {
+        let mut seen = Cow::Borrowed(&read.visible_may);
+        if dropped.intersects(&seen) {
+            seen.to_mut().subtract(&dropped);
+        }
+        seen
+    };
+    let reads = reads().map(|read| Considered {
+        read,
+        seen: seen(read),
+    });
+    reads.collect()
 }
 
 /// Two reads that each lack a write that the other saw: one that it returned, if there is any.
@@ -79,24 +115,25 @@ pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
 /// acknowledged in time, it is to blame alone.
 fn report_crossing(
     view: &KeyView<'_>,
-    smaller: &ReadView<'_>,
-    larger: &ReadView<'_>,
+    smaller: &Considered<'_, '_>,
+    larger: &Considered<'_, '_>,
     found: &mut Found,
 ) {
-    if smaller.returned.is_subset(&larger.visible_may) {
-        let in_time = |write: &usize| view.precedes(view.writes[*write].id, larger.id);
-        let mut lacks = smaller.visible_may.difference(&larger.visible_may);
+    if smaller.read.returned.is_subset(&larger.seen) {
+        let in_time = |write: &usize| view.precedes(view.writes[*write].id, larger.read.id);
+        let mut lacks = smaller.seen.difference(&larger.seen);
         if let Some(missed) = lacks.find(in_time) {
-            return missed_write(&view.writes[missed], larger, view, found);
+            return missed_write(&view.writes[missed], larger.read, view, found);
         }
     }
-    let only = |one: &ReadView<'_>, other: &ReadView<'_>| {
-        let returned = one.returned.difference(&other.visible_may).next();
-        returned.or_else(|| one.visible_may.difference(&other.visible_may).next())
+    let only = |one: &Considered<'_, '_>, other: &Considered<'_, '_>| {
+        let returned = one.read.returned.difference(&other.seen).next();
+        returned.or_else(|| one.seen.difference(&other.seen).next())
     };
     let (Some(one), Some(other)) = (only(smaller, larger), only(larger, smaller)) else {
         return;
     };
+    let (smaller, larger) = (smaller.read, larger.read);
     found.violated(|| {
         let mut evidence = vec![smaller.id, larger.id];
         let returned = view
@@ -105,6 +142,9 @@ fn report_crossing(
         evidence.extend(returned);
         let writes = [view.writes[one].id, view.writes[other].id];
         evidence.extend(writes);
+        for write in [one, other] {
+            evidence.extend(show_applied(view, write, [smaller, larger]));
+        }
         evidence.extend(disproof(view, larger, one));
         evidence.extend(disproof(view, smaller, other));
         show_order(view, &mut evidence);
@@ -123,29 +163,26 @@ fn report_crossing(
 struct Ranking<'v, 'h> {
     view: &'v KeyView<'h>,
     /// One read of each class, by size of what they saw.
-    classes: Vec<&'v ReadView<'h>>,
+    classes: Vec<&'v Considered<'v, 'h>>,
     writes: Vec<Option<usize>>,
     reads: Vec<Option<usize>>,
 }
 
 impl<'v, 'h> Ranking<'v, 'h> {
     /// Ranks operations, given the reads in an order in which what they saw nests.
-    fn new(view: &'v KeyView<'h>, ordered: &[&'v ReadView<'h>]) -> Self {
-        let mut classes: Vec<&ReadView<'_>> = Vec::new();
+    fn new(view: &'v KeyView<'h>, ordered: &'v [Considered<'v, 'h>]) -> Self {
+        let mut classes: Vec<&Considered<'_, '_>> = Vec::new();
         let mut writes = vec![None; view.writes.len()];
         let mut reads = vec![None; view.reads.len()];
         for read in ordered {
-            if classes
-                .last()
-                .is_none_or(|last| last.visible_may != read.visible_may)
-            {
-                let seen = classes.last().map_or(&NOTHING, |last| &last.visible_may);
-                for write in read.visible_may.difference(seen) {
+            if classes.last().is_none_or(|last| last.seen != read.seen) {
+                let seen = classes.last().map_or(&NOTHING, |last| &last.seen);
+                for write in read.seen.difference(seen) {
                     writes[write] = Some(2 * classes.len());
                 }
                 classes.push(read);
             }
-            if let Some(Node::Read(number, _)) = view.node(read.id) {
+            if let Some(Node::Read(number, _)) = view.node(read.read.id) {
                 reads[number] = Some(2 * classes.len() - 1);
             }
         }
@@ -249,7 +286,9 @@ impl<'v, 'h> Ranking<'v, 'h> {
             }
             (Node::Write(_, missed), Node::Write(number, saw)) => {
                 let class = self.writes[number].and_then(|rank| self.classes.get(rank / 2));
-                let Some(read) = class else { return };
+                let Some(read) = class.map(|class| class.read) else {
+                    return;
+                };
                 if view.precedes(missed.id, read.id) {
                     return missed_write(missed, read, view, found);
                 }
@@ -311,6 +350,18 @@ fn ignored(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> Option<OpId
 fn disproof(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> Vec<OpId> {
     let sibling = view.refuted_by(read, write);
     sibling.map_or(Vec::new(), |sibling| view.proof(sibling, write))
+}
+
+/// A read that shows a write to have happened, and what it returned, where it takes one: neither of
+/// two reads returned the write, and it was not acknowledged.
+fn show_applied(view: &KeyView<'_>, write: usize, reads: [&ReadView<'_>; 2]) -> Vec<OpId> {
+    let returns = |read: &&ReadView<'_>| read.returned.contains(write);
+    if view.writes[write].acknowledged() || reads.iter().any(returns) {
+        return Vec::new();
+    }
+    let read = view.returned_by(write).find(|read| read.in_order);
+    let shows = read.map(|read| view.ids(&read.returned).chain([read.id]));
+    shows.into_iter().flatten().collect()
 }
 
 /// Adds what shows that writes did not take effect after their clients' next, where reads of the

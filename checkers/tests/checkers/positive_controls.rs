@@ -642,6 +642,11 @@ const CONTROLS: &[Control] = &[
         &[DotDiscipline],
     ),
     linearizable(
+        "a write that nobody saw and whose outcome is unknown may never have happened",
+        "c1@n1 [0..10] write a\nc1@n1 [20..30] write b after 0 info\nc1@n1 [40..50] write c\nc2@n1 [60..70] read c\nc3@n1 [80..90] write d\nc2@n1 [100..110] read a c d",
+        &[],
+    ),
+    linearizable(
         "a register returns one value",
         "replica\nc1@n1 [0..9] write a\nc2@n1 [1..8] write b\nc3@n1 read a b",
         &[Linearizability],
