@@ -22,9 +22,8 @@
 //! `V` is `V_may`: a client's earlier write completes before its next is invoked, so it is in the
 //! prefix of any order. One with an unknown outcome that no read returned is dropped from all `V`: it
 //! may never have happened. Where clients do not wait for answers, a write in `V_may` may have taken
-//! effect after the read nevertheless: there a conflict is believed only when the graph itself is
-//! cyclic, with an edge `w ⇒ r` for what `r` returned alone (up to a few thousand operations of such a
-//! key; that is quadratic). Where it may have taken effect after the next (`late_writes.rs`), what a read saw through
+//! effect after the read nevertheless: there a conflict is believed only when the graph itself has
+//! a cycle, with an edge `w ⇒ r` for what `r` returned alone (`linearizability/graph.rs`). Where it may have taken effect after the next (`late_writes.rs`), what a read saw through
 //! that is only an interval: the read is left out, which is sound, as orders of the others remain
 //! orders. With hidden tombstones `V` is only an interval, and a key with deletes is left to
 //! `Unknown`.
@@ -72,10 +71,17 @@ pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
     if nested {
         Ranking::new(view, &reads).sweep(&mut conflicts);
     }
-    let explained = || view.has_open_writes() && graph::is_acyclic(view, &reads);
-    if conflicts.first.is_some() && !explained() {
-        (found.first, found.more) = (conflicts.first, conflicts.more);
+    if conflicts.first.is_some() && view.has_open_writes() {
+        match graph::examine(view, &reads) {
+            graph::Shown::Acyclic => return,
+            graph::Shown::Cycle(evidence, finding) => {
+                conflicts.first = None;
+                conflicts.violated(|| (evidence, finding));
+            }
+            graph::Shown::Unknown => {}
+        }
     }
+    (found.first, found.more) = (conflicts.first, conflicts.more);
 }
 
 /// A read that has to be in the order, and what it is taken to have seen.
