@@ -252,12 +252,8 @@ impl<'h> KeyView<'h> {
         self.provenance
     }
 
-    /// The operations of the key that can matter, in the order of invocation.
-    pub(crate) fn operations(&self) -> impl Iterator<Item = OpId> + use<'h> {
-        self.briefs().map(|(op, _)| op)
-    }
-
-    /// The same, with what is asked most of them.
+    /// The operations of the key that can matter, in the order of invocation, with what is asked
+    /// most of them.
     pub(crate) fn briefs(&self) -> impl Iterator<Item = (OpId, &'h Brief)> + use<'h> {
         let all = self.provenance.of_key(self.key);
         all.filter(|(_, brief)| brief.kind != Kind::Nothing)

@@ -57,7 +57,7 @@ impl Examination {
         let too_many_clients = matches!(before, Some(None));
         let before = before.flatten();
         let keys = examine_keys(history, |key| {
-            let healthy = in_short.then(|| screen(&provenance, key, promises));
+            let healthy = in_short.then(|| screen(&provenance, key, before.as_ref(), promises));
             match healthy.flatten() {
                 Some(healthy) => ExaminedKey::healthy(healthy),
                 None => ExaminedKey::in_full(&provenance, key, before.as_ref(), promises),

@@ -15,6 +15,7 @@
 //! replica holds is nearly always a prefix of the writes with a few exceptions at its end, and takes
 //! a few words. O(n) set operations on neighbouring sets.
 
+mod causes;
 mod clocks;
 mod counts;
 mod finals;
@@ -23,6 +24,7 @@ mod sessions;
 
 use crate::{
     claim::Promise,
+    happens_before::HappensBefore,
     history::{OpId, Status, TimeNs, Tombstones},
     object_model::ObjectModel,
     provenance::{Brief, KeyDigest, Kind, Provenance, Reporting, number},
@@ -50,6 +52,7 @@ const NONE: u32 = u32::MAX;
 pub(crate) fn screen(
     provenance: &Provenance<'_>,
     key: u32,
+    before: Option<&HappensBefore>,
     promises: &[Promise],
 ) -> Option<Healthy> {
     let header = &provenance.history.header;
@@ -58,8 +61,7 @@ pub(crate) fn screen(
     let is_delete = |op: &Brief| op.kind == Kind::Write && op.is_special;
     let hides = header.tombstones == Tombstones::Hidden && ops.iter().any(is_delete);
     let includes = |invariant| promises.iter().any(|promise| promise.includes(invariant));
-    let is_beyond = header.model == ObjectModel::Replica || includes(Invariant::Causality);
-    if digest.doubtful || hides || is_beyond {
+    if digest.doubtful || hides || header.model == ObjectModel::Replica {
         return None;
     }
     let guarantees = [
@@ -100,6 +102,9 @@ pub(crate) fn screen(
     screen.look_at_reads()?;
     screen.look_at_final_reads()?;
     screen.look_at_clocks()?;
+    if let Some(before) = before {
+        screen.look_at_causes(key, before)?;
+    }
     if includes(Invariant::RegularReads) {
         screen.look_at_regular_reads()?;
     }
@@ -526,8 +531,9 @@ mod tests {
 
     fn healthy_keys(history: &History, claim: Claim) -> Vec<bool> {
         let provenance = Provenance::of(history).unwrap();
+        let before = (claim == Claim::Causal).then(|| HappensBefore::of(&provenance).unwrap());
         let keys = 0..number(history.keys.len());
-        let screened = keys.map(|key| screen(&provenance, key, &[claim.into()]));
+        let screened = keys.map(|key| screen(&provenance, key, before.as_ref(), &[claim.into()]));
         screened.map(|healthy| healthy.is_some()).collect()
     }
 
@@ -536,6 +542,7 @@ mod tests {
         for (versions, nodes, claim) in [
             (Versions::Dots, 1, Claim::Linearizable),
             (Versions::Dots, 3, Claim::Session),
+            (Versions::Dots, 3, Claim::Causal),
             (Versions::Clocks, 1, Claim::Quorum),
             (Versions::Clocks, 3, Claim::Eventual),
         ] {

@@ -1,107 +1,124 @@
-//! Rows of counters, one for each operation with an entry for each client, in pieces that rows share.
+//! What one client knows of all the others: a row of counters, in pieces that rows share.
 //!
-//! From one operation of a client to the next few entries change: those of the clients that are at
-//! work. Clients that are gone cost a row a number for each piece, and no time where that number is
-//! the same as before.
+//! A row is a tree of two levels. Clients are numbered as they come, so that those at work at one
+//! time stand together: from one answer to the next few pieces change, and what is told of clients
+//! that are gone is soon one piece for all. Pieces are compared by where they are before they are
+//! looked into.
 
-/// The entries of a piece.
-pub(crate) const PIECE: usize = 16;
+use std::rc::Rc;
 
-/// The most numbers that are kept, of four bytes each.
-const MOST_NUMBERS: usize = 1 << 28;
+/// The entries of a piece, and the pieces of a branch.
+const WIDTH: usize = 16;
 
-/// A piece that nothing is known of yet: all zeros.
-const ZEROS: u32 = 0;
+type Piece = [u32; WIDTH];
+type Branch = [Option<Rc<Piece>>; WIDTH];
 
-/// A row for each operation, and one for each client that says what it knows now.
-pub(super) struct Rows {
-    /// The pieces of a row.
-    width: usize,
-    /// For each operation the numbers of its pieces.
-    numbers: Vec<u32>,
-    pieces: Vec<[u32; PIECE]>,
-    /// For each client the numbers of its pieces, and whether it alone has them.
-    known: Vec<(u32, bool)>,
+/// How many acknowledged operations of each client are known. Zero where nothing is told.
+#[derive(Clone, Default)]
+pub(super) struct Row(Vec<Option<Rc<Branch>>>);
+
+impl Row {
+    /// True when nothing is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is known of a client.
+    pub(super) fn at(&self, client: u32) -> u32 {
+        let (branch, piece, entry) = place(client);
+        let piece = self.0.get(branch).and_then(|branch| {
+            let branch = branch.as_ref()?;
+            branch[piece].as_ref()
+        });
+        piece.map_or(0, |piece| piece[entry])
+    }
+
+    /// Adds that so many operations of a client are known; tells how many pieces were made.
+    pub(super) fn learn(&mut self, client: u32, many: u32) -> usize {
+        if self.at(client) >= many {
+            return 0;
+        }
+        let (branch, piece, entry) = place(client);
+        if branch >= self.0.len() {
+            self.0.resize(branch + 1, None);
+        }
+        let branch = Rc::make_mut(self.0[branch].get_or_insert_default());
+        let piece = branch[piece].get_or_insert_default();
+        let made = usize::from(Rc::strong_count(piece) > 1);
+        Rc::make_mut(piece)[entry] = many;
+        made
+    }
+
+    /// Adds all that another row tells; tells how many pieces were made.
+    pub(super) fn learn_row(&mut self, other: &Self) -> usize {
+        if other.0.len() > self.0.len() {
+            self.0.resize(other.0.len(), None);
+        }
+        let mut made = 0;
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            match (mine, theirs) {
+                (_, None) => {}
+                (mine @ None, Some(theirs)) => *mine = Some(Rc::clone(theirs)),
+                (Some(mine), Some(theirs)) if Rc::ptr_eq(mine, theirs) => {}
+                (Some(mine), Some(theirs)) => made += join(mine, theirs),
+            }
+        }
+        made
+    }
+
+    /// The part of the memory of all rows that is this one's: pieces, each divided among those who
+    /// share it.
+    pub(super) fn pieces(&self) -> f64 {
+        let part = |sharing: usize| 1.0 / f64::from(crate::provenance::number(sharing));
+        let branches = self.0.iter().flatten().map(|branch| {
+            let pieces = branch.iter().flatten();
+            let pieces = pieces.map(|piece| part(Rc::strong_count(piece)));
+            (1.0 + pieces.sum::<f64>()) * part(Rc::strong_count(branch))
+        });
+        branches.sum()
+    }
 }
 
-impl Rows {
-    /// `None` when there are more clients and operations than can be kept.
-    pub(super) fn new(operations: usize, clients: usize) -> Option<Self> {
-        let width = clients.div_ceil(PIECE);
-        let many = operations.checked_add(clients)?.checked_mul(width)?;
-        (many <= MOST_NUMBERS).then(|| Self {
-            width,
-            numbers: vec![ZEROS; operations * width],
-            pieces: vec![[0; PIECE]],
-            known: vec![(ZEROS, false); clients * width],
-        })
-    }
+/// The branch, the piece and the entry of a client.
+const fn place(client: u32) -> (usize, usize, usize) {
+    let client = client as usize;
+    (
+        client / (WIDTH * WIDTH),
+        client / WIDTH % WIDTH,
+        client % WIDTH,
+    )
+}
 
-    /// True when more is kept than should be.
-    pub(super) fn is_too_large(&self) -> bool {
-        self.numbers.len() + self.pieces.len() * PIECE > MOST_NUMBERS
-    }
-
-    /// The number of a piece of an operation's row.
-    pub(super) fn piece_of(&self, op: usize, piece: usize) -> u32 {
-        self.numbers[op * self.width + piece]
-    }
-
-    /// The entries of a piece.
-    pub(super) fn piece(&self, number: u32) -> &[u32; PIECE] {
-        &self.pieces[number as usize]
-    }
-
-    /// An entry of an operation's row.
-    pub(super) fn at(&self, op: usize, client: usize) -> u32 {
-        self.piece(self.piece_of(op, client / PIECE))[client % PIECE]
-    }
-
-    /// Lets an operation's row be what its client knows.
-    pub(super) fn keep(&mut self, op: usize, client: usize) {
-        let known = &mut self.known[client * self.width..][..self.width];
-        let row = &mut self.numbers[op * self.width..][..self.width];
-        for (number, (known, own)) in row.iter_mut().zip(known) {
-            *number = *known;
-            *own = false;
-        }
-    }
-
-    /// Lets a client know what is in an operation's row.
-    pub(super) fn learn_row(&mut self, client: usize, op: usize) {
-        for piece in 0..self.width {
-            let theirs = self.piece_of(op, piece);
-            let mine = self.known[client * self.width + piece].0;
-            if theirs == mine {
+/// Adds what one branch tells to another.
+fn join(mine: &mut Rc<Branch>, theirs: &Rc<Branch>) -> usize {
+    let (mut made, mut all_theirs) = (0, true);
+    for (at, theirs) in theirs.iter().enumerate() {
+        let piece = match (&mine[at], theirs) {
+            (None, None) => continue,
+            (Some(_), None) => {
+                all_theirs = false;
                 continue;
             }
-            let (one, other) = (*self.piece(mine), *self.piece(theirs));
-            let both = std::array::from_fn(|at| one[at].max(other[at]));
-            if both == other {
-                self.known[client * self.width + piece] = (theirs, false);
-            } else if both != one {
-                self.change(client, piece, both);
+            (Some(mine), Some(theirs)) if Rc::ptr_eq(mine, theirs) => continue,
+            (None, Some(theirs)) => Rc::clone(theirs),
+            (Some(mine), Some(theirs)) => {
+                let both: Piece = std::array::from_fn(|at| mine[at].max(theirs[at]));
+                if both == **theirs {
+                    Rc::clone(theirs)
+                } else {
+                    all_theirs = false;
+                    if both == **mine {
+                        continue;
+                    }
+                    made += 1;
+                    Rc::new(both)
+                }
             }
-        }
+        };
+        Rc::make_mut(mine)[at] = Some(piece);
     }
-
-    /// Lets a client know so many operations of another, or of itself.
-    pub(super) fn learn(&mut self, client: usize, of: usize, many: u32) {
-        let piece = of / PIECE;
-        let mut entries = *self.piece(self.known[client * self.width + piece].0);
-        if entries[of % PIECE] < many {
-            entries[of % PIECE] = many;
-            self.change(client, piece, entries);
-        }
+    if all_theirs {
+        *mine = Rc::clone(theirs);
     }
-
-    fn change(&mut self, client: usize, piece: usize, entries: [u32; PIECE]) {
-        let (number, own) = &mut self.known[client * self.width + piece];
-        if *own {
-            self.pieces[*number as usize] = entries;
-        } else {
-            (*number, *own) = (crate::provenance::number(self.pieces.len()), true);
-            self.pieces.push(entries);
-        }
-    }
+    made
 }

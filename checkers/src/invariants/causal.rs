@@ -18,40 +18,43 @@
 //!
 //! Sound for every store of the kind; complete for the definition under `must`. That multi-value
 //! registers are read whole makes it polynomial: each read says what it saw, and there is nothing to
-//! search (of plain registers Bouajjani et al. 2017 show what it takes). Cost: O(n · clients) and one
-//! comparison of sets for each read and sibling. Evidence holds a shortest chain from the cause to
-//! the effect. Sources: Lamport 1978; Ahamad et al. 1995; Burckhardt et al. 2014; Bouajjani, Enea,
-//! Guerraoui, Hamza 2017.
+//! search (of plain registers Bouajjani et al. 2017 show what it takes). Cost: that of
+//! `happens_before.rs`, and for each read and sibling one comparison of what two reads held, or where
+//! that settles nothing (`happens_before/bounds.rs`) of a set of what happened before with what a read held.
+//! Evidence holds a shortest chain from the cause to the effect. Sources: Lamport 1978; Ahamad et al.
+//! 1995; Burckhardt et al. 2014; Bouajjani, Enea, Guerraoui, Hamza 2017.
 
-use std::collections::BTreeMap;
+mod pasts;
 
-use super::{Found, Subject, lacking::Lacking, sessions::for_each_returned};
+use super::{Found, Subject, lacking::Lacking};
 use crate::{
     causality::{KeyView, Node, ReadView},
-    happens_before::{HappensBefore, PIECE},
+    happens_before::{
+        HappensBefore,
+        bounds::{Answer, Bounds, Held, MOST_MISSING},
+    },
     history::OpId,
+    provenance::{Brief, number},
     verdict::Finding,
-    write_set::WriteSet,
 };
+use pasts::Pasts;
 
 pub(super) fn causality(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
     let Some(before) = subject.before else { return };
-    let mut before_writes = vec![WriteSet::EMPTY; view.writes.len()];
-    sweep(view, before, |past, op| match view.node(op) {
-        Some(Node::Write(number, _)) => before_writes[number] = past.clone(),
-        Some(Node::Read(number, _)) => {
-            let read = &view.reads[number];
-            if read.sound && !past.is_empty() {
-                found.tested();
-                report(view, before, read, past, found);
-            }
+    let mut answers = Answers::new(view, before);
+    for (_, brief) in view.briefs() {
+        let answer = answers.take(brief);
+        if let Some(Node::Read(_, read)) = view.node_of(brief) {
+            note(view, before, read, answer, found);
         }
-        None => {}
-    });
-    for_each_returned(view, &before_writes, found, |read, saw, found| {
-        report(view, before, read, &before_writes[saw], found);
-    });
+    }
+    for (number, read) in view.reads.iter().enumerate().filter(|(_, read)| read.sound) {
+        for write in read.returned.iter() {
+            let answer = answers.of_returned(write, number);
+            note(view, before, read, answer, found);
+        }
+    }
     for &(read, write) in before.circular() {
         let here = view.operation(read).key == view.key;
         if here && matches!(view.node(read), Some(Node::Read(_, read)) if read.sound) {
@@ -60,18 +63,153 @@ pub(super) fn causality(subject: &Subject<'_, '_>, found: &mut Found) {
     }
 }
 
-/// Reports, where a read lacks some of the writes that happened before it or before what it
-/// returned, the nearest of them.
-fn report(
+/// Whether reads of the key may have held what happened before: soon answered where bounds tell,
+/// else by sets.
+struct Answers<'v, 'h> {
+    view: &'v KeyView<'h>,
+    before: &'v HappensBefore,
+    bounds: Bounds,
+    pasts: Option<Pasts>,
+}
+
+impl<'v, 'h> Answers<'v, 'h> {
+    fn new(view: &'v KeyView<'h>, before: &'v HappensBefore) -> Self {
+        Self {
+            view,
+            before,
+            bounds: Bounds::new(view.writes.len(), view.reads.len()),
+            pasts: None,
+        }
+    }
+
+    /// Takes the next operation in the order of invocation: whether it is a sound read and may have
+    /// held all that happened before it.
+    fn take(&mut self, op: &Brief) -> Answer {
+        let (view, session) = (self.view, op.session as usize);
+        let news = News::of(view, self.before, op);
+        let writes = news.writes().map(number);
+        self.bounds.add(session, news.as_known_at, writes);
+        match view.node_of(op) {
+            Some(Node::Write(write, _)) => self.bounds.keep(session, write, view),
+            Some(Node::Read(slot, read)) if read.sound => {
+                let answer = self.bounds.test_read(session, slot, view);
+                if answer != Answer::InDoubt {
+                    return answer;
+                }
+                let held = &read.visible_may;
+                let past = self.pasts().of_read(slot);
+                let holds = past.is_subset(held);
+                let lacked: Vec<_> = if holds {
+                    Vec::new()
+                } else {
+                    let lacked = past.difference(held).map(number);
+                    lacked.take(MOST_MISSING + 1).collect()
+                };
+                self.bounds.tell(session, slot, lacked);
+                return answer_of(holds);
+            }
+            _ => {}
+        }
+        Answer::NothingAsked
+    }
+
+    /// Whether a read may have held all that happened before a write that it returned.
+    fn of_returned(&mut self, write: usize, read: usize) -> Answer {
+        let view = self.view;
+        match self.bounds.test_write(write, read, view) {
+            Answer::InDoubt => {
+                let held = &view.reads[read].visible_may;
+                answer_of(self.pasts().of_write(write).is_subset(held))
+            }
+            answer => answer,
+        }
+    }
+
+    fn pasts(&mut self) -> &Pasts {
+        let (view, before) = (self.view, self.before);
+        self.pasts.get_or_insert_with(|| Pasts::of(view, before))
+    }
+}
+
+impl Held for KeyView<'_> {
+    fn holds(&self, read: usize, write: usize) -> bool {
+        self.reads[read].visible_may.contains(write)
+    }
+
+    fn holds_all(&self, read: usize, other: usize) -> bool {
+        let other = &self.reads[other].visible_may;
+        other.is_subset(&self.reads[read].visible_may)
+    }
+
+    fn covers_all(&self, write: usize, read: usize) -> bool {
+        let held = &self.reads[read].visible_may;
+        held.is_subset(&self.writes[write].covers_must)
+    }
+}
+
+const fn answer_of(holds: bool) -> Answer {
+    if holds {
+        Answer::HeldAll
+    } else {
+        Answer::Lacked
+    }
+}
+
+/// What an operation's client knows of the key that it did not know at its operation before.
+struct News<'v, 'h> {
+    view: &'v KeyView<'h>,
+    before: &'v HappensBefore,
+    /// A write: all that its client knew of the key when it wrote it, and the write.
+    as_known_at: Option<usize>,
+    writes: &'v [u32],
+    reads: &'v [u32],
+}
+
+impl<'v, 'h> News<'v, 'h> {
+    fn of(view: &'v KeyView<'h>, before: &'v HappensBefore, op: &Brief) -> Self {
+        let news = before.news(view.key).of(op);
+        Self {
+            view,
+            before,
+            as_known_at: news.as_known_at,
+            writes: news.writes,
+            reads: news.reads,
+        }
+    }
+
+    /// Acknowledged writes, and those that only reads tell of.
+    fn writes(&self) -> impl Iterator<Item = usize> {
+        let reads = self
+            .reads
+            .iter()
+            .map(|read| &self.view.reads[*read as usize]);
+        let told = reads.filter(|read| read.sound).flat_map(|read| {
+            let not_told = |write: &usize| !self.before.is_plain(self.view.writes[*write].id);
+            read.returned.iter().filter(not_told)
+        });
+        self.writes.iter().map(|write| *write as usize).chain(told)
+    }
+}
+
+/// Notes what was asked of a read, and reports what it lacks.
+fn note(
     view: &KeyView<'_>,
     before: &HappensBefore,
     read: &ReadView<'_>,
-    past: &WriteSet,
+    answer: Answer,
     found: &mut Found,
 ) {
-    if past.is_subset(&read.visible_may) {
-        return;
+    if answer != Answer::NothingAsked {
+        found.tested();
     }
+    if answer == Answer::Lacked {
+        report(view, before, read, found);
+    }
+}
+
+/// Reports, of the writes that happened before a read or before what it returned, the nearest that
+/// it lacks.
+fn report(view: &KeyView<'_>, before: &HappensBefore, read: &ReadView<'_>, found: &mut Found) {
     found.violated_if(|| {
         let missing = |op: OpId| match view.node(op) {
             Some(Node::Write(number, _)) if !read.visible_may.contains(number) => Some(number),
@@ -112,83 +250,5 @@ fn with_answers(view: &KeyView<'_>, chain: &[OpId]) -> Vec<OpId> {
     chain.iter().copied().chain(returned).collect()
 }
 
-/// The operations of the key that tell, by the clients to which they were acknowledged: their
-/// positions, and the writes that they tell of.
-type Lanes = Vec<(u32, Vec<(u32, usize)>)>;
-
-/// What a client knows of the key.
-struct Reader {
-    past: WriteSet,
-    /// How much of each lane.
-    next: Vec<u32>,
-    /// The pieces of the row that it knew last.
-    pieces: Vec<Option<u32>>,
-}
-
-/// Visits the operations of the key in the order of invocation, each with the writes of the key
-/// that happened before.
-fn sweep(view: &KeyView<'_>, before: &HappensBefore, mut visit: impl FnMut(&WriteSet, OpId)) {
-    let lanes = lanes(view, before);
-    let piece = |(writer, _): &(u32, _)| *writer as usize / PIECE;
-    let pieces: Vec<_> = lanes
-        .chunk_by(|a, b| piece(a) == piece(b))
-        .map(|lanes| (piece(&lanes[0]), lanes.len()))
-        .collect();
-    let mut readers: Vec<Option<Reader>> = Vec::new();
-    for (op, brief) in view.briefs() {
-        let session = brief.session as usize;
-        if session >= readers.len() {
-            readers.resize_with(session + 1, || None);
-        }
-        let reader = readers[session].get_or_insert_with(|| Reader {
-            past: WriteSet::EMPTY,
-            next: vec![0; lanes.len()],
-            pieces: vec![None; pieces.len()],
-        });
-        let mut first = 0;
-        for (last, &(piece, many)) in reader.pieces.iter_mut().zip(&pieces) {
-            let range = first..first + many;
-            first = range.end;
-            let number = before.piece_of(op, piece);
-            if last.replace(number) == Some(number) {
-                continue;
-            }
-            let row = before.piece(number);
-            for (next, (writer, lane)) in reader.next[range.clone()].iter_mut().zip(&lanes[range]) {
-                let known = row[*writer as usize % PIECE];
-                let unread = lane[*next as usize..].iter();
-                for (_, write) in unread.take_while(|(at, _)| *at < known) {
-                    reader.past.insert(*write);
-                    *next += 1;
-                }
-            }
-        }
-        visit(&reader.past, op);
-    }
-}
-
-fn lanes(view: &KeyView<'_>, before: &HappensBefore) -> Lanes {
-    let mut lanes: BTreeMap<u32, Vec<(u32, usize)>> = BTreeMap::new();
-    for op in view.operations() {
-        let Some(position) = before.position(op) else {
-            continue;
-        };
-        let mut tell = |write: usize| {
-            let lane = lanes.entry(view.operation(op).client).or_default();
-            lane.push((position, write));
-        };
-        match view.node(op) {
-            Some(Node::Write(number, _)) => tell(number),
-            Some(Node::Read(_, read)) if read.sound => {
-                let not_told =
-                    |write: &usize| !before.is_plain(view.provenance(), view.writes[*write].id);
-                read.returned.iter().filter(not_told).for_each(tell);
-            }
-            _ => {}
-        }
-    }
-    for lane in lanes.values_mut() {
-        lane.sort_unstable();
-    }
-    lanes.into_iter().collect()
-}
+#[cfg(test)]
+mod tests;

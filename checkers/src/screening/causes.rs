@@ -1,0 +1,87 @@
+//! Whether a read can lack what happened before it over all keys.
+//!
+//! What an operation's client newly knows of the key was found out before
+//! ([`happens_before`](crate::happens_before)). That reads held it is told by what earlier reads held
+//! ([`bounds`](crate::happens_before::bounds)).
+
+use super::{NONE, Screen};
+use crate::{
+    happens_before::{
+        HappensBefore,
+        bounds::{Answer, Bounds, Held},
+    },
+    provenance::Kind,
+    verdict::Invariant,
+};
+
+impl Screen<'_, '_> {
+    /// `None` when a read might lack an operation's cause.
+    pub(super) fn look_at_causes(&mut self, key: u32, before: &HappensBefore) -> Option<()> {
+        if !before.circular().is_empty() {
+            return None;
+        }
+        let mut places = Vec::with_capacity(self.reads.len());
+        let is_read = |place: &usize| self.ops[*place].kind == Kind::Read;
+        places.extend((0..self.ops.len()).filter(is_read));
+        let mut bounds = Bounds::new(self.numbers.len(), self.reads.len());
+        let mut tested = 0;
+        for op in self.ops.iter().filter(|op| op.kind != Kind::Nothing) {
+            let (session, slot) = (op.session as usize, op.slot as usize);
+            let news = before.news(key).of(op);
+            let told = news.reads.iter().flat_map(|read| {
+                let read = &self.ops[places[*read as usize]];
+                self.digest.links_of(read).iter().copied()
+            });
+            let told = told.filter(|write| !before.is_plain(self.id_of(*write as usize)));
+            let writes = news.writes.iter().copied().chain(told);
+            bounds.add(session, news.as_known_at, writes);
+            if op.kind == Kind::Write {
+                bounds.keep(session, slot, self);
+            } else {
+                tested += count(bounds.test_read(session, slot, self))?;
+            }
+        }
+        for (read, place) in places.iter().enumerate() {
+            for &write in self.digest.links_of(&self.ops[*place]) {
+                tested += count(bounds.test_write(write as usize, read, self))?;
+            }
+        }
+        self.exercised.add(Invariant::Causality, tested);
+        Some(())
+    }
+
+    /// The operation of a write that somebody saw, by its number among all writes.
+    fn id_of(&self, slot: usize) -> u32 {
+        let write = &self.writes[self.numbers[slot] as usize];
+        self.ids[write.place as usize]
+    }
+}
+
+/// How much was tested; `None` when it was not fulfilled, or might not be.
+const fn count(answer: Answer) -> Option<u64> {
+    match answer {
+        Answer::NothingAsked => Some(0),
+        Answer::HeldAll => Some(1),
+        Answer::Lacked | Answer::InDoubt => None,
+    }
+}
+
+impl Held for Screen<'_, '_> {
+    fn holds(&self, read: usize, write: usize) -> bool {
+        self.reads[read]
+            .may()
+            .contains(self.numbers[write] as usize)
+    }
+
+    fn holds_all(&self, read: usize, other: usize) -> bool {
+        self.reads[other].may().is_subset(self.reads[read].may())
+    }
+
+    fn covers_all(&self, write: usize, read: usize) -> bool {
+        let number = self.numbers[write];
+        number != NONE && {
+            let covers = &self.writes[number as usize].covers;
+            self.reads[read].may().is_subset(covers)
+        }
+    }
+}
