@@ -68,10 +68,8 @@ pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
             report_crossing(view, smaller, larger, &mut conflicts);
         }
     }
-    if nested {
-        Ranking::new(view, &reads).sweep(&mut conflicts);
-    }
-    if conflicts.first.is_some() && view.has_open_writes() {
+    let ordered = nested && Ranking::new(view, &reads).sweep(&mut conflicts);
+    if !ordered && view.has_open_writes() {
         match graph::examine(view, &reads) {
             graph::Shown::Acyclic => return,
             graph::Shown::Cycle(evidence, finding) => {
@@ -212,10 +210,11 @@ impl<'v, 'h> Ranking<'v, 'h> {
         }
     }
 
-    /// Looks for an operation that was invoked after the completion of one with a larger rank.
+    /// Looks for an operation that was invoked after the completion of one with a larger rank: false
+    /// when there is any.
     ///
     /// At equal times only a client's own order and the sources of a context decide.
-    fn sweep(&self, found: &mut Found) {
+    fn sweep(&self, found: &mut Found) -> bool {
         let mut operations: Vec<OpId> = self.view.writes.iter().map(|write| write.id).collect();
         operations.extend(self.view.reads.iter().map(|read| read.id));
         operations.retain(|op| self.rank(*op).is_some());
@@ -227,6 +226,7 @@ impl<'v, 'h> Ranking<'v, 'h> {
         completions.sort_unstable();
         let mut completions = completions.into_iter().peekable();
         let mut latest: Option<(usize, OpId)> = None;
+        let mut ordered = true;
         for &op in &operations {
             let invoked = self.view.operation(op).invoked;
             while let Some((_, done)) = completions.next_if(|(completed, _)| *completed < invoked) {
@@ -248,9 +248,11 @@ impl<'v, 'h> Ranking<'v, 'h> {
                 .chain(nearby)
                 .find(|(before, _)| Some(*before) > rank);
             if let Some((_, first)) = conflict {
+                ordered = false;
                 self.report(first, op, found);
             }
         }
+        ordered
     }
 
     /// When an operation certainly had taken effect.
@@ -272,7 +274,8 @@ impl<'v, 'h> Ranking<'v, 'h> {
             (Node::Read(_, earlier), Node::Read(_, read)) => {
                 let gone = || earlier.returned.difference(&read.visible_may);
                 let acknowledged = |write: &usize| view.precedes(view.writes[*write].id, read.id);
-                if let Some(missed) = gone().find(acknowledged) {
+                let more = || earlier.visible_may.difference(&read.visible_may);
+                if let Some(missed) = gone().chain(more()).find(acknowledged) {
                     return missed_write(&view.writes[missed], read, view, found);
                 }
                 let Some(write) = gone().next() else { return };
