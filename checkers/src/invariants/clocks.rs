@@ -235,11 +235,13 @@ pub(super) fn reports(subject: &Subject<'_, '_>, read: OpId, write: usize) -> bo
     else {
         return false;
     };
+    // Where a read returned a write twice, its first version counts.
     let mut siblings = read.read().siblings.iter().zip(read.siblings.iter());
-    siblings.any(|(sibling, returned)| {
-        let version = sibling.version.as_ref().filter(|_| returned == Some(write));
-        version.is_some_and(|version| same_version(version, known.version))
-    })
+    let version = siblings.find_map(|(sibling, returned)| {
+        let version = sibling.version.as_ref();
+        version.filter(|_| returned == Some(write))
+    });
+    version.is_some_and(|version| same_version(version, known.version))
 }
 
 pub(super) fn advance(subject: &Subject<'_, '_>, found: &mut Found) {
