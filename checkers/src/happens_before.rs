@@ -34,8 +34,8 @@ mod sweep;
 use std::collections::VecDeque;
 
 use crate::{
-    history::{Action, OpId, Status},
-    provenance::{Origin, Provenance},
+    history::OpId,
+    provenance::{Brief, Kind, Origin, Provenance},
 };
 
 pub(crate) use news::KeyNews;
@@ -43,6 +43,9 @@ use sweep::Sweep;
 
 /// No position.
 const NONE: u32 = u32::MAX;
+
+/// So many siblings are compared each with each.
+const FEW: usize = 8;
 
 /// What happened before each operation.
 pub(crate) struct HappensBefore {
@@ -139,15 +142,20 @@ impl HappensBefore {
     }
 }
 
-/// The writes that a read returned, unless it is wrong in itself.
+/// The writes that a read returned, in the order of their invocation, unless it is wrong in itself.
 pub(crate) fn returned<'p>(
     provenance: &'p Provenance<'_>,
     read: OpId,
 ) -> impl Iterator<Item = OpId> + 'p {
-    let operation = &provenance.history.operations[read as usize];
-    let is_read = matches!(operation.action, Action::Read(_)) && operation.status == Status::Ok;
-    let origins = if is_read {
-        provenance.origins(read)
+    let mut writes: Vec<_> = told(provenance, provenance.brief(read)).collect();
+    writes.sort_unstable();
+    writes.into_iter()
+}
+
+/// The writes that a read returned, in the order of its answer, unless it is wrong in itself.
+fn told<'p>(provenance: &'p Provenance<'_>, read: &Brief) -> impl Iterator<Item = OpId> + 'p {
+    let origins = if read.kind == Kind::Read {
+        provenance.origins_of(read)
     } else {
         &[]
     };
@@ -155,9 +163,18 @@ pub(crate) fn returned<'p>(
         Origin::Write(write) => Some(*write),
         Origin::ThinAir(_) => None,
     };
-    let mut writes: Vec<_> = origins.iter().filter_map(write).collect();
-    writes.sort_unstable();
-    writes.dedup();
-    let sound = writes.len() == origins.len();
-    writes.into_iter().filter(move |_| sound)
+    let is_sound = match origins {
+        few if few.len() <= FEW => {
+            let mut each = few.iter().enumerate();
+            each.all(|(at, one)| write(one).is_some() && !few[..at].contains(one))
+        }
+        many => {
+            let mut writes: Vec<_> = many.iter().filter_map(write).collect();
+            writes.sort_unstable();
+            writes.dedup();
+            writes.len() == many.len()
+        }
+    };
+    let sound = if is_sound { origins } else { &[] };
+    sound.iter().filter_map(write)
 }

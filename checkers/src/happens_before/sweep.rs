@@ -10,10 +10,11 @@ use super::{
     news::{KeyLog, Step},
     returned,
     rows::Row,
+    told,
 };
 use crate::{
     history::{OpId, Operation, Status, TimeNs},
-    provenance::{Brief, Kind, Origin, Provenance, number},
+    provenance::{Brief, Kind, Provenance, number},
 };
 
 /// The most numbers that are kept for good, of four bytes each.
@@ -30,9 +31,6 @@ const MOST_WORK: usize = 1 << 34;
 
 /// For so many operations is fetched at once what is asked of them.
 const AHEAD: u32 = 64;
-
-/// So many siblings are compared each with each.
-const FEW: usize = 8;
 
 /// Something that happens to an operation at some time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -384,31 +382,4 @@ fn returns(provenance: &Provenance<'_>) -> Vec<u32> {
         }
     }
     returns
-}
-
-/// The writes that a read returned, in the order of its answer, unless it is wrong in itself.
-fn told<'p>(provenance: &'p Provenance<'_>, read: &Brief) -> impl Iterator<Item = OpId> + 'p {
-    let origins = if read.kind == Kind::Read {
-        provenance.origins_of(read)
-    } else {
-        &[]
-    };
-    let write = |origin: &Origin| match origin {
-        Origin::Write(write) => Some(*write),
-        Origin::ThinAir(_) => None,
-    };
-    let is_sound = match origins {
-        few if few.len() <= FEW => {
-            let mut each = few.iter().enumerate();
-            each.all(|(at, one)| write(one).is_some() && !few[..at].contains(one))
-        }
-        many => {
-            let mut writes: Vec<_> = many.iter().filter_map(write).collect();
-            writes.sort_unstable();
-            writes.dedup();
-            writes.len() == many.len()
-        }
-    };
-    let sound = if is_sound { origins } else { &[] };
-    sound.iter().filter_map(write)
 }

@@ -23,7 +23,8 @@
 //! prefix of any order. One with an unknown outcome that no read returned is dropped from all `V`: it
 //! may never have happened. Where clients do not wait for answers, a write in `V_may` may have taken
 //! effect after the read nevertheless: there a conflict is believed only when the graph itself has
-//! a cycle, with an edge `w ⇒ r` for what `r` returned alone (`linearizability/graph.rs`). Where it may have taken effect after the next (`late_writes.rs`), what a read saw through
+//! a cycle, with an edge `w ⇒ r` for what `r` returned alone (`linearizability/graph.rs`). Where a
+//! write may have taken effect after its client's next (`late_writes.rs`), what a read saw through
 //! that is only an interval: the read is left out, which is sound, as orders of the others remain
 //! orders. With hidden tombstones `V` is only an interval, and a key with deletes is left to
 //! `Unknown`.
