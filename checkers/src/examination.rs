@@ -10,7 +10,7 @@ use crate::{
     causality::{KeyView, ReadView},
     claim::{Claim, Promise},
     clock_table::ClockTable,
-    happens_before::HappensBefore,
+    happens_before::Causes,
     history::History,
     invariants::{self, Subject},
     object_model::ObjectModel,
@@ -53,14 +53,13 @@ impl Examination {
         let provenance = Provenance::of(history)?;
         let over_all_keys = |promise: &Promise| promise.includes(Invariant::Causality);
         let over_all_keys = promises.iter().any(over_all_keys);
-        let before = over_all_keys.then(|| HappensBefore::of(&provenance));
-        let too_many_clients = matches!(before, Some(None));
-        let before = before.flatten();
+        let causes = over_all_keys.then(|| Causes::of(&provenance, in_short));
+        let causes = causes.as_ref();
         let keys = examine_keys(history, |key| {
-            let healthy = in_short.then(|| screen(&provenance, key, before.as_ref(), promises));
+            let healthy = in_short.then(|| screen(&provenance, key, causes, promises));
             match healthy.flatten() {
                 Some(healthy) => ExaminedKey::healthy(healthy),
-                None => ExaminedKey::in_full(&provenance, key, before.as_ref(), promises),
+                None => ExaminedKey::in_full(&provenance, key, causes, promises),
             }
         });
         let mut situations = Situations::default();
@@ -72,7 +71,7 @@ impl Examination {
             keys,
             situations,
             model: history.header.model,
-            too_many_clients,
+            too_many_clients: causes.is_some_and(Causes::are_too_many),
         })
     }
 
@@ -172,7 +171,7 @@ impl ExaminedKey {
     fn in_full(
         provenance: &Provenance<'_>,
         key: u32,
-        before: Option<&HappensBefore>,
+        causes: Option<&Causes<'_, '_>>,
         promises: &[Promise],
     ) -> Self {
         let view = KeyView::new(provenance, key);
@@ -180,7 +179,7 @@ impl ExaminedKey {
         let subject = Subject {
             view: &view,
             clocks: &clocks,
-            before,
+            before: causes.and_then(Causes::exactly),
         };
         let mut exercised = Exercised::default();
         let mut violations = Vec::new();

@@ -11,6 +11,8 @@
 //! Rows are not kept. Of each operation is kept what its client knew of the operation's key, as what
 //! was new since that client's operation on the key before (`happens_before/news.rs`).
 //!
+//! Healthy histories show it in less: [`Lanes`] tell at a glance what at most happened before.
+//!
 //! A context that another client obtained adds nothing: it says what a write supersedes on its own
 //! key, and not what its writer has seen. Reads that are wrong in themselves tell nothing.
 //!
@@ -27,17 +29,19 @@
 //! Mattern 1989; Ahamad, Neiger, Burns, Kohli, Hutto 1995 (causal memory).
 
 pub(crate) mod bounds;
+mod lanes;
 mod news;
 mod rows;
 mod sweep;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::OnceLock};
 
 use crate::{
     history::OpId,
     provenance::{Brief, Kind, Origin, Provenance},
 };
 
+pub(crate) use lanes::Lanes;
 pub(crate) use news::KeyNews;
 use sweep::Sweep;
 
@@ -46,6 +50,39 @@ const NONE: u32 = u32::MAX;
 
 /// So many siblings are compared each with each.
 const FEW: usize = 8;
+
+/// What happened before the operations of a history: at a glance, and exactly when asked for.
+pub(crate) struct Causes<'p, 'h> {
+    provenance: &'p Provenance<'h>,
+    lanes: Option<Lanes>,
+    exactly: OnceLock<Option<HappensBefore>>,
+}
+
+impl<'p, 'h> Causes<'p, 'h> {
+    pub(crate) fn of(provenance: &'p Provenance<'h>, at_a_glance: bool) -> Self {
+        let lanes = at_a_glance.then(|| Lanes::of(provenance));
+        Self {
+            provenance,
+            lanes: lanes.flatten(),
+            exactly: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn at_a_glance(&self) -> Option<&Lanes> {
+        self.lanes.as_ref()
+    }
+
+    /// `None` when there are more clients and operations than can be kept.
+    pub(crate) fn exactly(&self) -> Option<&HappensBefore> {
+        let exactly = || HappensBefore::of(self.provenance);
+        self.exactly.get_or_init(exactly).as_ref()
+    }
+
+    /// True when it was asked for exactly, and there are too many clients and operations.
+    pub(crate) fn are_too_many(&self) -> bool {
+        matches!(self.exactly.get(), Some(None))
+    }
+}
 
 /// What happened before each operation.
 pub(crate) struct HappensBefore {
@@ -154,11 +191,15 @@ pub(crate) fn returned<'p>(
 
 /// The writes that a read returned, in the order of its answer, unless it is wrong in itself.
 fn told<'p>(provenance: &'p Provenance<'_>, read: &Brief) -> impl Iterator<Item = OpId> + 'p {
-    let origins = if read.kind == Kind::Read {
+    told_by(if read.kind == Kind::Read {
         provenance.origins_of(read)
     } else {
         &[]
-    };
+    })
+}
+
+/// The writes that an answer holds, unless it is wrong in itself.
+fn told_by(origins: &[Origin]) -> impl Iterator<Item = OpId> {
     let write = |origin: &Origin| match origin {
         Origin::Write(write) => Some(*write),
         Origin::ThinAir(_) => None,

@@ -140,6 +140,8 @@ pub(crate) struct Provenance<'h> {
     slots: Vec<u32>,
     /// Which operations are writes, 64 a word.
     writes: Vec<u64>,
+    /// The first and the last operation of each client.
+    spans: Vec<(OpId, OpId)>,
     /// In the order of `by_key`: a key's are read together, and far apart in the history.
     briefs: Vec<Brief>,
     digests: Vec<KeyDigest<'h>>,
@@ -181,7 +183,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn of(op: &Operation) -> Self {
+    pub(crate) fn of(op: &Operation) -> Self {
         match (&op.action, op.status) {
             (_, Status::Fail) | (Action::Read(_), Status::Info) => Self::Nothing,
             (Action::Write(_), _) => Self::Write,
@@ -274,6 +276,7 @@ impl<'h> Provenance<'h> {
             places: Vec::with_capacity(many),
             slots: Vec::with_capacity(many),
             writes: vec![0; many.div_ceil(64)],
+            spans: vec![(NONE, NONE); history.clients.len()],
             briefs: vec![nothing; many],
             digests: history.keys.iter().map(|_| KeyDigest::default()).collect(),
         }
@@ -289,6 +292,8 @@ impl<'h> Provenance<'h> {
         for (id, op) in (0..).zip(&history.operations) {
             validate(history, id, op, now)?;
             now = op.invoked;
+            let (first, last) = &mut self.spans[op.client as usize];
+            (*first, *last) = ((*first).min(id), id);
             let key = op.key as usize;
             self.key_starts[key + 1] += 1;
             let kind = Kind::of(op);
@@ -407,7 +412,38 @@ impl<'h> Provenance<'h> {
 
     /// What is asked most of an operation.
     pub(crate) fn brief(&self, op: OpId) -> &Brief {
-        &self.briefs[self.places[op as usize] as usize]
+        &self.briefs[self.place(op)]
+    }
+
+    /// Where an operation stands among those sorted by key.
+    pub(crate) fn place(&self, op: OpId) -> usize {
+        self.places[op as usize] as usize
+    }
+
+    /// Where the operations of a key begin among those sorted by key.
+    pub(crate) fn first_place(&self, key: u32) -> usize {
+        self.key_starts[key as usize]
+    }
+
+    /// The first and the last operation of each client; `OpId::MAX` where there is none.
+    pub(crate) fn spans(&self) -> &[(OpId, OpId)] {
+        &self.spans
+    }
+
+    /// All operations in the order of their invocation, with the origins of the siblings that
+    /// they returned.
+    pub(crate) fn with_origins(&self) -> impl Iterator<Item = (OpId, &'h Operation, &[Origin])> {
+        let mut others = &self.origins[..];
+        let operations = (0..).zip(&self.history.operations);
+        operations.map(move |(id, op)| {
+            let many = match &op.action {
+                Action::Read(read) if op.status == Status::Ok => read.siblings.len(),
+                _ => 0,
+            };
+            let (own, rest) = others.split_at(many);
+            others = rest;
+            (id, op, own)
+        })
     }
 
     /// True when `a` certainly completed before `b` was invoked. Between clients, equal times

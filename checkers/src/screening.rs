@@ -24,7 +24,7 @@ mod sessions;
 
 use crate::{
     claim::Promise,
-    happens_before::HappensBefore,
+    happens_before::Causes,
     history::{OpId, Status, TimeNs, Tombstones},
     object_model::ObjectModel,
     provenance::{Brief, KeyDigest, Kind, Provenance, Reporting, number},
@@ -52,7 +52,7 @@ const NONE: u32 = u32::MAX;
 pub(crate) fn screen(
     provenance: &Provenance<'_>,
     key: u32,
-    before: Option<&HappensBefore>,
+    causes: Option<&Causes<'_, '_>>,
     promises: &[Promise],
 ) -> Option<Healthy> {
     let header = &provenance.history.header;
@@ -102,8 +102,8 @@ pub(crate) fn screen(
     screen.look_at_reads()?;
     screen.look_at_final_reads()?;
     screen.look_at_clocks()?;
-    if let Some(before) = before {
-        screen.look_at_causes(key, before)?;
+    if let Some(causes) = causes {
+        screen.look_at_causes(key, causes)?;
     }
     if includes(Invariant::RegularReads) {
         screen.look_at_regular_reads()?;
@@ -531,9 +531,9 @@ mod tests {
 
     fn healthy_keys(history: &History, claim: Claim) -> Vec<bool> {
         let provenance = Provenance::of(history).unwrap();
-        let before = (claim == Claim::Causal).then(|| HappensBefore::of(&provenance).unwrap());
+        let causes = (claim == Claim::Causal).then(|| Causes::of(&provenance, true));
         let keys = 0..number(history.keys.len());
-        let screened = keys.map(|key| screen(&provenance, key, before.as_ref(), &[claim.into()]));
+        let screened = keys.map(|key| screen(&provenance, key, causes.as_ref(), &[claim.into()]));
         screened.map(|healthy| healthy.is_some()).collect()
     }
 

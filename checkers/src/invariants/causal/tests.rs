@@ -7,7 +7,7 @@ use proptest::{prelude::*, strategy::ValueTree as _};
 use super::{Answers, News, answer_of, pasts::Pasts};
 use crate::{
     causality::{KeyView, Node, ReadView},
-    happens_before::{HappensBefore, bounds::Answer, returned},
+    happens_before::{HappensBefore, Lanes, bounds::Answer, returned},
     history::{Action, History, OpId, Status, TimeNs},
     provenance::Provenance,
     sibling_histories::{Shape, SiblingHistory, Versions},
@@ -225,6 +225,7 @@ struct Seen {
     circular: u64,
     starts: u64,
     told: u64,
+    glanced_at: u64,
 }
 
 fn agrees(worse: &Worse, seen: &mut Seen) {
@@ -234,6 +235,8 @@ fn agrees(worse: &Worse, seen: &mut Seen) {
     };
     let before = HappensBefore::of(&provenance).unwrap();
     let rows = Rows::of(&provenance);
+    let lanes = Lanes::of(&provenance);
+    seen.glanced_at += u64::from(lanes.is_some());
     assert_eq!(before.circular(), rows.circular);
     seen.circular += u64::from(!rows.circular.is_empty());
     for key in 0..u32::try_from(history.keys.len()).unwrap() {
@@ -272,6 +275,33 @@ fn agrees(worse: &Worse, seen: &mut Seen) {
             }
         }
         seen.in_doubt += u64::from(answers.pasts.is_some());
+        if let Some(lanes) = &lanes {
+            nothing_is_missed_at_a_glance(&view, lanes, &rows);
+        }
+    }
+}
+
+/// Lanes tell which operations of a key have a past, and at least what is in it.
+fn nothing_is_missed_at_a_glance(view: &KeyView<'_>, lanes: &Lanes, rows: &Rows) {
+    let place = |op: OpId| view.provenance().place(op);
+    for (op, brief) in view.briefs() {
+        let mut past = rows.past(view, op);
+        assert_eq!(lanes.is_asked(place(op)), !past.is_empty(), "{op}");
+        let Some(Node::Read(_, read)) = view.node_of(brief) else {
+            continue;
+        };
+        for write in read.returned.iter().filter(|_| read.sound) {
+            past.extend(rows.past(view, view.writes[write].id));
+        }
+        let known = lanes.known_after(place(op));
+        for write in past
+            .into_iter()
+            .filter(|write| !read.returned.contains(*write))
+        {
+            let write = view.writes[write].id;
+            let client = view.operation(write).client;
+            assert!(known.may_hold(place(write), client), "{op} {write}");
+        }
     }
 }
 
@@ -298,9 +328,11 @@ fn pasts_are_what_rows_tell() {
         circular,
         starts,
         told,
+        glanced_at,
     } = seen;
     println!(
-        "{missing} missing, {in_doubt} in doubt, {circular} circular, {starts} starts, {told} told"
+        "{missing} missing, {in_doubt} in doubt, {circular} circular, {starts} starts, {told} told, {glanced_at} glanced at"
     );
     assert!(missing > 0 && in_doubt > 0 && circular > 0 && starts > 0 && told > 0);
+    assert!(glanced_at > 0);
 }
