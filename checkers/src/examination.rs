@@ -16,7 +16,7 @@ use crate::{
     object_model::ObjectModel,
     provenance::{Provenance, number},
     screening::{Healthy, screen},
-    situations::Situations,
+    situations::{Situation, Situations},
     verdict::{Exercised, Invariant, Outcome, Reason, Unknown, Verdict, Violation},
 };
 
@@ -63,7 +63,7 @@ impl Examination {
             }
         });
         let mut situations = Situations::default();
-        situations.observe_operations(history);
+        situations.count_up(Situation::UnknownOutcome, provenance.unknown_writes());
         for key in &keys {
             situations.add(&key.situations);
         }

@@ -1,9 +1,11 @@
 //! Provenance: does a history make sense, and which write does each returned value come from?
 //!
-//! Both are settled in one pass before anything is judged. Values are matched by their tag; where
-//! a history has no tags, by the value itself, which then has to be unique for its key.
+//! Both are settled before anything is judged. Values are matched by their tag; where a history has
+//! no tags, by the value itself, which then has to be unique for its key.
 
 mod digest;
+mod faults;
+mod passes;
 mod values;
 
 use crate::{
@@ -12,112 +14,10 @@ use crate::{
 };
 
 pub(crate) use digest::{KeyDigest, Kind as Reporting, Reported, at_most};
-use values::{Noted, WriteIndex};
+pub use faults::HistoryFault;
+use faults::validate;
+use passes::Passes;
 pub(crate) use values::{hash_of, same_value};
-
-/// A history contradicts itself: no store's answers are to blame, but whatever recorded or edited
-/// it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HistoryFault {
-    /// More operations than can be numbered.
-    #[error("the history has {operations} operations, and operation numbers end at {}; split it by key", OpId::MAX - 1)]
-    TooLong {
-        /// How many there are.
-        operations: usize,
-    },
-    /// Operations are not ordered by invocation.
-    #[error("operation {op} was invoked before operation {}; sort the operations by invocation time", .op - 1)]
-    NotSorted {
-        /// The later one.
-        op: OpId,
-    },
-    /// An index has no name.
-    #[error("operation {op} refers to {what} number {index}, and the history names only {names}")]
-    NoSuchName {
-        /// The operation.
-        op: OpId,
-        /// `client`, `node` or `key`.
-        what: &'static str,
-        /// The index.
-        index: u32,
-        /// How many names there are.
-        names: usize,
-    },
-    /// Completed before it was invoked.
-    #[error("operation {op} completed before it was invoked")]
-    CompletedTooEarly {
-        /// The operation.
-        op: OpId,
-    },
-    /// Acknowledged or refused, but never completed.
-    #[error("operation {op} has an outcome but no completion time; give it one, or make it info")]
-    NeverCompleted {
-        /// The operation.
-        op: OpId,
-    },
-    /// Two writes have one tag.
-    #[error(
-        "operations {first} and {op} wrote values with one tag, {tag}; a tag tells writes apart"
-    )]
-    TagUsedTwice {
-        /// The later write.
-        op: OpId,
-        /// The earlier write.
-        first: OpId,
-        /// The tag.
-        tag: u64,
-    },
-    /// Two writes of a key have one value and no tags.
-    #[error(
-        "operations {first} and {op} wrote one value to one key without tags; make the values unique or tag them"
-    )]
-    ValueUsedTwice {
-        /// The later write.
-        op: OpId,
-        /// The earlier write.
-        first: OpId,
-    },
-    /// A context comes from an operation that is not an earlier one.
-    #[error(
-        "the context of operation {op} comes from operation {source_op}, which is not an earlier one"
-    )]
-    SourceNotEarlier {
-        /// The write.
-        op: OpId,
-        /// The source.
-        source_op: OpId,
-    },
-    /// A context comes from another key.
-    #[error(
-        "the context of operation {op} comes from operation {source_op}, which is about another key"
-    )]
-    SourceOfOtherKey {
-        /// The write.
-        op: OpId,
-        /// The source.
-        source_op: OpId,
-    },
-    /// A context comes from an operation that was not answered.
-    #[error(
-        "the context of operation {op} comes from operation {source_op}, which had no ok answer"
-    )]
-    SourceWithoutAnswer {
-        /// The write.
-        op: OpId,
-        /// The source.
-        source_op: OpId,
-    },
-    /// A context comes from an answer that came later.
-    #[error(
-        "the context of operation {op} comes from operation {source_op}, which completed only after {op} was invoked"
-    )]
-    SourceTooLate {
-        /// The write.
-        op: OpId,
-        /// The source.
-        source_op: OpId,
-    },
-}
 
 /// Which write a returned value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +42,8 @@ pub(crate) struct Provenance<'h> {
     writes: Vec<u64>,
     /// The first and the last operation of each client.
     spans: Vec<(OpId, OpId)>,
+    /// How many writes have an unknown outcome.
+    unknown_writes: u64,
     /// In the order of `by_key`: a key's are read together, and far apart in the history.
     briefs: Vec<Brief>,
     digests: Vec<KeyDigest<'h>>,
@@ -193,7 +95,7 @@ impl Kind {
 }
 
 impl Brief {
-    fn of(op: &Operation, linked: (usize, usize)) -> Self {
+    fn of(op: &Operation, linked: Linked) -> Self {
         Self {
             invoked: op.invoked,
             over: match op.status {
@@ -229,6 +131,9 @@ impl Brief {
     }
 }
 
+/// Where something begins, and how much it is.
+type Linked = (usize, usize);
+
 /// No slot, no operation.
 const NONE: u32 = u32::MAX;
 
@@ -239,12 +144,8 @@ impl<'h> Provenance<'h> {
             return Err(HistoryFault::TooLong { operations });
         }
         let mut provenance = Self::empty(history);
-        let noted = provenance.number_by_key()?;
-        let index = WriteIndex::of(history, noted)?;
-        let mut next = provenance.key_starts.clone();
-        for (id, op) in (0..).zip(&history.operations) {
-            provenance.take_up(id, op, &index, &mut next[op.key as usize]);
-        }
+        provenance.number_by_key()?;
+        let mut provenance = Passes::over(provenance)?;
         provenance.number_sessions();
         Ok(provenance)
     }
@@ -277,16 +178,16 @@ impl<'h> Provenance<'h> {
             slots: Vec::with_capacity(many),
             writes: vec![0; many.div_ceil(64)],
             spans: vec![(NONE, NONE); history.clients.len()],
+            unknown_writes: 0,
             briefs: vec![nothing; many],
             digests: history.keys.iter().map(|_| KeyDigest::default()).collect(),
         }
     }
 
     /// Numbers the operations that can matter, separately for each key: writes that may have been
-    /// applied, and reads that were answered. Notes the writes.
-    fn number_by_key(&mut self) -> Result<Noted, HistoryFault> {
+    /// applied, and reads that were answered.
+    fn number_by_key(&mut self) -> Result<(), HistoryFault> {
         let history = self.history;
-        let mut noted = Noted::of(history);
         let mut next = vec![[0; 2]; history.keys.len()];
         let mut now = 0;
         for (id, op) in (0..).zip(&history.operations) {
@@ -299,71 +200,20 @@ impl<'h> Provenance<'h> {
             let kind = Kind::of(op);
             if kind == Kind::Nothing {
                 self.slots.push(NONE);
-            } else {
-                let slot = &mut next[key][usize::from(kind == Kind::Read)];
-                self.slots.push(*slot);
-                *slot += 1;
+                continue;
             }
-            if let Action::Write(write) = &op.action {
-                noted.take(id, write);
-                if kind == Kind::Write {
-                    self.writes[id as usize / 64] |= 1 << (id % 64);
-                    self.digests[key].note_write(write, op.status);
-                }
+            let slot = &mut next[key][usize::from(kind == Kind::Read)];
+            self.slots.push(*slot);
+            *slot += 1;
+            if kind == Kind::Write {
+                self.writes[id as usize / 64] |= 1 << (id % 64);
+                self.unknown_writes += u64::from(op.status == Status::Info);
             }
         }
         for key in 0..history.keys.len() {
             self.key_starts[key + 1] += self.key_starts[key];
         }
-        Ok(noted)
-    }
-
-    /// Puts an operation in its place among those of its key, and notes what it was answered.
-    fn take_up(&mut self, id: OpId, op: &'h Operation, index: &WriteIndex, place: &mut usize) {
-        let key = op.key as usize;
-        let digest = &mut self.digests[key];
-        let (linked, link) = match &op.action {
-            Action::Write(write) => {
-                let begin = self.sources.len();
-                self.sources.extend_from_slice(&write.sources);
-                let place =
-                    |source: &OpId| self.places[*source as usize] - number(self.key_starts[key]);
-                let link = match &write.sources[..] {
-                    [source] => place(source),
-                    sources => {
-                        digest.links.extend(sources.iter().map(place));
-                        number(digest.links.len() - sources.len())
-                    }
-                };
-                ((begin, write.sources.len()), link)
-            }
-            Action::Read(read) if op.status == Status::Ok => {
-                let begin = self.origins.len();
-                let siblings = read.siblings.iter();
-                let origins = siblings.map(|sibling| index.origin(self.history, id, sibling));
-                self.origins.extend(origins);
-                let origins = &self.origins[begin..];
-                let slots = origins.iter().map(|origin| match origin {
-                    Origin::Write(write) => Some(self.slots[*write as usize]),
-                    Origin::ThinAir(_) => None,
-                });
-                digest.note_read(read, &slots);
-                let link = if let [_] = origins {
-                    slots.flatten().next().unwrap_or(NONE)
-                } else {
-                    digest.links.extend(slots.map(|slot| slot.unwrap_or(NONE)));
-                    number(digest.links.len() - origins.len())
-                };
-                ((begin, origins.len()), link)
-            }
-            Action::Read(_) => ((0, 0), NONE),
-        };
-        let mut brief = Brief::of(op, linked);
-        (brief.link, brief.slot) = (link, self.slots[id as usize]);
-        self.places.push(number(*place));
-        self.by_key[*place] = id;
-        self.briefs[*place] = brief;
-        *place += 1;
+        Ok(())
     }
 
     /// Numbers the clients of each key, and finds each operation's predecessors.
@@ -428,6 +278,11 @@ impl<'h> Provenance<'h> {
     /// The first and the last operation of each client; `OpId::MAX` where there is none.
     pub(crate) fn spans(&self) -> &[(OpId, OpId)] {
         &self.spans
+    }
+
+    /// How many writes have an unknown outcome.
+    pub(crate) fn unknown_writes(&self) -> u64 {
+        self.unknown_writes
     }
 
     /// All operations in the order of their invocation, with the origins of the siblings that
@@ -507,65 +362,4 @@ impl<'h> Provenance<'h> {
 /// Narrows a position; [`Provenance::of`] has made sure that it fits.
 pub(crate) fn number(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
-}
-
-/// Whether an operation can stand where it does: after one that was invoked `now`.
-fn validate(
-    history: &History,
-    op: OpId,
-    operation: &Operation,
-    now: TimeNs,
-) -> Result<(), HistoryFault> {
-    if operation.invoked < now {
-        return Err(HistoryFault::NotSorted { op });
-    }
-    for (what, index, names) in [
-        ("client", operation.client, history.clients.len()),
-        ("node", operation.node, history.nodes.len()),
-        ("key", operation.key, history.keys.len()),
-    ] {
-        if index as usize >= names {
-            return Err(HistoryFault::NoSuchName {
-                op,
-                what,
-                index,
-                names,
-            });
-        }
-    }
-    match (operation.completed, operation.status) {
-        (Some(completed), _) if completed < operation.invoked => {
-            return Err(HistoryFault::CompletedTooEarly { op });
-        }
-        (None, Status::Ok | Status::Fail) => return Err(HistoryFault::NeverCompleted { op }),
-        _ => {}
-    }
-    if let Action::Write(write) = &operation.action {
-        for &source_op in &write.sources {
-            validate_source(history, op, operation, source_op)?;
-        }
-    }
-    Ok(())
-}
-
-fn validate_source(
-    history: &History,
-    op: OpId,
-    write: &Operation,
-    source_op: OpId,
-) -> Result<(), HistoryFault> {
-    if source_op >= op {
-        return Err(HistoryFault::SourceNotEarlier { op, source_op });
-    }
-    let source = &history.operations[source_op as usize];
-    if source.key != write.key {
-        return Err(HistoryFault::SourceOfOtherKey { op, source_op });
-    }
-    if source.status != Status::Ok {
-        return Err(HistoryFault::SourceWithoutAnswer { op, source_op });
-    }
-    if source.completed > Some(write.invoked) {
-        return Err(HistoryFault::SourceTooLate { op, source_op });
-    }
-    Ok(())
 }

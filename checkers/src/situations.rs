@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 
 use crate::{
     causality::{KeyView, Node, WriteView},
-    history::{History, Status, Value},
+    history::{Status, Value},
     object_model::ObjectModel,
     provenance::{hash_of, same_value},
     write_set::WriteSet,
@@ -81,15 +81,11 @@ impl Situations {
     }
 
     pub(crate) fn note(&mut self, situation: Situation, arose: bool) {
-        self.0[situation as usize] += u64::from(arose);
+        self.count_up(situation, u64::from(arose));
     }
 
-    /// Counts the situations that the operations show one by one.
-    pub(crate) fn observe_operations(&mut self, history: &History) {
-        for operation in &history.operations {
-            let unknown = operation.status == Status::Info && operation.is_write();
-            self.note(Situation::UnknownOutcome, unknown);
-        }
+    pub(crate) fn count_up(&mut self, situation: Situation, times: u64) {
+        self.0[situation as usize] += times;
     }
 
     /// Counts the situations of one key.

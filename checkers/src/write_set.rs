@@ -86,7 +86,9 @@ impl WriteSet {
 
     /// Adds every write of `other`.
     pub(crate) fn union_with(&mut self, other: &Self) {
-        if other.base > self.base {
+        if self.is_empty() {
+            self.clone_from(other);
+        } else if other.base > self.base {
             let earlier = std::mem::replace(self, other.clone());
             self.add_earlier(&earlier);
         } else {
@@ -111,8 +113,10 @@ impl WriteSet {
                 }
             }
         }
-        for (before, after) in recent.into_iter().zip(self.window) {
-            self.len += (after & !before).count_ones();
+        if self.window != recent {
+            for (before, after) in recent.into_iter().zip(self.window) {
+                self.len += (after & !before).count_ones();
+            }
         }
         if let Slot::Node(_) = self.old {
             let (height, other_height) = (tree::height(self.base()), tree::height(other.base()));
