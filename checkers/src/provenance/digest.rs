@@ -38,6 +38,7 @@ pub(crate) struct KeyDigest<'h> {
     /// The context that came last, and its counters.
     context: Option<&'h ReportedClock>,
     context_row: Vec<u32>,
+    /// The counters of a clock that is looked at.
     scratch: Vec<u32>,
 }
 
@@ -174,17 +175,20 @@ impl<'h> KeyDigest<'h> {
         {
             return Some(reported);
         }
-        let scratch = self
-            .actors
-            .row(context, std::mem::take(&mut self.scratch))?;
-        let row = self.row(&reported);
+        self.look_at(context)?;
+        let (row, context) = (self.row(&reported), &self.scratch[..]);
         let advanced = match reported.kind {
-            Kind::Clock => at_most(&scratch, row) && !at_most(row, &scratch),
-            Kind::Dotted => !holds_dot(&scratch) && at_most(&scratch, row),
-            Kind::Dot | Kind::Unknown => !holds_dot(&scratch),
+            Kind::Clock => at_most(context, row) && !at_most(row, context),
+            Kind::Dotted => !holds_dot(context) && at_most(context, row),
+            Kind::Dot | Kind::Unknown => !holds_dot(context),
         };
-        self.scratch = scratch;
         advanced.then_some(reported)
+    }
+
+    /// Has the counters of a clock at hand. `None` when it is too large.
+    fn look_at(&mut self, clock: &'h ReportedClock) -> Option<()> {
+        self.scratch.clear();
+        self.actors.append(clock, &mut self.scratch)
     }
 
     /// Takes a version up. `None` when it is too large.
@@ -207,9 +211,7 @@ impl<'h> KeyDigest<'h> {
         };
         let row = self.rows.len();
         if let Some(clock) = clock {
-            let scratch = self.actors.row(clock, std::mem::take(&mut self.scratch))?;
-            self.rows.extend_from_slice(&scratch);
-            self.scratch = scratch;
+            self.actors.append(clock, &mut self.rows)?;
         }
         Some(Reported {
             clock,
@@ -269,8 +271,8 @@ impl<'h> KeyDigest<'h> {
             .context
             .is_none_or(|known| !known.same_allocation(context))
         {
-            let row = std::mem::take(&mut self.context_row);
-            self.context_row = self.actors.row(context, row)?;
+            self.context_row.clear();
+            self.actors.append(context, &mut self.context_row)?;
             self.context = Some(context);
             self.join_context();
         }
@@ -319,7 +321,7 @@ impl<'h> KeyDigest<'h> {
                 },
             ) => {
                 u64::from(known.counter) == *counter
-                    && *self.actors.names[usize::from(known.actor)] == *actor
+                    && same_name(self.actors.names[usize::from(known.actor)], actor)
                     && match past {
                         Some(past) if known.kind == Kind::Dotted => self.is_row(past, &known)?,
                         _ => true,
@@ -338,11 +340,9 @@ impl<'h> KeyDigest<'h> {
         {
             return Some(true);
         }
-        let scratch = self.actors.row(clock, std::mem::take(&mut self.scratch))?;
-        let row = self.row(known);
-        let same = at_most(&scratch, row) && at_most(row, &scratch);
-        self.scratch = scratch;
-        Some(same)
+        self.look_at(clock)?;
+        let (row, other) = (self.row(known), &self.scratch[..]);
+        Some(at_most(other, row) && at_most(row, other))
     }
 
     /// Compares two siblings of one answer, each with its write; `None` when they are in order.
@@ -384,22 +384,33 @@ struct Actors<'h> {
     /// The list of names that came last, and their numbers.
     last: &'h [Name],
     numbers: Vec<u32>,
+    /// The names of the list have the first numbers, in its order.
+    in_order: bool,
 }
 
 impl<'h> Actors<'h> {
-    /// The counters of a clock by the numbers of the names. `None` when it is too large.
-    fn row(&mut self, clock: &'h ReportedClock, mut row: Vec<u32>) -> Option<Vec<u32>> {
+    /// Appends the counters of a clock by the numbers of the names. `None` when it is too large.
+    fn append(&mut self, clock: &'h ReportedClock, rows: &mut Vec<u32>) -> Option<()> {
         let entries = clock.entries();
         // Most clocks share one list.
         if !std::ptr::eq(self.last, entries.names()) {
             self.take_up(entries.names())?;
         }
-        row.clear();
-        row.resize(self.names.len(), 0);
-        for (number, counter) in self.numbers.iter().zip(entries.counters()) {
-            row[*number as usize] = u32::try_from(*counter).ok()?;
+        let counters = entries.counters();
+        if counters.iter().any(|counter| *counter > u32::MAX.into()) {
+            return None;
         }
-        Some(row)
+        let narrow = |counter: &u64| u32::try_from(*counter).unwrap_or(u32::MAX);
+        if self.in_order {
+            rows.extend(counters.iter().map(narrow));
+            return Some(());
+        }
+        let row = rows.len();
+        rows.resize(row + self.names.len(), 0);
+        for (number, counter) in self.numbers.iter().zip(counters) {
+            rows[row + *number as usize] = narrow(counter);
+        }
+        Some(())
     }
 
     fn take_up(&mut self, list: &'h [Name]) -> Option<()> {
@@ -407,20 +418,27 @@ impl<'h> Actors<'h> {
         numbers.resize(list.len(), 0);
         for (number, name) in numbers.iter_mut().zip(list) {
             let known = self.names.get(*number as usize);
-            if known.is_none_or(|known| *known != name) {
+            if known.is_none_or(|known| !same_name(known, name)) {
                 *number = self.number(name)?;
             }
         }
+        self.in_order = numbers.iter().zip(0..).all(|(number, at)| *number == at);
         (self.last, self.numbers) = (list, numbers);
         Some(())
     }
 
     fn number(&mut self, name: &'h Name) -> Option<u32> {
-        let known = self.names.iter().position(|known| *known == name);
+        let known = self.names.iter().position(|known| same_name(known, name));
         let at = known.unwrap_or(self.names.len());
         if known.is_none() {
             self.names.push(name);
         }
         (self.names.len() <= MOST_ACTORS).then(|| number(at))
     }
+}
+
+/// Names are short: they are compared sooner than a call is made.
+fn same_name(one: &Name, other: &Name) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
 }

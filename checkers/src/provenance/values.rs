@@ -87,6 +87,9 @@ impl From<Written> for Packed {
     }
 }
 
+/// So much longer gets a list of writes at a time.
+const STEP: usize = 512;
+
 impl Dense {
     const NONE: Packed = Packed {
         op: OpId::MAX,
@@ -96,7 +99,7 @@ impl Dense {
     /// Takes a write up. Gives the one that has the number already, if there is one.
     fn insert(&mut self, at: usize, written: Written) -> Option<OpId> {
         if at >= self.0.len() {
-            self.0.resize(at + 1, Self::NONE);
+            self.0.resize((at + 1).next_multiple_of(STEP), Self::NONE);
         }
         let before = std::mem::replace(&mut self.0[at], written.into());
         Some(before.op).filter(|op| *op != OpId::MAX)
