@@ -33,6 +33,7 @@ use crate::{
     write_set::WriteSet,
 };
 
+use finals::Ends;
 use sessions::Past;
 
 /// What a healthy key shows.
@@ -77,6 +78,7 @@ pub(crate) fn screen(
         ops,
         numbers: Vec::new(),
         unseen: Vec::new(),
+        ends: Ends::NONE,
         before: vec![NONE; ops.len()],
         writes: Vec::new(),
         reads: Vec::new(),
@@ -134,6 +136,7 @@ struct Screen<'p, 'h> {
     numbers: Vec<u32>,
     /// The places of the others.
     unseen: Vec<u32>,
+    ends: Ends,
     /// For each operation the place of its client's one before.
     before: Vec<u32>,
     /// By number.
@@ -213,7 +216,8 @@ struct Session {
 impl Screen<'_, '_> {
     fn number_writes(&mut self) {
         let mut reads = 0;
-        for (place, op) in (0..).zip(self.ops) {
+        for (place, op) in self.ops.iter().enumerate() {
+            self.ends.take(place, op);
             match op.kind {
                 Kind::Nothing => {}
                 Kind::Read => reads += 1,
@@ -226,7 +230,7 @@ impl Screen<'_, '_> {
                     self.numbers
                         .push(if matters { number(numbered) } else { NONE });
                     if !matters {
-                        self.unseen.push(place);
+                        self.unseen.push(number(place));
                     }
                 }
             }

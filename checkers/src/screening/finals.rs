@@ -4,26 +4,65 @@ use super::Screen;
 use crate::{
     clock_table::{same_clock, same_version},
     history::{Action, NOT_A_READ, Read, Status, TimeNs},
-    provenance::Kind,
+    provenance::{Brief, Kind},
     verdict::{Invariant, Reason},
 };
 
-impl Screen<'_, '_> {
+/// Where the operations of a key end.
+pub(super) struct Ends {
     /// The places of the final reads.
-    fn final_reads(&self) -> Vec<usize> {
-        let is_final = |place: &usize| {
-            let op = &self.ops[*place];
-            op.kind == Kind::Read && op.is_special
-        };
-        (0..self.ops.len()).filter(is_final).collect()
-    }
+    finals: Vec<usize>,
+    /// When the first write is over.
+    first_write: TimeNs,
+    /// When the last acknowledged write is over.
+    last_acknowledged: TimeNs,
+    /// When nothing more is written but what is under way for ever.
+    settled: TimeNs,
+    /// How many reads but final ones have a context, and when the last of them is over.
+    contexts: (usize, TimeNs),
+}
 
+impl Ends {
+    pub(super) const NONE: Self = Self {
+        finals: Vec::new(),
+        first_write: TimeNs::MAX,
+        last_acknowledged: 0,
+        settled: 0,
+        contexts: (0, 0),
+    };
+
+    /// Takes up the next operation.
+    pub(super) fn take(&mut self, place: usize, op: &Brief) {
+        match op.kind {
+            Kind::Nothing => {}
+            Kind::Write => {
+                self.first_write = self.first_write.min(op.over);
+                self.settled = self.settled.max(match op.status {
+                    Status::Info => op.invoked,
+                    _ => op.over,
+                });
+                if op.status == Status::Ok {
+                    self.last_acknowledged = self.last_acknowledged.max(op.over);
+                }
+            }
+            Kind::Read if op.is_special => self.finals.push(place),
+            Kind::Read => {
+                if op.has_context {
+                    let (many, last_over) = &mut self.contexts;
+                    (*many, *last_over) = (*many + 1, op.over.max(*last_over));
+                }
+            }
+        }
+    }
+}
+
+impl Screen<'_, '_> {
     /// `None` when a final read might be wrong. Every read is settled.
     pub(super) fn look_at_final_reads(&mut self) -> Option<()> {
-        let finals = self.final_reads();
-        if finals.is_empty() {
+        if self.ends.finals.is_empty() {
             return Some(());
         }
+        let finals = self.ends.finals.clone();
         self.look_for_losses(&finals)?;
         self.look_for_resurrection(&finals)?;
         self.look_at_convergence(&finals)?;
@@ -31,8 +70,7 @@ impl Screen<'_, '_> {
     }
 
     fn look_for_losses(&mut self, finals: &[usize]) -> Option<()> {
-        let writes = self.ops.iter().filter(|op| op.kind == Kind::Write);
-        let first_over = writes.map(|op| op.over).min().unwrap_or(TimeNs::MAX);
+        let first_over = self.ends.first_write;
         for &read in finals {
             if self.returned(read).len() > 1 {
                 self.exercised.add(Invariant::SiblingPreservation, 1);
@@ -88,12 +126,7 @@ impl Screen<'_, '_> {
     }
 
     fn look_at_convergence(&mut self, finals: &[usize]) -> Option<()> {
-        let writes = self.ops.iter().filter(|op| op.kind == Kind::Write);
-        let ends = writes.map(|op| match op.status {
-            Status::Info => op.invoked,
-            _ => op.over,
-        });
-        let settled = ends.max().unwrap_or(0);
+        let settled = self.ends.settled;
         let mut reads = finals
             .iter()
             .filter(|read| self.ops[**read].invoked >= settled);
@@ -149,24 +182,16 @@ impl Screen<'_, '_> {
             let op = &self.ops[*place];
             op.kind == Kind::Read && op.has_context && !op.is_special
         };
-        let mut others: Vec<_> = Vec::new();
-        if !finals.is_empty() {
-            others.extend((0..self.ops.len()).filter(is_other));
-        }
-        let last_over = others.iter().map(|read| self.ops[*read].over).max();
+        let (others, last_over) = self.ends.contexts;
         let mut tested = 0;
         for &read in &finals {
-            let before = |reads: &[usize]| {
-                reads
-                    .iter()
-                    .filter(|other| self.precedes(**other, read))
-                    .count()
-            };
-            tested += before(&finals);
-            tested += if last_over < Some(self.ops[read].invoked) {
-                others.len()
+            let is_before = |other: &usize| self.precedes(*other, read);
+            tested += finals.iter().copied().filter(is_before).count();
+            tested += if last_over < self.ops[read].invoked {
+                others
             } else {
-                before(&others)
+                let others = (0..self.ops.len()).filter(is_other);
+                others.filter(is_before).count()
             };
         }
         self.exercised.add(Invariant::ContextCovers, tested as u64);
@@ -175,14 +200,17 @@ impl Screen<'_, '_> {
 
     /// Why a lost update would not show: an acknowledged write that no final read followed.
     pub(super) fn no_final_read(&self) -> Option<Reason> {
-        let finals = self.final_reads();
+        let finals = &self.ends.finals;
         let last = finals.iter().map(|read| self.ops[*read].invoked).max();
+        if last > Some(self.ends.last_acknowledged) {
+            return None;
+        }
         let is_acknowledged = |place: &usize| {
             let op = &self.ops[*place];
             op.kind == Kind::Write && op.status == Status::Ok
         };
         let followed = |write: usize| {
-            last.is_some_and(|last| self.ops[write].over < last)
+            Some(self.ops[write].over) < last
                 || finals.iter().any(|read| self.precedes(write, *read))
         };
         let mut acknowledged = (0..self.ops.len()).filter(is_acknowledged);
