@@ -22,7 +22,7 @@ use crate::{
 const MOST_LANES: usize = 32;
 
 /// Rows are so many numbers, or a multiple of that.
-const ROW: usize = 8;
+const ROW: usize = 4;
 
 /// The most numbers that are kept of which keys are known.
 const MOST_WORDS: usize = 1 << 22;
