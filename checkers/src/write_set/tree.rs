@@ -173,24 +173,7 @@ impl Slot {
         match (self, other) {
             (Self::Full, _) | (_, Self::Empty) => None,
             (_, Self::Full) | (Self::Empty, Self::Node(_)) => Some(other.clone()),
-            (Self::Node(a), Self::Node(b)) if Arc::ptr_eq(a, b) => None,
-            (Self::Node(a), Self::Node(b)) => {
-                if let (Kind::Branch(full, nodes), Kind::Branch(other_full, other_nodes)) =
-                    (&a.kind, &b.kind)
-                {
-                    let (mine, theirs) = ((*full, nodes), (*other_full, other_nodes));
-                    return union_of_branches(mine, theirs, height, b);
-                }
-                let (mine, theirs) = (a.words(), b.words());
-                let words = std::array::from_fn(|at| mine[at] | theirs[at]);
-                if words == mine {
-                    None
-                } else if words == theirs {
-                    Some(Self::Node(Arc::clone(b)))
-                } else {
-                    Some(Self::leaf(words))
-                }
-            }
+            (Self::Node(mine), Self::Node(theirs)) => mine.union(theirs, height),
         }
     }
 
@@ -239,10 +222,9 @@ fn union_of_branches(
             (false, None, Some(theirs)) => Some(Slot::Node(Arc::clone(theirs))),
             (false, Some(mine), Some(theirs)) if Arc::ptr_eq(mine, theirs) => None,
             (false, Some(mine), Some(theirs)) => {
-                let (mine, theirs) = (Arc::clone(mine), Arc::clone(theirs));
-                let child = Slot::Node(mine).union(&Slot::Node(Arc::clone(&theirs)), height - 1);
+                let child = mine.union(theirs, height - 1);
                 let is_theirs =
-                    matches!(&child, Some(Slot::Node(child)) if Arc::ptr_eq(child, &theirs));
+                    matches!(&child, Some(Slot::Node(child)) if Arc::ptr_eq(child, theirs));
                 all_theirs &= is_theirs;
                 child
             }
@@ -279,6 +261,29 @@ impl Node {
             Kind::Branch(full, _) if full >> place & 1 == 1 => Part::Full,
             Kind::Branch(_, nodes) => nodes[place].as_ref().map_or(Part::Empty, Part::Node),
             Kind::Leaf(_) => Part::Empty,
+        }
+    }
+
+    /// What to put in place of this node to add another of the same height, `None` when that adds
+    /// nothing.
+    fn union(self: &Arc<Self>, other: &Arc<Self>, height: u32) -> Option<Slot> {
+        if Arc::ptr_eq(self, other) {
+            return None;
+        }
+        if let (Kind::Branch(full, nodes), Kind::Branch(other_full, other_nodes)) =
+            (&self.kind, &other.kind)
+        {
+            let (mine, theirs) = ((*full, nodes), (*other_full, other_nodes));
+            return union_of_branches(mine, theirs, height, other);
+        }
+        let (mine, theirs) = (self.words(), other.words());
+        let words = std::array::from_fn(|at| mine[at] | theirs[at]);
+        if words == mine {
+            None
+        } else if words == theirs {
+            Some(Slot::Node(Arc::clone(other)))
+        } else {
+            Some(Slot::leaf(words))
         }
     }
 
