@@ -2,8 +2,8 @@
 //! `cargo run --release -p sibcheck-checkers --example judge_big -- OPERATIONS KEYS NODES dots|clocks [CLAIM]`.
 //!
 //! The history is generated, written, read, and judged as it was read, all in memory: by `CLAIM`, or
-//! else by the claim that it says it keeps. Seconds are those that were spent on the core, where the system tells
-//! (Linux), whatever else is running; else those that went by.
+//! else by the claim that it says it keeps. Seconds are those that were spent on the core, where the
+//! system tells (Linux), whatever else is running; else those that went by.
 
 use std::{
     hint::black_box,

@@ -123,9 +123,8 @@ struct Sweep<'p, 'h> {
 /// Where clients are, one after the other.
 struct Lane<'p> {
     client: u32,
+    /// Of its own lane, all acknowledged operations that are over.
     knows: Knowledge,
-    /// How many acknowledged operations are over.
-    position: u32,
     open: Option<Open<'p>>,
 }
 
@@ -156,7 +155,6 @@ impl<'p, 'h> Sweep<'p, 'h> {
         let lane = || Lane {
             client: NONE,
             knows: Knowledge::nothing(width),
-            position: 0,
             open: None,
         };
         Some(Self {
@@ -212,7 +210,7 @@ impl<'p, 'h> Sweep<'p, 'h> {
             self.known.keep(place, &lane.knows.row);
         }
         if open.is_some() {
-            self.known.positions[place] = lane.position;
+            self.known.positions[place] = lane.knows.row[at];
         }
         lane.open = open;
         Some(())
@@ -226,10 +224,8 @@ impl<'p, 'h> Sweep<'p, 'h> {
         if open.over > now {
             return None;
         }
-        let lane = &mut self.lanes[at];
-        let mut knows = std::mem::replace(&mut lane.knows, Knowledge::nothing(0));
-        let position = lane.position;
-        lane.position += 1;
+        let mut knows = std::mem::replace(&mut self.lanes[at].knows, Knowledge::nothing(0));
+        let position = knows.row[at];
         if open.is_write {
             knows.keys = self.keys.with(knows.keys, open.key)?;
         } else {

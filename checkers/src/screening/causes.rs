@@ -1,9 +1,9 @@
 //! Whether a read can lack what happened before it over all keys.
 //!
-//! A read lacks little: of that is asked at a glance ([`Lanes`]) whether
-//! it may have happened before. Where it may, what an operation's client newly knows of the key is
-//! found out ([`happens_before`](crate::happens_before)), and that reads held it is told by what
-//! earlier reads held ([`bounds`](crate::happens_before::bounds)).
+//! A read lacks little: of that is asked at a glance ([`Lanes`]) whether it may have happened before.
+//! Where it may, what an operation's client newly knows of the key is found out
+//! ([`happens_before`](crate::happens_before)), and that reads held it is told by what earlier reads
+//! held ([`bounds`](crate::happens_before::bounds)).
 
 use super::{NONE, Screen};
 use crate::{
