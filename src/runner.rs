@@ -18,7 +18,7 @@ use crate::{
         Ask, Context, Grace, InProcess, Manner, Nodes, Output, Reply, Reports, Request, TaggedValue,
     },
     plans::{Act, ContextChoice, Plan, Step},
-    simulation::{Address, Event, Happening, Nanos, Simulation, Traced, Traffic},
+    simulation::{Address, Event, FaultRecord, Happening, Nanos, Simulation, Traced, Traffic},
     stores::{Key, faulty::Basis},
 };
 
@@ -31,6 +31,8 @@ pub struct Run {
     pub planned: usize,
     /// What the network did.
     pub traffic: Traffic,
+    /// When each fault of the plan really was, and what it affected, by its position in the plan.
+    pub faults: Vec<FaultRecord>,
     /// The step of the plan that asked for an operation, by operation: whose it is in the plan, and
     /// its position. Final reads have none.
     pub steps: Vec<(usize, usize)>,
@@ -287,6 +289,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             planned: self.planned,
             steps: self.steps,
             traffic: self.simulation.traffic(),
+            faults: self.simulation.fault_records(),
             healed: self.healed,
         }
     }
@@ -477,7 +480,11 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 self.nodes.timer(node, timer, &mut self.out);
                 self.flush(node);
             }
-            Event::Crash(node) => self.nodes.crash(node),
+            Event::Crash(node) => {
+                if let Some(records) = self.nodes.crash(node) {
+                    self.simulation.note_unsynced(node, records);
+                }
+            }
             Event::Stop(node) => {
                 self.nodes.stop(node, &mut self.out);
                 self.flush(node);

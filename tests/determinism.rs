@@ -7,10 +7,13 @@
     reason = "a panic fails the test"
 )]
 
+use std::collections::BTreeMap;
+
 use sibcheck::{
     nodes::StoreName,
     plans::{Plan, SeededChoices, Shape, generate, read_plan, write_plan},
     runner,
+    simulation::FaultName,
 };
 use sibcheck_checkers::format::write_history;
 
@@ -56,4 +59,35 @@ fn allowing_another_fault_leaves_the_operations_as_they_were() {
     let none = generate(&shape, &mut SeededChoices::new(5), String::new());
     assert!(!all.faults.is_empty() && none.faults.is_empty());
     assert_eq!((all.clients, all.network), (none.clients, none.network));
+}
+
+#[test]
+fn a_run_tells_of_each_fault_what_it_affected() {
+    let mut affected: BTreeMap<FaultName, u64> = BTreeMap::new();
+    let mut unsynced = 0;
+    let store = "faulty:ack-before-durable".parse().unwrap();
+    for seed in 0..60 {
+        let plan = plan(store, seed);
+        let run = runner::run(&plan);
+        assert_eq!(run.faults.len(), plan.faults.len());
+        let mut lost = 0;
+        for (fault, record) in plan.faults.iter().zip(&run.faults) {
+            let name = fault.what.name();
+            *affected.entry(name).or_default() += record.affected();
+            unsynced += record.unsynced.unwrap_or(0);
+            if matches!(name, FaultName::Loss | FaultName::ClientLoss) {
+                lost += record.messages;
+            }
+            if let (Some(began), Some(ended)) = (record.began, record.ended) {
+                assert!(began == fault.begin_ns && began <= ended && ended <= run.healed);
+            } else {
+                assert!(record.affected() == 0 && fault.begin_ns >= run.healed);
+            }
+        }
+        assert!(lost >= run.traffic.lost, "every lost message has a cause");
+    }
+    for name in FaultName::ALL {
+        assert!(affected[&name] > 0, "{}", name.name());
+    }
+    assert!(unsynced > 0);
 }

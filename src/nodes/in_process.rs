@@ -260,11 +260,11 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         self.carry_out(node, out);
     }
 
-    fn crash(&mut self, node: u32) {
+    fn crash(&mut self, node: u32) -> Option<u64> {
         let fresh = (self.make)(node);
         let node = &mut self.nodes[node as usize];
-        node.disk.crash();
         node.replica = fresh;
+        Some(node.disk.crash() as u64)
     }
 
     fn stop(&mut self, node: u32, _: &mut Vec<Output<Self::Message>>) {

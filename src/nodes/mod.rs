@@ -164,8 +164,9 @@ pub trait Nodes {
     /// A timer of a node goes off.
     fn timer(&mut self, node: u32, timer: u32, out: &mut Vec<Output<Self::Message>>);
 
-    /// A node dies with all that it had not synced.
-    fn crash(&mut self, node: u32);
+    /// A node dies with all that it had not synced. Returns how many records that were, where it is
+    /// known.
+    fn crash(&mut self, node: u32) -> Option<u64>;
 
     /// A node ends in good order: it loses nothing that it had accepted.
     fn stop(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>);

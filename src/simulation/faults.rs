@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::time::Nanos;
+use super::{Address, time::Nanos};
 
 /// One scheduled fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,39 @@ impl FaultKind {
             Self::Crash { node } | Self::Stop { node } | Self::Pause { node } => vec![*node],
             Self::Partition { cut, .. } => cut.iter().flat_map(|&(from, to)| [from, to]).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// True when it swallows messages on this link.
+    pub(super) fn cuts(&self, from: Address, to: Address) -> bool {
+        match (self, from, to) {
+            (Self::Partition { cut, .. }, Address::Node(from), Address::Node(to)) => {
+                cut.contains(&(from, to))
+            }
+            _ => false,
+        }
+    }
+
+    /// True when it may lose messages on this link.
+    pub(super) fn loses(&self, from: Address, to: Address) -> bool {
+        let between_nodes = matches!((from, to), (Address::Node(_), Address::Node(_)));
+        match self {
+            Self::Loss { probability_ppm } => between_nodes && *probability_ppm > 0,
+            Self::ClientLoss { probability_ppm } => !between_nodes && *probability_ppm > 0,
+            _ => false,
+        }
+    }
+
+    /// True when it may double messages.
+    pub(super) fn doubles(&self) -> bool {
+        matches!(self, Self::Duplication { probability_ppm } if *probability_ppm > 0)
+    }
+
+    /// True when this node is down because of it.
+    pub(super) fn takes_down(&self, node: Address) -> bool {
+        match self {
+            Self::Crash { node: down } | Self::Stop { node: down } => node == Address::Node(*down),
+            _ => false,
         }
     }
 

@@ -6,6 +6,7 @@
 //! order in which they were scheduled, and randomness is seeded by purpose.
 
 mod faults;
+mod nemesis;
 mod network;
 mod queue;
 mod random;
@@ -14,13 +15,18 @@ mod time;
 mod trace;
 
 pub use faults::{Fault, FaultKind, FaultName, PartitionShape};
+pub use nemesis::{AffectedMessage, FaultRecord};
 pub use network::{Latency, Link, NetworkPlan, Traffic};
 pub use random::{Purpose, Random};
 pub use storage::Disk;
 pub use time::Nanos;
 pub use trace::{Fate, Happening, Traced};
 
-use self::{network::Network, queue::Queue};
+use self::{
+    nemesis::{Epoch, Nemesis},
+    network::{Carriage, Network, Stamp},
+    queue::Queue,
+};
 
 /// Who sends or receives a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +74,7 @@ enum Scheduled<M> {
     Message {
         from: Address,
         to: Address,
+        stamp: Stamp,
         message: M,
     },
     Timer {
@@ -107,9 +114,7 @@ pub struct Simulation<M> {
     queue: Queue<Scheduled<M>>,
     network: Network,
     nodes: Vec<NodeState<M>>,
-    faults: Vec<Fault>,
-    /// Which faults are active; same index.
-    active: Vec<bool>,
+    nemesis: Nemesis,
     /// No fault begins any more.
     healed: bool,
     /// What became of messages and nodes, if it is to be told.
@@ -133,8 +138,7 @@ impl<M: Clone> Simulation<M> {
             queue,
             network: Network::new(network, nodes),
             nodes: (0..nodes).map(|_| NodeState::default()).collect(),
-            faults: faults.to_vec(),
-            active: vec![false; faults.len()],
+            nemesis: Nemesis::new(faults),
             healed: false,
             trace: None,
         }
@@ -178,23 +182,66 @@ impl<M: Clone> Simulation<M> {
         self.network.traffic
     }
 
+    /// What each fault of the plan has affected so far, by its position in the plan.
+    pub fn fault_records(&self) -> Vec<FaultRecord> {
+        self.nemesis.records()
+    }
+
+    /// Notes that the crash of a node that has just happened lost so many records, because they
+    /// were not synced.
+    pub fn note_unsynced(&mut self, node: u32, records: u64) {
+        self.nemesis.charge_unsynced(node, records);
+    }
+
+    /// Charges what happened to a message to the faults that could have caused it.
+    fn charge(
+        &mut self,
+        epoch: Epoch,
+        from: Address,
+        to: Address,
+        could_cause: impl Fn(&FaultKind) -> bool,
+    ) {
+        let at = self.now;
+        let message = AffectedMessage { at, from, to };
+        self.nemesis.charge(epoch, message, could_cause);
+    }
+
     /// Sends a message now. The network decides whether, when and how often it arrives.
     pub fn send(&mut self, from: Address, to: Address, message: M) {
-        let arrivals = self.network.send(self.now, from, to);
-        let fate = if arrivals.first.is_some() {
-            Fate::Sent
-        } else {
-            Fate::Lost
-        };
-        self.note_message(fate, from, to, &message);
-        if let Some(at) = arrivals.second {
-            let message = message.clone();
-            self.queue
-                .push(at, Scheduled::Message { from, to, message });
-        }
-        if let Some(at) = arrivals.first {
-            self.queue
-                .push(at, Scheduled::Message { from, to, message });
+        let epoch = self.nemesis.epoch();
+        match self.network.send(self.now, epoch, from, to) {
+            Carriage::Cut => {
+                self.note_message(Fate::Lost, from, to, &message);
+                self.charge(epoch, from, to, |fault| fault.cuts(from, to));
+            }
+            Carriage::Lost => {
+                self.note_message(Fate::Lost, from, to, &message);
+                self.charge(epoch, from, to, |fault| fault.loses(from, to));
+            }
+            Carriage::OnItsWay {
+                first,
+                second,
+                stamp,
+            } => {
+                self.note_message(Fate::Sent, from, to, &message);
+                if let Some(at) = second {
+                    let message = message.clone();
+                    let copy = Scheduled::Message {
+                        from,
+                        to,
+                        stamp,
+                        message,
+                    };
+                    self.queue.push(at, copy);
+                }
+                let message = Scheduled::Message {
+                    from,
+                    to,
+                    stamp,
+                    message,
+                };
+                self.queue.push(first, message);
+            }
         }
     }
 
@@ -213,10 +260,8 @@ impl<M: Clone> Simulation<M> {
     /// Ends every fault now, and lets none begin any more.
     pub fn heal(&mut self) {
         self.healed = true;
-        for (index, active) in self.active.iter().enumerate() {
-            if *active {
-                self.queue.push(self.now, Scheduled::FaultEnds(index));
-            }
+        for index in self.nemesis.active() {
+            self.queue.push(self.now, Scheduled::FaultEnds(index));
         }
     }
 
@@ -252,28 +297,12 @@ impl<M: Clone> Simulation<M> {
 
     fn happen(&mut self, scheduled: Scheduled<M>) -> Option<Event<M>> {
         match scheduled {
-            Scheduled::Message { from, to, message } => {
-                if let Address::Node(node) = to {
-                    if self.network.is_cut(from, to) {
-                        self.network.traffic.cut += 1;
-                        self.note_message(Fate::Lost, from, to, &message);
-                        return None;
-                    }
-                    let state = &mut self.nodes[node as usize];
-                    if state.crashed > 0 {
-                        self.network.traffic.at_dead_node += 1;
-                        self.note_message(Fate::AtDeadNode, from, to, &message);
-                        return None;
-                    }
-                    if state.paused > 0 {
-                        state.backlog.push(Scheduled::Message { from, to, message });
-                        return None;
-                    }
-                }
-                self.network.traffic.delivered += 1;
-                self.note_message(Fate::Delivered, from, to, &message);
-                Some(Event::Deliver { from, to, message })
-            }
+            Scheduled::Message {
+                from,
+                to,
+                stamp,
+                message,
+            } => self.arrive(from, to, stamp, message),
             Scheduled::Timer { node, timer, life } => {
                 let state = &mut self.nodes[node as usize];
                 if state.life != life || state.crashed > 0 {
@@ -291,12 +320,56 @@ impl<M: Clone> Simulation<M> {
         }
     }
 
+    /// A message has come to the end of its way: unless something is wrong there it is delivered.
+    fn arrive(&mut self, from: Address, to: Address, stamp: Stamp, message: M) -> Option<Event<M>> {
+        let epoch = self.nemesis.epoch();
+        if let Address::Node(node) = to {
+            if self.network.is_cut(from, to) {
+                self.network.traffic.cut += 1;
+                self.note_message(Fate::Lost, from, to, &message);
+                self.charge(epoch, from, to, |fault| fault.cuts(from, to));
+                return None;
+            }
+            let state = &mut self.nodes[node as usize];
+            if state.crashed > 0 {
+                self.die_with(from, to, &message);
+                return None;
+            }
+            if state.paused > 0 {
+                state.backlog.push(Scheduled::Message {
+                    from,
+                    to,
+                    stamp,
+                    message,
+                });
+                self.charge(epoch, from, to, |fault| *fault == FaultKind::Pause { node });
+                return None;
+            }
+        }
+        let arrival = self.network.arrive(from, to, stamp);
+        self.note_message(Fate::Delivered, from, to, &message);
+        if let Some(later) = arrival.overtaken_by {
+            self.charge(later, from, to, |fault| *fault == FaultKind::Reorder);
+        }
+        if arrival.again {
+            self.charge(stamp.sent, from, to, FaultKind::doubles);
+        }
+        Some(Event::Deliver { from, to, message })
+    }
+
+    /// A message ends at a node that is down.
+    fn die_with(&mut self, from: Address, to: Address, message: &M) {
+        self.network.traffic.at_dead_node += 1;
+        self.note_message(Fate::AtDeadNode, from, to, message);
+        let epoch = self.nemesis.epoch();
+        self.charge(epoch, from, to, |fault| fault.takes_down(to));
+    }
+
     fn fault(&mut self, index: usize, begins: bool) -> Option<Event<M>> {
-        if self.active[index] == begins || (begins && self.healed) {
+        if begins && self.healed {
             return None;
         }
-        self.active[index] = begins;
-        let fault = &self.faults[index].what;
+        let fault = self.nemesis.switch(index, begins, self.now)?;
         self.network.apply(fault, begins);
         let event = match *fault {
             FaultKind::Crash { node } | FaultKind::Stop { node } => {
@@ -321,14 +394,20 @@ impl<M: Clone> Simulation<M> {
         let state = self.nodes.get_mut(node as usize)?;
         if ends {
             state.crashed += 1;
-            state.backlog.clear();
-            (state.crashed == 1).then(|| {
-                state.life += 1;
-                if graceful {
-                    Event::Stop(node)
-                } else {
-                    Event::Crash(node)
+            let first = state.crashed == 1;
+            state.life += u32::from(first);
+            for held in std::mem::take(&mut state.backlog) {
+                if let Scheduled::Message {
+                    from, to, message, ..
+                } = held
+                {
+                    self.die_with(from, to, &message);
                 }
+            }
+            first.then_some(if graceful {
+                Event::Stop(node)
+            } else {
+                Event::Crash(node)
             })
         } else {
             state.crashed = state.crashed.saturating_sub(1);
@@ -344,8 +423,9 @@ impl<M: Clone> Simulation<M> {
         }
         state.paused = state.paused.saturating_sub(1);
         (state.paused == 0).then(|| {
+            // Before what arrives just now: a pause reorders nothing.
             for held in state.backlog.drain(..) {
-                self.queue.push(self.now, held);
+                self.queue.push_before(self.now, held);
             }
             Event::Resume(node)
         })
@@ -458,6 +538,22 @@ mod tests {
         assert_eq!(times, [5, 50, 50, 50, 50]);
         assert_eq!(trace[0].1, "Pause(1)");
         assert_eq!(trace[1].1, "Resume(1)", "before what arrived meanwhile");
+    }
+
+    #[test]
+    fn what_arrives_when_a_pause_ends_comes_after_what_it_held_back() {
+        let mut simulation = simulation(&[fault(FaultKind::Pause { node: 1 }, 5, 50)]);
+        simulation.send(Address::Node(0), Address::Node(1), 1);
+        simulation.set_alarm(Nanos(40), 0);
+        while !matches!(simulation.next_event(), Some(Event::Alarm(0))) {}
+        simulation.send(Address::Node(0), Address::Node(1), 2);
+        let messages = std::iter::from_fn(|| simulation.next_event()).filter_map(|event| {
+            let Event::Deliver { message, .. } = event else {
+                return None;
+            };
+            Some(message)
+        });
+        assert_eq!(messages.collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

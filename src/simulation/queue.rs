@@ -7,8 +7,14 @@ use super::time::Nanos;
 /// Entries ordered by time, then by the order in which they were pushed.
 pub(super) struct Queue<T> {
     heap: BinaryHeap<Entry<T>>,
-    pushed: u64,
+    /// The sequence of the next entry.
+    next: u64,
+    /// The sequence of the next entry that goes before others of its time.
+    next_before: u64,
 }
+
+/// The sequence of the first ordinary entry: those that go before others have smaller ones.
+const ORDINARY: u64 = 1 << 32;
 
 struct Entry<T> {
     at: Nanos,
@@ -20,7 +26,8 @@ impl<T> Default for Queue<T> {
     fn default() -> Self {
         Self {
             heap: BinaryHeap::new(),
-            pushed: 0,
+            next: ORDINARY,
+            next_before: 0,
         }
     }
 }
@@ -28,8 +35,16 @@ impl<T> Default for Queue<T> {
 impl<T> Queue<T> {
     /// O(log n).
     pub(super) fn push(&mut self, at: Nanos, item: T) {
-        let sequence = self.pushed;
-        self.pushed += 1;
+        let sequence = self.next;
+        self.next += 1;
+        self.heap.push(Entry { at, sequence, item });
+    }
+
+    /// As [`Queue::push`], but before all that was pushed for the same time in the ordinary way:
+    /// for what would have come earlier, had it not been held back. O(log n).
+    pub(super) fn push_before(&mut self, at: Nanos, item: T) {
+        let sequence = self.next_before;
+        self.next_before += 1;
         self.heap.push(Entry { at, sequence, item });
     }
 
@@ -86,7 +101,9 @@ mod tests {
         for (at, item) in [(5, 'c'), (1, 'a'), (5, 'd'), (1, 'b')] {
             queue.push(Nanos(at), item);
         }
+        queue.push_before(Nanos(5), 'x');
+        queue.push_before(Nanos(5), 'y');
         let order: String = std::iter::from_fn(|| queue.pop()).map(|(_, c)| c).collect();
-        assert_eq!(order, "abcd");
+        assert_eq!(order, "abxycd");
     }
 }

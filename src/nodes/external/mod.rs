@@ -292,11 +292,13 @@ impl Nodes for External<'_> {
 
     fn timer(&mut self, _: u32, _: u32, _: &mut Vec<Output<Wire>>) {}
 
-    fn crash(&mut self, node: u32) {
+    fn crash(&mut self, node: u32) -> Option<u64> {
         if let Some(mut process) = self.processes[node as usize].take() {
             process.kill();
         }
         self.forget(node);
+        // What it had on disk by then is its own affair.
+        None
     }
 
     fn stop(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
