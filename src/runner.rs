@@ -19,7 +19,7 @@ use crate::{
     },
     plans::{Act, ContextChoice, Plan, Step},
     simulation::{Address, Event, FaultRecord, Happening, Nanos, Simulation, Traced, Traffic},
-    stores::{Key, faulty::Basis},
+    stores::faulty::Basis,
 };
 
 /// What one run gave.
@@ -92,7 +92,7 @@ struct Client {
     /// The operation whose answer it waits for.
     waiting: Option<OpId>,
     /// The value that it will write in place of what it is reading.
-    resolving: Option<u64>,
+    resolving: Option<u32>,
     /// What it remembers, by key.
     memory: BTreeMap<u32, Memory>,
 }
@@ -155,7 +155,6 @@ struct Runner<'a, N: Nodes> {
     /// How many clients have work left in this stage.
     busy: usize,
     history: History,
-    keys: Vec<Key>,
     /// The client that waits for an operation's answer, by operation.
     invokers: Vec<u32>,
     /// What the answer to an operation lets its client pass back, by operation.
@@ -172,11 +171,8 @@ struct Runner<'a, N: Nodes> {
 
 impl<'a, N: Nodes> Runner<'a, N> {
     fn new(plan: &'a Plan, nodes: &'a mut N) -> Self {
-        let keys: Vec<Key> = (1..=plan.keys)
-            .map(|key| format_compact!("k{key}"))
-            .collect();
         let manner = nodes.manner();
-        let capacity = plan.operations() + (plan.keys * plan.nodes) as usize;
+        let capacity = plan.operations() + plan.keys.len() * plan.nodes as usize;
         let names = (0..plan.nodes).map(|node| nodes.name(node)).collect();
         Self {
             plan,
@@ -196,10 +192,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 },
                 clients: Vec::new(),
                 nodes: names,
-                keys: keys.clone(),
+                keys: plan.keys.clone(),
                 operations: Vec::with_capacity(capacity),
             },
-            keys,
             invokers: Vec::with_capacity(capacity),
             contexts: Vec::with_capacity(capacity),
             reports: Reports::default(),
@@ -335,7 +330,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
             } => self.plan.clients[*steps]
                 .get(*next)
                 .map(|step| now + step.think_ns),
-            Work::FinalReads { next, .. } => (*next < self.plan.keys).then_some(now),
+            Work::FinalReads { next, .. } => {
+                ((*next as usize) < self.plan.keys.len()).then_some(now)
+            }
         };
         if let Some(at) = at {
             self.simulation
@@ -562,9 +559,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
         self.invoke(client, node, key, Action::Read(read), Ask::Read);
     }
 
-    fn write(&mut self, client: usize, step: &Step, data: Option<u64>, context: ContextChoice) {
+    fn write(&mut self, client: usize, step: &Step, value: Option<u32>, context: ContextChoice) {
         let sources = self.sources(client, step.key, context);
-        self.write_from(client, step.node, step.key, data, sources, false);
+        self.write_from(client, step.node, step.key, value, sources, false);
     }
 
     fn write_from(
@@ -572,13 +569,13 @@ impl<'a, N: Nodes> Runner<'a, N> {
         client: usize,
         node: u32,
         key: u32,
-        data: Option<u64>,
+        value: Option<u32>,
         mut sources: Vec<OpId>,
         resolving: bool,
     ) {
-        let value = TaggedValue {
+        let written = TaggedValue {
             tag: self.history.operations.len() as u64,
-            data,
+            position: value,
         };
         let context = self.context(&mut sources);
         let readable = if self.manner.clients_make_clocks {
@@ -588,8 +585,8 @@ impl<'a, N: Nodes> Runner<'a, N> {
             context.joined()
         };
         let write = Write {
-            value: self.nodes.recorded(value),
-            tombstone: data.is_none(),
+            value: self.nodes.recorded(written),
+            tombstone: value.is_none(),
             sources: sources.into(),
             context: readable.map(|clock| self.reports.clock(&clock)),
             version: None,
@@ -600,7 +597,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             key,
             Action::Write(Box::new(write)),
             Ask::Write {
-                value,
+                value: written,
                 context,
                 resolving,
             },
@@ -683,7 +680,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             client: self.history.clients[identity as usize].clone(),
             identity,
             node,
-            key: self.keys[key as usize].clone(),
+            key: self.plan.keys[key as usize].clone(),
             ask,
         });
         self.simulation

@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 use sibcheck_checkers::history::{
-    ClockPool, Read, ReportedClock, Sibling as RecordedSibling, Value, Version as RecordedVersion,
+    ClockPool, Data, Read, ReportedClock, Sibling as RecordedSibling, Value,
+    Version as RecordedVersion,
 };
 
 use crate::{
@@ -23,23 +24,28 @@ use super::{Ask, Context, Nodes, Output, Reply, Request};
 /// Equality is the value's alone: the tag is the harness's own, and no store can see it.
 #[derive(Clone, Copy, Debug, Eq)]
 pub struct TaggedValue {
-    /// Unique in the run.
+    /// Unique in the run: the number of the operation that writes it.
     pub tag: u64,
-    /// The value; `None` for a tombstone.
-    pub data: Option<u64>,
+    /// The value, by its position in the plan; `None` for a tombstone. No two values of a plan are
+    /// equal.
+    pub position: Option<u32>,
 }
 
 impl PartialEq for TaggedValue {
     fn eq(&self, other: &Self) -> bool {
-        self.data == other.data
+        self.position == other.position
     }
 }
 
-impl From<TaggedValue> for Value {
-    fn from(value: TaggedValue) -> Self {
-        Self {
+/// The values of a plan as they stand in histories.
+struct Values(Vec<Data>);
+
+impl Values {
+    fn recorded(&self, value: TaggedValue) -> Value {
+        let data = value.position.and_then(|at| self.0.get(at as usize));
+        Value {
             tag: Some(value.tag),
-            data: value.data.into(),
+            data: data.cloned().unwrap_or(Data::NULL),
         }
     }
 }
@@ -77,6 +83,7 @@ pub struct InProcess<T: SiblingStore<TaggedValue>> {
     make: Box<dyn Fn(u32) -> Replica<T>>,
     effects: Effects<TaggedValue, T>,
     reports: Reports,
+    values: Values,
 }
 
 /// What a node keeps on its disk: the siblings of every key.
@@ -91,9 +98,9 @@ struct Node<T: SiblingStore<TaggedValue>> {
 const ANTI_ENTROPY: u32 = 0;
 
 impl<T: SiblingStore<TaggedValue>> InProcess<T> {
-    fn new(nodes: u32, make: impl Fn(u32) -> Replica<T> + 'static) -> Self {
+    fn new(plan: &Plan, make: impl Fn(u32) -> Replica<T> + 'static) -> Self {
         Self {
-            nodes: (0..nodes)
+            nodes: (0..plan.nodes)
                 .map(|node| Node {
                     replica: make(node),
                     disk: Disk::default(),
@@ -102,6 +109,7 @@ impl<T: SiblingStore<TaggedValue>> InProcess<T> {
             make: Box::new(make),
             effects: Vec::new(),
             reports: Reports::default(),
+            values: Values(plan.values.iter().cloned().map(Data::from).collect()),
         }
     }
 
@@ -149,7 +157,7 @@ impl InProcess<VersionedStore<TaggedValue>> {
             .map_or_else(VersionedRules::default, Flaw::versioned);
         let configuration = configure(plan);
         let alone = plan.nodes == 1;
-        Self::new(plan.nodes, move |node| {
+        Self::new(plan, move |node| {
             let scheme = if alone {
                 ActorScheme::Client
             } else {
@@ -168,7 +176,7 @@ impl InProcess<DottedStore<TaggedValue>> {
             .flaw()
             .map_or_else(DottedRules::default, Flaw::dotted);
         let configuration = configure(plan);
-        Self::new(plan.nodes, move |node| {
+        Self::new(plan, move |node| {
             Replica::new(
                 DottedStore::new(node_name(node), rules),
                 configuration(node),
@@ -194,7 +202,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         let Packet::Answer { to, answer } = message else {
             return None;
         };
-        let reports = &mut self.reports;
+        let (reports, values) = (&mut self.reports, &self.values);
         let reply = match answer {
             Answer::Refused => Reply::Refused,
             Answer::Written(stamp) => Reply::Written {
@@ -205,7 +213,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
                 read: Read {
                     siblings: siblings
                         .iter()
-                        .map(|sibling| reports.sibling(sibling))
+                        .map(|sibling| reports.sibling(sibling, values))
                         .collect(),
                     context: T::read_context(&siblings).map(|context| reports.clock(&context)),
                     last: false,
@@ -272,6 +280,10 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         self.crash(node);
     }
 
+    fn recorded(&self, value: TaggedValue) -> Value {
+        self.values.recorded(value)
+    }
+
     fn shown(&self, message: &Self::Message) -> String {
         Json::from(format!("{message:?}")).to_string()
     }
@@ -327,10 +339,11 @@ impl Reports {
     fn sibling<S: Stamp>(
         &mut self,
         sibling: &crate::stores::Sibling<TaggedValue, S>,
+        values: &Values,
     ) -> RecordedSibling {
         RecordedSibling {
-            value: sibling.value.into(),
-            tombstone: sibling.value.data.is_none(),
+            value: values.recorded(sibling.value),
+            tombstone: sibling.value.position.is_none(),
             version: Some(self.version(&sibling.stamp.version(), false)),
         }
     }

@@ -191,9 +191,7 @@ pub trait Nodes {
     }
 
     /// How a value that is written stands in the history.
-    fn recorded(&self, value: TaggedValue) -> Value {
-        value.into()
-    }
+    fn recorded(&self, value: TaggedValue) -> Value;
 
     /// True when a node broke the protocol or died by itself: the run cannot go on.
     fn failed(&self) -> bool {

@@ -1,10 +1,10 @@
 //! Plans as files: versioned JSON.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use serde::Deserialize;
 
-use super::{Act, PLAN_VERSION, Plan};
+use super::{Act, PLAN_VERSION, Plan, version_1};
 
 /// Why a file is not a plan.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum PlanError {
     },
     /// It is a plan of another version.
     #[error(
-        "it has plan version {found}, and this build reads version {PLAN_VERSION}: use a build of sibcheck that wrote version {found}, or save the plan anew"
+        "it has plan version {found}, and this build reads versions 1 to {PLAN_VERSION}: use a build of sibcheck that wrote version {found}, or save the plan anew"
     )]
     Version {
         /// The version in the file.
@@ -40,6 +40,14 @@ pub enum PlanError {
         /// What should.
         rule: String,
     },
+    /// A key or a value that no plan can have.
+    #[error("{place} {what}")]
+    Table {
+        /// Where in the plan.
+        place: String,
+        /// What is wrong with it, and what should be done.
+        what: String,
+    },
     /// The dialect of the program has no words for a step.
     #[error("{place} is a delete, and the dialect {dialect} has no words for it: drop the step")]
     Inexpressible {
@@ -52,7 +60,11 @@ pub enum PlanError {
 
 /// More nodes, keys or operations than this make a run that no machine finishes.
 const MOST_NODES: u32 = 100;
-const MOST_KEYS: u32 = 10_000;
+pub(super) const MOST_KEYS: u32 = 10_000;
+/// Bytes of a key, and of the JSON text of a value: a longer one is more than one line of a program
+/// should have to hold.
+const LONGEST_KEY: usize = 10_000;
+const LONGEST_VALUE: usize = 1_000_000;
 /// An hour of virtual time: a longer wait than this can only be a slip.
 const LONGEST_NS: u64 = 3_600_000_000_000;
 /// More frequent anti-entropy than this would be nearly all that a run does.
@@ -75,12 +87,11 @@ pub fn read_plan(text: &str) -> Result<Plan, PlanError> {
         what: without_place(&error),
     };
     let version: Version = serde_json::from_str(text).map_err(syntax)?;
-    if version.sibcheck_plan != u64::from(PLAN_VERSION) {
-        return Err(PlanError::Version {
-            found: version.sibcheck_plan,
-        });
-    }
-    let plan: Plan = serde_json::from_str(text).map_err(syntax)?;
+    let plan = match version.sibcheck_plan {
+        1 => version_1::upgraded(serde_json::from_str(text).map_err(syntax)?)?,
+        found if found == u64::from(PLAN_VERSION) => serde_json::from_str(text).map_err(syntax)?,
+        found => return Err(PlanError::Version { found }),
+    };
     validate(&plan)?;
     Ok(plan)
 }
@@ -104,19 +115,83 @@ pub fn write_plan(plan: &Plan, mut writer: impl io::Write) -> io::Result<()> {
     writer.write_all(b"\n")
 }
 
-fn validate(plan: &Plan) -> Result<(), PlanError> {
-    fn check(place: String, value: u64, low: u64, high: u64) -> Result<(), PlanError> {
-        if (low..=high).contains(&value) {
-            return Ok(());
-        }
-        Err(PlanError::Range {
-            place,
-            value,
-            rule: format!("must be between {low} and {high}"),
-        })
+pub(super) fn check(place: String, value: u64, low: u64, high: u64) -> Result<(), PlanError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
     }
+    Err(PlanError::Range {
+        place,
+        value,
+        rule: format!("must be between {low} and {high}"),
+    })
+}
+
+/// Checks the table of keys or of values, each as a text.
+fn check_table(
+    name: &str,
+    texts: impl IntoIterator<Item = String>,
+    longest: usize,
+) -> Result<(), PlanError> {
+    let mut first = BTreeMap::new();
+    for (index, text) in texts.into_iter().enumerate() {
+        let wrong = |what| PlanError::Table {
+            place: format!("{name}[{index}]"),
+            what,
+        };
+        if text.len() > longest {
+            let length = text.len();
+            return Err(wrong(format!(
+                "has {length} bytes, but may have {longest} at most: shorten it"
+            )));
+        }
+        if let Some(same) = first.insert(text, index) {
+            return Err(wrong(format!(
+                "is {name}[{same}] again: drop one of them, and let steps name the other"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that programs are given no value twice for a key: only the value tells the write.
+fn check_unique_values(plan: &Plan) -> Result<(), PlanError> {
+    let mut writers = BTreeMap::new();
+    for (number, steps) in plan.clients.iter().enumerate() {
+        for (index, step) in steps.iter().enumerate() {
+            let place = || format!("clients[{number}][{index}]");
+            if let Some(value) = step.act.value()
+                && let Some(other) = writers.insert((step.key, value), place())
+            {
+                return Err(PlanError::Table {
+                    place: place(),
+                    what: format!(
+                        "writes values[{value}] to keys[{key}] as {other} does, and only the value tells                          a program's writes apart: give one of them a value of its own",
+                        key = step.key
+                    ),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn validate(plan: &Plan) -> Result<(), PlanError> {
     check("nodes".into(), plan.nodes.into(), 1, MOST_NODES.into())?;
-    check("keys".into(), plan.keys.into(), 1, MOST_KEYS.into())?;
+    let keys = plan.keys.len() as u64;
+    check("the number of keys".into(), keys, 1, MOST_KEYS.into())?;
+    check_table(
+        "keys",
+        plan.keys.iter().map(ToString::to_string),
+        LONGEST_KEY,
+    )?;
+    check_table(
+        "values",
+        plan.values.iter().map(ToString::to_string),
+        LONGEST_VALUE,
+    )?;
+    if plan.program.is_some() && !plan.numbered_values {
+        check_unique_values(plan)?;
+    }
     let last_node = u64::from(plan.nodes) - 1;
     check("timeout_ns".into(), plan.timeout_ns.0, 1, LONGEST_NS)?;
     check(
@@ -142,7 +217,19 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
         for (index, step) in steps.iter().enumerate() {
             let place = |field| format!("clients[{number}][{index}].{field}");
             check(place("node"), step.node.into(), 0, last_node)?;
-            check(place("key"), step.key.into(), 0, u64::from(plan.keys) - 1)?;
+            check(place("key"), step.key.into(), 0, keys - 1)?;
+            if let Some(value) = step.act.value() {
+                match plan.values.len() as u64 {
+                    0 => {
+                        return Err(PlanError::Table {
+                            place: place("act"),
+                            what: "names a value, but there are none in values: add it there"
+                                .to_owned(),
+                        });
+                    }
+                    values => check(place("act.value"), value.into(), 0, values - 1)?,
+                }
+            }
             if let (Act::Delete { .. }, Some(dialect)) = (step.act, &plan.program)
                 && dialect.wording().delete.is_none()
             {
@@ -172,9 +259,11 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::super::{SeededChoices, Shape, generate};
     use super::*;
-    use crate::nodes::StoreName;
+    use crate::{nodes::StoreName, protocol::Dialect};
 
     fn text() -> String {
         let shape = Shape::new(StoreName::Dotted);
@@ -202,7 +291,7 @@ mod tests {
             message(&cut)
         );
         assert!(message("").starts_with("line 1"), "{}", message(""));
-        let newer = good.replacen("\"sibcheck_plan\": 1", "\"sibcheck_plan\": 7", 1);
+        let newer = good.replacen("\"sibcheck_plan\": 2", "\"sibcheck_plan\": 7", 1);
         assert!(message(&newer).contains("version 7"), "{}", message(&newer));
         let far = good.replacen("\"nodes\": 3", "\"nodes\": 0", 1);
         assert_eq!(message(&far), "nodes is 0, but must be between 1 and 100");
@@ -224,5 +313,77 @@ mod tests {
         );
         let odd = good.replacen("\"keys\"", "\"kees\"", 1);
         assert!(message(&odd).contains("kees"), "{}", message(&odd));
+    }
+
+    #[test]
+    fn faults_in_tables_are_told_with_their_place_and_what_to_do() {
+        let read = |edit: &dyn Fn(&mut Plan)| {
+            let mut plan = read_plan(&text()).unwrap();
+            edit(&mut plan);
+            let mut bytes = Vec::new();
+            write_plan(&plan, &mut bytes).unwrap();
+            read_plan(std::str::from_utf8(&bytes).unwrap())
+        };
+        let message = |edit: &dyn Fn(&mut Plan)| read(edit).unwrap_err().to_string();
+        assert_eq!(
+            message(&|plan| plan.keys.clear()),
+            "the number of keys is 0, but must be between 1 and 10000"
+        );
+        assert_eq!(
+            message(&|plan| plan.keys[2] = plan.keys[0].clone()),
+            "keys[2] is keys[0] again: drop one of them, and let steps name the other"
+        );
+        assert_eq!(
+            message(&|plan| plan.keys[1] = "x".repeat(10_001).into()),
+            "keys[1] has 10001 bytes, but may have 10000 at most: shorten it"
+        );
+        assert_eq!(
+            message(&|plan| plan.values[3] = plan.values[1].clone()),
+            "values[3] is values[1] again: drop one of them, and let steps name the other"
+        );
+        let last = message(&|plan| plan.values.truncate(1));
+        assert!(last.starts_with("clients["), "{last}");
+        assert!(last.ends_with("but must be between 0 and 0"), "{last}");
+        let none = message(&|plan| plan.values.clear());
+        assert!(
+            none.ends_with("there are none in values: add it there"),
+            "{none}"
+        );
+        let far = message(&|plan| plan.clients[0][0].key = 3);
+        assert_eq!(far, "clients[0][0].key is 3, but must be between 0 and 2");
+        let write = |plan: &mut Plan| {
+            plan.program = Some(Dialect::Kv);
+            for client in 0..2 {
+                plan.clients[client].truncate(1);
+                plan.clients[client][0].key = 0;
+                plan.clients[client][0].act = Act::Resolve { value: 1 };
+            }
+            plan.clients.truncate(2);
+        };
+        let twice = message(&write);
+        assert!(
+            twice.starts_with("clients[1][0] writes values[1] to keys[0] as clients[0][0] does"),
+            "{twice}"
+        );
+        assert!(
+            read(&|plan| {
+                write(plan);
+                plan.clients[1][0].key = 1;
+            })
+            .is_ok()
+        );
+        // One and 1.0 are two values, and so are texts that look alike.
+        let twins = [
+            "1",
+            "1.0",
+            "\"1\"",
+            "\"\u{e9}\"",
+            "\"e\u{301}\"",
+            "null",
+            "\"\"",
+        ];
+        let twins: Vec<Json> = twins.iter().map(|text| text.parse().unwrap()).collect();
+        let same = read(&|plan| plan.values.extend(twins.clone())).unwrap();
+        assert!(same.values.ends_with(&twins));
     }
 }

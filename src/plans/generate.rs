@@ -3,8 +3,12 @@
 //! Swarm testing (Groce et al. 2012): each plan draws its own mix of operations, its own kinds of
 //! fault and its own hot keys, because uniform mixes hide the bugs that need many of one thing.
 
-use std::fmt::{self, Write};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+};
 
+use serde_json::Value as Json;
 use sibcheck_checkers::Claim;
 
 use crate::{
@@ -15,7 +19,7 @@ use crate::{
     },
 };
 
-use super::{Act, Choices, ContextChoice, PLAN_VERSION, Plan, Step, Time};
+use super::{Act, Choices, ContextChoice, PLAN_VERSION, Plan, Step, Time, tables};
 
 /// The bounds within which plans are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,7 +208,8 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         mix.leave_out(dialect);
     }
     let network = network(nodes, choices);
-    let clients = clients(shape, nodes, keys, &mix, choices);
+    let mut values = Values::new(shape);
+    let clients = clients(shape, nodes, keys, &mix, &mut values, choices);
     let longest = network.longest();
     let anti_entropy_ns = Nanos::from_millis(50);
     let faults = faults(shape, nodes, expected_length(&clients, &network), choices);
@@ -217,7 +222,9 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         claim: shape.claim,
         replica_monotonic: shape.replica_monotonic,
         nodes,
-        keys,
+        keys: (0..keys as usize).map(tables::plain_key).collect(),
+        values: values.table,
+        numbered_values: false,
         timeout_ns: VIRTUAL_TIMEOUT + longest.times(2),
         anti_entropy_ns,
         // Every pair of nodes has exchanged its state both ways by then.
@@ -289,6 +296,7 @@ fn clients(
     nodes: u32,
     keys: u32,
     mix: &Mix,
+    values: &mut Values,
     choices: &mut impl Choices,
 ) -> Vec<Vec<Step>> {
     let clients = shape.clients.max(1);
@@ -300,7 +308,7 @@ fn clients(
                 shape.operations / clients + u32::from(client < shape.operations % clients);
             let mut steps = Vec::with_capacity(left as usize);
             while left > 0 {
-                let act = act(client, left, mix, choices);
+                let act = act(client, left, mix, values, choices);
                 left -= if matches!(act, Act::Resolve { .. }) {
                     2
                 } else {
@@ -330,21 +338,50 @@ fn clients(
         .collect()
 }
 
-fn act(client: u32, left: u32, mix: &Mix, choices: &mut impl Choices) -> Act {
+fn act(client: u32, left: u32, mix: &Mix, values: &mut Values, choices: &mut impl Choices) -> Act {
     let resolve = if left >= 2 { mix.resolve } else { 0 };
     let weights = [mix.read, mix.write, resolve, mix.delete];
     match choices.weighted(Purpose::Operations, &weights) {
         0 => Act::Read,
         1 => Act::Write {
-            value: value(client, mix, choices),
+            value: values.position(value(client, mix, choices)),
             context: context(mix, choices),
         },
         2 => Act::Resolve {
-            value: value(client, mix, choices),
+            value: values.position(value(client, mix, choices)),
         },
         _ => Act::Delete {
             context: context(mix, choices),
         },
+    }
+}
+
+/// The values of a plan while it is drawn.
+struct Values {
+    /// Where each number stands; none where every write has a value of its own.
+    positions: Option<BTreeMap<u64, u32>>,
+    table: Vec<Json>,
+}
+
+impl Values {
+    fn new(shape: &Shape) -> Self {
+        Self {
+            positions: shape.program.is_none().then(BTreeMap::new),
+            table: Vec::new(),
+        }
+    }
+
+    fn position(&mut self, number: u64) -> u32 {
+        let next = narrow(self.table.len() as u64);
+        if let Some(positions) = &mut self.positions {
+            let position = *positions.entry(number).or_insert(next);
+            if position == next {
+                self.table.push(number.into());
+            }
+            return position;
+        }
+        self.table.push(tables::plain_text(next as usize));
+        next
     }
 }
 

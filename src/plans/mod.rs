@@ -9,6 +9,8 @@ mod file;
 mod generate;
 mod shrink;
 mod strategy;
+mod tables;
+mod version_1;
 
 pub use choices::{ByteChoices, Choices, SeededChoices};
 pub use file::{PlanError, read_plan, write_plan};
@@ -19,16 +21,18 @@ pub use strategy::{PlanStrategy, plans};
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use sibcheck_checkers::{Claim, Invariant, Outcome, Promise};
 
 use crate::{
     nodes::StoreName,
     protocol::Dialect,
     simulation::{Fault, Nanos, NetworkPlan},
+    stores::Key,
 };
 
-/// The version of the plan format that this build writes, and the only one there is so far.
-pub const PLAN_VERSION: u32 = 1;
+/// The version of the plan format that this build writes. It reads version 1, too.
+pub const PLAN_VERSION: u32 = 2;
 
 /// What one run does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +60,15 @@ pub struct Plan {
     pub replica_monotonic: bool,
     /// How many nodes there are.
     pub nodes: u32,
-    /// How many keys there are.
-    pub keys: u32,
+    /// The keys; steps name them by position. No two are equal.
+    pub keys: Vec<Key>,
+    /// The values; steps name them by position. No two are equal, so that equal positions mean equal
+    /// values.
+    pub values: Vec<Json>,
+    /// Each value that is written is `v` and the number of its operation, whatever `values` holds: as
+    /// in plans of version 1 for programs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numbered_values: bool,
     /// Latencies and the seed of the network's randomness.
     pub network: NetworkPlan,
     /// How long a client waits for an answer.
@@ -201,8 +212,9 @@ pub enum Act {
     Read,
     /// Write a value.
     Write {
-        /// The value. Equal values from different writers are wanted.
-        value: u64,
+        /// The value, by position from 0. Equal values from different writers are wanted, where the
+        /// store is in this process.
+        value: u32,
         /// The context to pass.
         context: ContextChoice,
     },
@@ -213,8 +225,8 @@ pub enum Act {
     },
     /// Read all siblings and at once write one value in their place.
     Resolve {
-        /// The value.
-        value: u64,
+        /// The value, by position from 0.
+        value: u32,
     },
 }
 

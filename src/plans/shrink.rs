@@ -43,6 +43,11 @@ enum Edit {
         step: usize,
         act: Act,
     },
+    WriteInstead {
+        client: usize,
+        step: usize,
+        context: ContextChoice,
+    },
     SameNode {
         client: usize,
     },
@@ -121,8 +126,16 @@ fn positions(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
 fn plainer_acts(plan: &Plan) -> Vec<Edit> {
     let mut edits = Vec::new();
     for (client, step) in positions(plan) {
+        let act = plan.clients[client][step].act;
+        if let Act::Delete { context } = act {
+            edits.push(Edit::WriteInstead {
+                client,
+                step,
+                context,
+            });
+        }
         let mut offer = |act| edits.push(Edit::ReplaceAct { client, step, act });
-        match plan.clients[client][step].act {
+        match act {
             Act::Read => {}
             Act::Resolve { value } => {
                 offer(Act::Read);
@@ -131,8 +144,6 @@ fn plainer_acts(plan: &Plan) -> Vec<Edit> {
                 }
             }
             Act::Delete { context } => {
-                let value = 1;
-                offer(Act::Write { value, context });
                 for &context in plainer_contexts(context) {
                     offer(Act::Delete { context });
                 }
@@ -182,6 +193,14 @@ impl Edit {
                 edited.clients[client].drain(from..from + count);
             }
             Self::ReplaceAct { client, step, act } => edited.clients[client][step].act = act,
+            Self::WriteInstead {
+                client,
+                step,
+                context,
+            } => {
+                let value = edited.add_plain_value();
+                edited.clients[client][step].act = Act::Write { value, context };
+            }
             Self::SameNode { client } => {
                 let node = edited.clients[client].first()?.node;
                 for step in &mut edited.clients[client] {
@@ -206,10 +225,7 @@ impl Edit {
                 };
                 edited.faults = plan.faults.iter().filter_map(left).collect();
             }
-            Self::DropUnusedKeys => {
-                let used = edited.clients.iter().flatten().map(|step| step.key).max();
-                edited.keys = used.map_or(1, |key| key + 1);
-            }
+            Self::DropUnusedKeys => edited.drop_unused_keys(),
             Self::NoThinking { client, step } => {
                 edited.clients[client][step].think_ns = Nanos::ZERO;
             }
@@ -277,7 +293,9 @@ impl Shrinker {
 
     /// The proposal still fails: it is the best one now.
     pub fn accept(&mut self) {
-        if let Some(plan) = self.candidate.take() {
+        if let Some(mut plan) = self.candidate.take() {
+            // Nothing that is run depends on them.
+            plan.drop_unused_values();
             self.best = plan;
             self.improved = true;
             // Positions have shifted: go on near the same place in the new list.
@@ -363,7 +381,7 @@ mod tests {
         assert_eq!(shrunk.plan.operations(), 2);
         assert!(shrunk.plan.faults.is_empty());
         assert!(shrunk.plan.clients.len() <= 2);
-        assert_eq!((shrunk.plan.nodes, shrunk.plan.keys), (1, 1));
+        assert_eq!((shrunk.plan.nodes, shrunk.plan.keys.len()), (1, 1));
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl<'p> External<'p> {
     pub fn new(
         program: &'p Program,
         tolerated: &'p Tolerated,
-        plan: &Plan,
+        plan: &'p Plan,
         folder: PathBuf,
     ) -> Self {
         let nodes = plan.nodes;
@@ -169,7 +169,7 @@ impl<'p> External<'p> {
         Self {
             program,
             tolerated,
-            speaker: Speaker::new(&program.dialect, &names, plan.clients.len()),
+            speaker: Speaker::new(&program.dialect, &names, plan),
             names,
             processes: (0..nodes).map(|_| None).collect(),
             intakes: (0..nodes).map(|_| Intake::default()).collect(),
@@ -389,7 +389,7 @@ impl Nodes for External<'_> {
     }
 
     fn recorded(&self, value: TaggedValue) -> Value {
-        speaker::recorded(value)
+        self.speaker.recorded(value)
     }
 
     fn failed(&self) -> bool {

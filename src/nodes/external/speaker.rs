@@ -15,11 +15,12 @@ use sibcheck_checkers::{
 use crate::{
     clocks::{Actor, ClockForm, VectorClock},
     nodes::{Ask, Context, Manner, Reply, Request, TaggedValue, reported},
+    plans::Plan,
     protocol::{Contexts, Dialect, Filling, Wording},
     stores::Key,
 };
 
-use super::speech::{Asking, Heard, Listener};
+use super::speech::{Asking, Heard, Listener, deleted};
 
 /// Speaks one dialect with the nodes of one run.
 pub(super) struct Speaker<'p> {
@@ -30,6 +31,8 @@ pub(super) struct Speaker<'p> {
     heard: Heard,
     /// How far each client has advanced its own slot, by client and key.
     advanced: BTreeMap<(Name, Key), u64>,
+    /// The values of the plan; none where each is named after its operation.
+    values: Option<&'p [Json]>,
 }
 
 /// What was asked, as far as it matters for the answer.
@@ -40,13 +43,13 @@ pub(super) struct Question {
 }
 
 impl<'p> Speaker<'p> {
-    /// Speaks to `nodes`, to which so many clients write: where clients make the clocks, each of
-    /// them has a slot; else each node has.
-    pub(super) fn new(dialect: &'p Dialect, nodes: &[Actor], clients: usize) -> Self {
+    /// Speaks to `nodes` as a plan asks: where clients make the clocks, each of its clients has a
+    /// slot; else each node has.
+    pub(super) fn new(dialect: &'p Dialect, nodes: &[Actor], plan: &'p Plan) -> Self {
         let wording = dialect.wording();
         let contexts = wording.contexts();
         let slots = match contexts {
-            Contexts::Made => (1..=clients)
+            Contexts::Made => (1..=plan.clients.len())
                 .map(|client| format_compact!("c{client}"))
                 .collect(),
             Contexts::Carried | Contexts::Absent => nodes.to_vec(),
@@ -57,6 +60,7 @@ impl<'p> Speaker<'p> {
             slots,
             heard: Heard::default(),
             advanced: BTreeMap::new(),
+            values: (!plan.numbered_values).then_some(&plan.values),
         }
     }
 
@@ -99,7 +103,7 @@ impl<'p> Speaker<'p> {
                 context,
                 resolving,
             } => {
-                let asking = if value.data.is_none() {
+                let asking = if value.position.is_none() {
                     Asking::Delete
                 } else if *resolving {
                     Asking::Resolve
@@ -120,7 +124,7 @@ impl<'p> Speaker<'p> {
         let body = template.fill(&Filling {
             key: &request.key,
             client: &request.client,
-            value: &written(value),
+            value: &self.written(value),
             context: &self.written_context(context, clock.as_ref()),
         });
         (body, Question { asking, made })
@@ -138,6 +142,29 @@ impl<'p> Speaker<'p> {
         let others = read.entries().iter().filter(|entry| entry.0 != *client);
         let entries: Vec<_> = others.cloned().chain([(client.clone(), *used)]).collect();
         VectorClock::from_entries(entries).unwrap_or(read)
+    }
+
+    /// The value that is sent: it tells whose it is. That of a delete is a mark that no write has.
+    fn written(&self, value: TaggedValue) -> Json {
+        match (value.position, self.values) {
+            (Some(at), Some(values)) => values.get(at as usize).cloned().unwrap_or_default(),
+            (Some(_), None) => format!("v{}", value.tag).into(),
+            (None, _) => deleted(value.tag).into(),
+        }
+    }
+
+    /// How a value stands in the history. A delete is told by its tag, having no value.
+    pub(super) fn recorded(&self, value: TaggedValue) -> Value {
+        match value.position {
+            Some(_) => Value {
+                tag: None,
+                data: self.written(value).into(),
+            },
+            None => Value {
+                tag: Some(value.tag),
+                data: Data::NULL,
+            },
+        }
     }
 
     /// A context as the nodes write it.
@@ -177,24 +204,5 @@ impl<'p> Speaker<'p> {
             },
             (reply, _) => reply,
         })
-    }
-}
-
-/// The value that is written: it tells whose it is.
-fn written(value: TaggedValue) -> Json {
-    format!("v{}", value.tag).into()
-}
-
-/// How a value stands in the history. A delete is told by its tag, having no value.
-pub(super) fn recorded(value: TaggedValue) -> Value {
-    match value.data {
-        Some(_) => Value {
-            tag: None,
-            data: written(value).into(),
-        },
-        None => Value {
-            tag: Some(value.tag),
-            data: Data::NULL,
-        },
     }
 }

@@ -110,9 +110,14 @@ pub(super) struct Listener<'a> {
     pub(super) heard: &'a mut Heard,
 }
 
-/// The tag of a value that this harness wrote: `v17` is that of operation 17.
+/// What stands for the value of a delete with this tag.
+pub(super) fn deleted(tag: u64) -> String {
+    format!("deleted-{tag}")
+}
+
+/// The tag of a delete, from what stands for its value.
 fn tag(value: &Json) -> Option<u64> {
-    value.as_str()?.strip_prefix('v')?.parse().ok()
+    value.as_str()?.strip_prefix("deleted-")?.parse().ok()
 }
 
 impl Listener<'_> {

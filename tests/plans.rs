@@ -1,0 +1,86 @@
+//! Saved plans: those of version 1 run as they did when they were saved.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+
+use std::{fs, path::PathBuf};
+
+use sibcheck::{
+    laboratory::Laboratory,
+    nodes::external::Program,
+    plans::{Plan, read_plan, write_plan},
+    runner,
+};
+use sibcheck_checkers::{
+    format::{read_history, write_history},
+    history::History,
+};
+
+fn saved(name: &str) -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plans/version-1");
+    PathBuf::from(folder).join(name)
+}
+
+/// A plan of version 1, and the history that the build which wrote it recorded.
+fn old(name: &str) -> (Plan, History) {
+    let text = fs::read_to_string(saved(&format!("{name}.json"))).unwrap();
+    assert!(text.contains("\"sibcheck_plan\": 1,"));
+    let plan = read_plan(&text).unwrap();
+    let history = fs::read(saved(&format!("{name}.jsonl"))).unwrap();
+    (plan, read_history(&history[..]).unwrap())
+}
+
+fn again(plan: &Plan) -> Plan {
+    let mut bytes = Vec::new();
+    write_plan(plan, &mut bytes).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains("\"sibcheck_plan\": 2,"));
+    read_plan(&text).unwrap()
+}
+
+/// The histories are the same once both have been written and read.
+fn assert_same(now: &History, then: &History) {
+    let mut bytes = Vec::new();
+    write_history(now, &mut bytes).unwrap();
+    assert_eq!(&read_history(&bytes[..]).unwrap(), then);
+}
+
+#[test]
+fn plans_of_version_1_for_stores_run_as_they_did() {
+    for store in ["versioned", "dotted"] {
+        let (plan, then) = old(store);
+        assert_eq!(plan.keys, ["k1", "k2"]);
+        assert_same(&runner::run(&plan).history, &then);
+        assert_same(&runner::run(&again(&plan)).history, &then);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn plans_of_version_1_for_programs_run_as_they_did() {
+    if std::process::Command::new("python3")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        println!("skipped: there is no python3 on this machine");
+        return;
+    }
+    for (name, node) in [
+        ("basket", "tests/nodes/basket_store.py"),
+        ("vc", "examples/nodes/python/vc_store.py"),
+    ] {
+        let (plan, then) = old(name);
+        let node = format!("{}/{node}", env!("CARGO_MANIFEST_DIR"));
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("plans-{name}"));
+        let program = Program::new(
+            vec!["python3".into(), node],
+            plan.program.clone().unwrap(),
+            folder,
+        );
+        let laboratory = Laboratory::new(program);
+        for plan in [again(&plan), plan] {
+            let now = laboratory.run(&plan).unwrap().run.history;
+            assert_same(&now, &then);
+        }
+    }
+}
