@@ -6,8 +6,9 @@
 
 use serde_json::{Map, Number, Value as Json};
 
-/// A form nested deeper than this is refused: recursion must end.
-const DEEPEST: usize = 128;
+/// A form nested deeper than this is refused: recursion must end, and a line of JSON has to hold what
+/// becomes of it: twice as deep, of maps as pairs, where `serde_json` reads no more than 127.
+const DEEPEST: usize = 60;
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -59,10 +59,15 @@ impl Format {
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
         let holds = |word: &[u8]| line.windows(word.len()).any(|part| part == word);
         let then = |bytes: &[u8]| bytes.trim_ascii_start().first().copied();
+        // A name of a field: the same word as a value says nothing.
+        let names = |word: &[u8]| {
+            let mut places = line.windows(word.len()).enumerate();
+            places.any(|(at, part)| part == word && then(&line[at + word.len()..]) == Some(b':'))
+        };
         match text.first()? {
             b'{' if matches!(then(&text[1..]), Some(b'"' | b'}') | None) => {
-                let own = holds(b"\"sibcheck_history\"");
-                let event = holds(b"\"type\"") || holds(b"\"sibcheck_events\"");
+                let own = names(b"\"sibcheck_history\"");
+                let event = names(b"\"type\"") || names(b"\"sibcheck_events\"");
                 let edn = holds(b":type");
                 Some(match (own, event) {
                     (false, true) => Self::Plain,

@@ -18,6 +18,7 @@
 //! keep more than is judged.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     io::{self, BufRead, Write},
 };
@@ -32,7 +33,7 @@ use super::{
 };
 use crate::{
     history::{Name, ReportedClock, Tombstones},
-    registers::history::{Action, History, OpId, Status},
+    registers::history::{Action, History, OpId, Status, Time},
 };
 
 /// The version of the plain form.
@@ -334,8 +335,10 @@ fn told(error: &serde_json::Error) -> String {
 
 /// Writes a history of registers in the plain form, in the order of its times.
 ///
-/// Of events at the same time invocations come first, as neither operation then precedes the other.
-/// The same history gives the same bytes.
+/// What is read back has the same operations and the same order of them: of events at the same time
+/// invocations come first, as neither operation then precedes the other. An operation that its
+/// client invoked while it waited for another answer is written under a name of its own, as only
+/// the client tells which invocation a completion belongs to. The same history gives the same bytes.
 ///
 /// # Errors
 ///
@@ -353,7 +356,25 @@ pub fn write_registers(history: &History, mut writer: impl Write) -> io::Result<
     };
     serde_json::to_writer(&mut writer, &header)?;
     writer.write_all(b"\n")?;
-    let mut events: Vec<(u64, bool, OpId)> = Vec::with_capacity(2 * history.operations.len());
+    let mut names = EventNames::of(history);
+    for (_, completes, op) in events(history) {
+        let line = if completes {
+            let client = names.completed(op);
+            client.map(|client| completion(history, op, client))
+        } else {
+            Some(invocation(history, op, names.invoked(op)))
+        };
+        if let Some(line) = line {
+            serde_json::to_writer(&mut writer, &line)?;
+            writer.write_all(b"\n")?;
+        }
+    }
+    writer.flush()
+}
+
+/// When each operation was invoked and, with `true`, completed; in order.
+fn events(history: &History) -> Vec<(Time, bool, OpId)> {
+    let mut events = Vec::with_capacity(2 * history.operations.len());
     for (op, operation) in (0..).zip(&history.operations) {
         events.push((operation.invoked, false, op));
         // That it failed has to be said, at whatever time.
@@ -362,23 +383,64 @@ pub fn write_registers(history: &History, mut writer: impl Write) -> io::Result<
         events.extend(completed.map(|completed| (completed, true, op)));
     }
     events.sort_unstable();
-    for (_, completes, op) in events {
-        let line = if completes {
-            completion(history, op)
-        } else {
-            invocation(history, op)
-        };
-        serde_json::to_writer(&mut writer, &line)?;
-        writer.write_all(b"\n")?;
+    events
+}
+
+/// The names under which operations are written.
+struct EventNames<'h> {
+    history: &'h History,
+    /// For each client the names that it goes by, its own first, and what was last asked by each.
+    of_client: Vec<Vec<(Name, Option<OpId>)>>,
+    taken: BTreeSet<Name>,
+}
+
+impl<'h> EventNames<'h> {
+    fn of(history: &'h History) -> Self {
+        Self {
+            history,
+            of_client: vec![Vec::new(); history.clients.len()],
+            taken: history.clients.iter().cloned().collect(),
+        }
     }
-    writer.flush()
+
+    /// The name for an operation that is invoked now: one that waits for no answer.
+    fn invoked(&mut self, op: OpId) -> Name {
+        let operations = &self.history.operations;
+        let client = operations[op as usize].client;
+        let waits = |op: OpId| operations[op as usize].status != Status::Info;
+        let names = &mut self.of_client[client as usize];
+        if let Some((name, last)) = names.iter_mut().find(|(_, last)| !last.is_some_and(waits)) {
+            *last = Some(op);
+            return name.clone();
+        }
+        let own: Name = self.history.client_name(client).into();
+        let name = if names.is_empty() {
+            own
+        } else {
+            let numbered = (names.len() + 1..).map(|n| Name::from(format!("{own}~{n}")));
+            let mut free = numbered.filter(|name| !self.taken.contains(name));
+            free.next().unwrap_or(own)
+        };
+        self.taken.insert(name.clone());
+        names.push((name.clone(), Some(op)));
+        name
+    }
+
+    /// The name of an operation that completes now; `None` if its client has asked again by it.
+    fn completed(&mut self, op: OpId) -> Option<Name> {
+        let client = self.history.operations[op as usize].client;
+        let mut names = self.of_client[client as usize].iter_mut();
+        let (name, last) = names.find(|(_, last)| *last == Some(op))?;
+        *last = None;
+        Some(name.clone())
+    }
 }
 
 /// A line as it is written.
 #[derive(Default, Serialize)]
 struct Written<'h> {
     r#type: &'static str,
-    client: &'h str,
+    client: Name,
     #[serde(skip_serializing_if = "Option::is_none")]
     f: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -391,7 +453,7 @@ struct Written<'h> {
     swapped: Option<bool>,
 }
 
-fn invocation(history: &History, op: OpId) -> Written<'_> {
+fn invocation(history: &History, op: OpId, client: Name) -> Written<'_> {
     let operation = &history.operations[op as usize];
     let value = |id| Some(history.value(id));
     let (f, expected, value) = match operation.action {
@@ -402,7 +464,7 @@ fn invocation(history: &History, op: OpId) -> Written<'_> {
     };
     Written {
         r#type: "invoke",
-        client: history.client_name(operation.client),
+        client,
         f: Some(f),
         key: Some(history.key_name(operation.key)),
         expected,
@@ -411,7 +473,7 @@ fn invocation(history: &History, op: OpId) -> Written<'_> {
     }
 }
 
-fn completion(history: &History, op: OpId) -> Written<'_> {
+fn completion(history: &History, op: OpId, client: Name) -> Written<'_> {
     let operation = &history.operations[op as usize];
     let ok = operation.status == Status::Ok;
     let (value, swapped) = match operation.action {
@@ -425,7 +487,7 @@ fn completion(history: &History, op: OpId) -> Written<'_> {
             Status::Fail => "fail",
             Status::Info => "info",
         },
-        client: history.client_name(operation.client),
+        client,
         value,
         swapped,
         ..Written::default()

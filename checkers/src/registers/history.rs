@@ -73,8 +73,8 @@ pub enum Action {
         /// What it holds afterwards.
         new: ValueId,
         /// Of an answered one: whether it took effect. `false` is an observation: the register
-        /// held something else. One of which only that is known that it did not take effect, for
-        /// whatever reason, has the status `fail`.
+        /// held something else. True of all others: one of which only that is known that it did
+        /// not take effect, for whatever reason, has the status `fail`.
         swapped: bool,
     },
     /// Adds a string to the end of what the register holds, where an absent value counts as the
@@ -88,10 +88,7 @@ impl Operation {
         match self.status {
             Status::Ok => true,
             Status::Fail => false,
-            Status::Info => !matches!(
-                self.action,
-                Action::Read(_) | Action::CompareAndSet { swapped: false, .. }
-            ),
+            Status::Info => !matches!(self.action, Action::Read(_)),
         }
     }
 
@@ -142,6 +139,20 @@ pub enum HistoryFault {
     /// Acknowledged, but never completed.
     #[error("operation {op} is ok and has no completion; give it one, or make it info")]
     NeverCompleted {
+        /// The operation.
+        op: OpId,
+    },
+    /// A time at the end of time, which stands for never.
+    #[error("operation {op} has a time of {}, which stands for never", Time::MAX)]
+    EndOfTime {
+        /// The operation.
+        op: OpId,
+    },
+    /// A compare-and-set was refused, but never answered.
+    #[error(
+        "operation {op} is a compare-and-set that was refused and not ok; what certainly took no effect is fail"
+    )]
+    RefusedUnanswered {
         /// The operation.
         op: OpId,
     },
@@ -202,9 +213,16 @@ impl History {
             Action::Read(None) => {}
             Action::Read(Some(returned)) => value(returned)?,
             Action::Write(written) => value(written)?,
-            Action::CompareAndSet { expected, new, .. } => {
+            Action::CompareAndSet {
+                expected,
+                new,
+                swapped,
+            } => {
                 value(expected)?;
                 value(new)?;
+                if !swapped && operation.status != Status::Ok {
+                    return Err(HistoryFault::RefusedUnanswered { op });
+                }
             }
             Action::Append(added) => {
                 value(added)?;
@@ -212,6 +230,9 @@ impl History {
                     return Err(HistoryFault::AppendsNoString { op });
                 }
             }
+        }
+        if operation.completed.unwrap_or(operation.invoked) == Time::MAX {
+            return Err(HistoryFault::EndOfTime { op });
         }
         match operation.completed {
             Some(completed) if completed < operation.invoked => {
@@ -267,12 +288,12 @@ impl Interner {
         self.keys.number(name)
     }
 
-    /// The number of a value. Equal JSON is one value; `1` and `1.0` are two.
+    /// The number of a value. Equal JSON is one value: `-0.0` and `0.0` are one, `1` and `1.0` two.
     pub fn value(&mut self, value: &Json) -> ValueId {
         let next = crate::provenance::number(self.values.len());
         let number = match value.as_i64() {
             Some(integer) => *self.numbers.entry(integer).or_insert(next),
-            None => *self.texts.entry(value.to_string()).or_insert(next),
+            None => *self.texts.entry(text(value)).or_insert(next),
         };
         if number == next {
             self.values.push(value.clone());
@@ -297,5 +318,27 @@ impl Interner {
             values: self.values,
             operations,
         }
+    }
+}
+
+/// A text that equal values have in common and others do not.
+fn text(value: &Json) -> String {
+    let text = value.to_string();
+    if text.contains("-0.0") {
+        let mut value = value.clone();
+        make_zeros_positive(&mut value);
+        return value.to_string();
+    }
+    text
+}
+
+fn make_zeros_positive(value: &mut Json) {
+    match value {
+        Json::Number(number) if number.is_f64() && number.as_f64() == Some(0.0) => {
+            *value = Json::from(0.0);
+        }
+        Json::Array(items) => items.iter_mut().for_each(make_zeros_positive),
+        Json::Object(fields) => fields.values_mut().for_each(make_zeros_positive),
+        _ => {}
     }
 }

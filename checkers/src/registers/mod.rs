@@ -64,11 +64,33 @@ use zones::{Counted, Obstacle, Proof};
 ///
 /// When the history contradicts itself.
 pub fn judge(history: &History, budget: Budget) -> Result<Verdict, HistoryFault> {
+    judge_by(judge_key, history, budget)
+}
+
+/// Judges by the search alone, what zones could decide too: so that each checker is tested.
+///
+/// # Errors
+///
+/// When the history contradicts itself.
+pub fn judge_by_search(history: &History, budget: Budget) -> Result<Verdict, HistoryFault> {
+    let search = |history: &History, key: u32, ops: &[Counted], budget: Budget| {
+        let mut judged = Judged::of(ops);
+        judged.search(history, key, ops, budget);
+        judged
+    };
+    judge_by(search, history, budget)
+}
+
+fn judge_by(
+    one: impl Fn(&History, u32, &[Counted], Budget) -> Judged + Sync,
+    history: &History,
+    budget: Budget,
+) -> Result<Verdict, HistoryFault> {
     history.validate()?;
     let keys = ByKey::of(history);
     let judged: Vec<Judged> = (0..number(history.keys.len()))
         .into_par_iter()
-        .map(|key| judge_key(history, key, keys.operations(key), budget))
+        .map(|key| one(history, key, keys.operations(key), budget))
         .collect();
     let mut figures = Figures::default();
     let mut violations = Vec::new();
@@ -182,13 +204,7 @@ struct Judged {
 }
 
 fn judge_key(history: &History, key: u32, ops: &[Counted], budget: Budget) -> Judged {
-    let observes = |(_, operation): &&Counted| {
-        let asks = !matches!(operation.action, Action::Write(_) | Action::Append(_));
-        operation.status == Status::Ok && asks
-    };
-    let mut judged = Judged::default();
-    judged.figures.operations = ops.len() as u64;
-    judged.figures.observations = ops.iter().filter(observes).count() as u64;
+    let mut judged = Judged::of(ops);
     match zones::check(history, ops) {
         Ok(()) => judged.figures.keys_by_zones = 1,
         Err(Obstacle::Proof(proof)) => {
@@ -201,6 +217,18 @@ fn judge_key(history: &History, key: u32, ops: &[Counted], budget: Budget) -> Ju
 }
 
 impl Judged {
+    /// Nothing found yet of these operations.
+    fn of(ops: &[Counted]) -> Self {
+        let observes = |(_, operation): &&Counted| {
+            let asks = !matches!(operation.action, Action::Write(_) | Action::Append(_));
+            operation.status == Status::Ok && asks
+        };
+        let mut judged = Self::default();
+        judged.figures.operations = ops.len() as u64;
+        judged.figures.observations = ops.iter().filter(observes).count() as u64;
+        judged
+    }
+
     fn search(&mut self, history: &History, key: u32, ops: &[Counted], budget: Budget) {
         self.figures.keys_by_search = 1;
         let ops: Vec<OpId> = ops.iter().map(|(op, _)| *op).collect();

@@ -1,24 +1,52 @@
 //! Registers whose values are unique, in O(n log n): zones.
 //!
-//! **The idea.** When every value that is observed was written once, an observation tells which
-//! write it saw. A write, the reads of its value, the compare-and-set or append that replaced that
-//! value, the reads of the new value, and so on, follow each other without anything between: a
-//! *block*. Let a block's zone reach from its first completion to its last invocation. Where the
-//! first comes before the second, the register held the block's values throughout (a *forward*
-//! zone); else one moment between the two suffices (a *backward* zone). The register is linearizable
-//! iff
+//! **What took effect.** Where every observed value was written once, an observation tells which
+//! operation's result it saw. An operation *counts* if it was acknowledged, or if one that counts
+//! observed its result; nothing else does. By induction over that, whatever counts takes effect in
+//! every order that explains the answers: so an unknown compare-and-set that a read shows counts,
+//! with it the one that wrote what it expected, and so on down the chain; and where nothing wrote
+//! what one that counts expected, there is no order. Conversely what does not count is of unknown
+//! outcome and seen by nothing that counts: an order of the others is an order of all.
+//!
+//! **Blocks.** A *state* is what a write, a compare-and-set or an append that counts left behind, or
+//! what the register held at first. With unique values it is left behind at one moment, and the
+//! compare-and-set that expects it, or the append whose result was seen on it, comes directly after
+//! its reads: two of them are a violation, as are some that wait for each other in a circle. So a
+//! write, the reads of its value, what replaced that value, the reads of the new one, and so on,
+//! follow each other with nothing that counts between: a *block*. It begins with a write, an append
+//! whose result nothing saw (as good as a write of a value that nothing reads), or the register's
+//! first value, taken for a write before all time.
+//!
+//! **The criterion.** The register is linearizable iff
 //!
 //! 1. within each block nothing that comes later in it completes before something earlier in it is
-//!    invoked,
-//! 2. no two forward zones overlap, and no backward zone lies inside a forward one.
+//!    invoked, and
+//! 2. no two blocks precede each other, where `A` precedes `B` if something in `A` completes before
+//!    something in `B` is invoked: if `f(A) < l(B)` for the first completion `f` of the one and the
+//!    last invocation `l` of the other.
 //!
-//! Gibbons and Korach (1997, §4) show this for blocks of one write and its reads. It carries over:
-//! of a block that satisfies 1 every operation fits into any span of time that covers a forward
-//! zone or touches a backward one, in the block's order, so only the zone counts for other blocks.
+//! Both are necessary, as a block stays together in every order. They suffice if the blocks can be
+//! put in an order that agrees with 2, for then that order of blocks, each in its own order, agrees
+//! with real time. They can: on a shortest circle `B1`, `B2`, … of three or more, each preceding
+//! the next, let `B1` be that with the least `f`. Then `f(B1) ≤ f(B2) < l(B3)`, so `B1` precedes `B3`
+//! and the circle was not the shortest.
 //!
-//! **Unknown outcomes.** A write of which a value was observed took effect, at any time after its
-//! invocation; one whose value nothing observed can be left out of any order. So they cost nothing.
-//! An append whose result nothing observed is as good as a write of a value that nothing observes.
+//! **Zones.** A block's zone reaches from `f` to `l`. If `f < l` it is *forward*: the register held
+//! the block's values throughout. Else it is *backward*: a moment between the two suffices. So 2
+//! says that no two forward zones overlap and that no backward one lies inside a forward one; two
+//! backward ones cannot precede each other. Gibbons and Korach (1997, §4) have this for blocks of
+//! one write and its reads.
+//!
+//! **Refused compare-and-sets.** One whose expectation nothing can have written, and which the
+//! register did not hold at first, is refused in every state. It can be added to any order of the
+//! others that agrees with real time, because real time is transitive. Any other leaves the key to
+//! the search: it says that the register held one of many states.
+//!
+//! **Appends.** What is written and added are strings of which none is the beginning of another, so
+//! that a string that was read can be cut in one way only (`appends.rs`): every piece counts, and
+//! each append replaced the state before it as a compare-and-set does that expects it.
+//!
+//! Nothing above depends on the order in which the operations are listed.
 
 use std::collections::BTreeSet;
 
@@ -319,7 +347,8 @@ fn resolve(register: &mut Register<'_>) -> Result<(), Obstacle> {
                 return Err(register.never_written(local, observed).into());
             };
             register.observes[local as usize] = state;
-            if register.show(state, local) && state < local {
+            // What is shown only now may have been passed by.
+            if register.show(state, local) {
                 to_resolve.push(state);
             }
         }

@@ -2,6 +2,11 @@
 //!
 //! `SIBCHECK_HISTORIES` sets how many histories of each kind are tried.
 
+mod asking;
+mod cases;
+mod notation;
+mod writing;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
@@ -463,6 +468,17 @@ fn histories_that_contradict_themselves_are_refused() {
         h.operations[0].completed = None;
     });
     assert!(open.contains("has no completion"), "{open}");
+    let end = broken(|h| h.operations[0].completed = Some(u64::MAX));
+    assert!(end.contains("stands for never"), "{end}");
+    let refused = broken(|h| {
+        h.operations[0].status = Status::Info;
+        h.operations[0].action = Action::CompareAndSet {
+            expected: 0,
+            new: 0,
+            swapped: false,
+        };
+    });
+    assert!(refused.contains("refused and not ok"), "{refused}");
     let nothing = broken(|h| {
         h.operations[0].status = Status::Ok;
         h.operations[0].action = Action::Read(None);
