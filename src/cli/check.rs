@@ -125,6 +125,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) replica_monotonic: bool,
 
+    /// Every count, every violation with its sentence, and proofs in full length
+    #[arg(long)]
+    pub(super) verbose: bool,
+
     /// How the report is written
     #[arg(long, value_enum, default_value = "human")]
     pub(super) format: Format,
@@ -213,7 +217,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     output::print(&match arguments.format {
-        Format::Human => human::check(&report, output::width()),
+        Format::Human => human::check(&report, arguments.verbose, output::width()),
         Format::Json => json::check(&report),
     })?;
     Ok(report.exit())

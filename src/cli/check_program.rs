@@ -216,7 +216,7 @@ pub(super) fn check_program(
         interrupted: stop.load(Ordering::Relaxed),
     };
     output::print(&match arguments.format {
-        Format::Human => human::check(&report, output::width()),
+        Format::Human => human::check(&report, arguments.verbose, output::width()),
         Format::Json => json::check(&report),
     })?;
     let failed = match failure {

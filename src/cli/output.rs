@@ -31,15 +31,22 @@ pub(super) fn bold_red(text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// The width to wrap text at.
+/// The width to wrap text at: the terminal's, or what `COLUMNS` says where there is none.
 pub(super) fn width() -> usize {
     const WIDEST: usize = 100;
-    if io::stdout().is_terminal() {
-        textwrap::termwidth().min(WIDEST)
+    let width = if io::stdout().is_terminal() {
+        textwrap::termwidth()
     } else {
-        WIDEST
-    }
+        let columns = std::env::var("COLUMNS").ok();
+        columns
+            .and_then(|columns| columns.parse().ok())
+            .unwrap_or(WIDEST)
+    };
+    width.clamp(NARROWEST, WIDEST)
 }
+
+/// Narrower than this nothing can be read.
+const NARROWEST: usize = 40;
 
 /// A watch for figures and progress. Nothing that decides a result may read it.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     SCHEMA_VERSION,
-    human::{color, count},
+    text::{color, count},
 };
 
 /// One case and what came of it.

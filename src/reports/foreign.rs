@@ -11,9 +11,8 @@ use sibcheck_checkers::{
 };
 
 use super::{
-    SCHEMA_VERSION,
-    human::{self, count, verdict_word, wrapped},
-    strongest,
+    SCHEMA_VERSION, human, strongest,
+    text::{count, verdict_word, wrapped},
 };
 
 /// The verdict on what was imported.

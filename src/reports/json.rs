@@ -5,7 +5,7 @@ use sibcheck_checkers::{History, Outcome, Verdict};
 
 use crate::corpus::{Judged, Saved};
 
-use super::{Checked, ProgramFigures, Proof, Report, SCHEMA_VERSION, human::situations};
+use super::{Checked, ProgramFigures, Proof, Report, SCHEMA_VERSION, figures::situations};
 
 /// What `sibcheck check` found.
 pub fn check(report: &Report) -> String {

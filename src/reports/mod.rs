@@ -3,10 +3,13 @@
 //! No rendering decides anything: both forms are made from the same values.
 
 pub mod conform;
+mod figures;
 pub mod foreign;
 pub mod human;
 pub mod json;
+mod proof;
 pub mod strongest;
+mod text;
 
 use std::{path::PathBuf, time::Duration};
 

@@ -5,10 +5,7 @@ use std::fmt::{self, Write};
 use serde_json::json;
 use sibcheck_checkers::{Claim, History, Outcome, Verdict, strongest::Strongest};
 
-use super::{
-    SCHEMA_VERSION,
-    human::{write_unknown, write_violations},
-};
+use super::{SCHEMA_VERSION, human::write_unknown, proof::write_violations};
 
 /// For people.
 pub fn human(history: &History, strongest: &Strongest, width: usize) -> String {

@@ -1,0 +1,167 @@
+//! A violation and its proof, for people.
+
+use std::fmt::{self, Write};
+
+use sibcheck_checkers::{History, Outcome, Verdict, Violation};
+
+use crate::plans::Time;
+
+use super::{
+    ProgramFigures, Proof,
+    text::{count, first_lines, height, verdict_word, wrapped},
+};
+
+/// The first violation in full, the others by their sentences.
+pub(super) fn write_violations(
+    out: &mut String,
+    history: &History,
+    verdict: &Verdict,
+    width: usize,
+) -> fmt::Result {
+    let Some((first, others)) = verdict.violations.split_first() else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "{}",
+        wrapped(&told(history, first), "  ", "    ", width)
+    )?;
+    for line in steps(history, first, width) {
+        writeln!(out, "{line}")?;
+    }
+    write_others(out, history, others, width)
+}
+
+/// `dominance, key k1: the read by c1 …`
+fn told(history: &History, violation: &Violation) -> String {
+    let key = &history.keys[violation.key as usize];
+    let sentence = violation.sentence(history);
+    format!("{}, key {key}: {sentence}", violation.invariant)
+}
+
+/// The operations of the evidence and what binds them, a paragraph each.
+fn steps(history: &History, violation: &Violation, width: usize) -> Vec<String> {
+    let mut paragraphs = Vec::new();
+    for (number, step) in (1..).zip(violation.steps(history)) {
+        let text = format!("{number}. {}", step.text);
+        paragraphs.push(wrapped(&text, "    ", "       ", width));
+    }
+    let links = violation.told_links(history);
+    if !links.is_empty() {
+        paragraphs.push(wrapped(&links, "    ", "    ", width));
+    }
+    paragraphs
+}
+
+fn write_others(
+    out: &mut String,
+    history: &History,
+    others: &[Violation],
+    width: usize,
+) -> fmt::Result {
+    for violation in others {
+        let line = format!("also {}", told(history, violation));
+        writeln!(out, "{}", wrapped(&line, "  ", "    ", width))?;
+    }
+    Ok(())
+}
+
+/// The proof that a check found: what is wrong, the operations that show it, where it is saved.
+/// With few operations it fits so many lines, by cutting long paragraphs short if need be; `None`
+/// writes all there is.
+pub(super) fn write_proof(
+    out: &mut String,
+    proof: &Proof,
+    program: Option<&ProgramFigures>,
+    room: Option<usize>,
+    width: usize,
+) -> fmt::Result {
+    let history = &proof.judged.run.history;
+    let Some((first, others)) = proof.judged.verdict.violations.split_first() else {
+        return Ok(());
+    };
+    let word = verdict_word(Outcome::Violated);
+    // The colour takes no columns.
+    let title = wrapped(
+        &format!("VIOLATED: {}", told(history, first)),
+        "",
+        "  ",
+        width,
+    );
+    let title = title.replacen("VIOLATED", &word, 1);
+    let steps = steps(history, first, width);
+    let mut end = String::new();
+    if room.is_some() {
+        write_names(&mut end, history, others, width)?;
+    } else {
+        write_others(&mut end, history, others, width)?;
+    }
+    write_origin(&mut end, proof, program)?;
+    let height_of = |text: &str| height(text, width);
+    let fits = |lines: usize, room: usize| {
+        let paragraphs = std::iter::once(&title).chain(&steps);
+        let heights = paragraphs.map(|text| height_of(&first_lines(text, lines, width)));
+        heights.sum::<usize>() + height_of(&end) <= room
+    };
+    let lines = room.and_then(|room| (2..8).rev().find(|lines| fits(*lines, room)));
+    let lines = lines.unwrap_or(if room.is_some() { 2 } else { usize::MAX });
+    for paragraph in std::iter::once(&title).chain(&steps) {
+        writeln!(out, "{}", first_lines(paragraph, lines, width))?;
+    }
+    out.push_str(&end);
+    Ok(())
+}
+
+/// What else is violated, by name.
+fn write_names(
+    out: &mut String,
+    history: &History,
+    others: &[Violation],
+    width: usize,
+) -> fmt::Result {
+    if others.is_empty() {
+        return Ok(());
+    }
+    let names = others.iter().map(|violation| {
+        let key = &history.keys[violation.key as usize];
+        format!("{} ({key})", violation.invariant)
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    let line = wrapped(&format!("also violated: {names}"), "  ", "    ", width);
+    writeln!(out, "{}", first_lines(&line, 2, width))
+}
+
+/// What the proof was shrunk from, and where it is.
+fn write_origin(out: &mut String, proof: &Proof, program: Option<&ProgramFigures>) -> fmt::Result {
+    writeln!(
+        out,
+        "  shrunk from {} to {} in {}",
+        count(proof.original as u64, "operation"),
+        proof.shrunk.plan.operations(),
+        count(proof.shrunk.tries, "run")
+    )?;
+    if let Some((failed, tries)) = proof.repeats {
+        writeln!(
+            out,
+            "  {}: the same plan failed {failed} of {tries} times",
+            match program.map(|program| program.time) {
+                Some(Time::Real) => "in real time no two runs are alike",
+                _ => "the program is not deterministic",
+            }
+        )?;
+    }
+    match &proof.saved {
+        Ok(folder) => {
+            let folder = folder.display();
+            writeln!(out, "  plan, history, trace and verdict saved in {folder}")?;
+            let bin = program.map_or_else(String::new, |program| {
+                format!(" --bin '{}'{}", program.command_line, program.names_flag)
+            });
+            writeln!(
+                out,
+                "  run it again: sibcheck replay{bin} {folder}/plan.json"
+            )
+        }
+        Err(why) => writeln!(out, "  not saved: {why}"),
+    }
+}
