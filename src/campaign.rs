@@ -17,10 +17,10 @@ use sibcheck_checkers::{
 };
 
 use crate::{
-    plans::{Plan, SeededChoices, Shape, Shrunk, generate, shrink, with_only},
+    plans::{Plan, Position, SeededChoices, Shape, Shrunk, Sighting, generate, shrink},
     protocol::Contexts,
     runner::{self, Run},
-    simulation::{FaultKind, FaultName, Traffic},
+    simulation::{FaultKind, FaultName, Nanos, Traffic},
 };
 
 /// Many runs of one store.
@@ -197,17 +197,23 @@ impl Judged {
         violations.any(|violation| invariant.is_none_or(|asked| violation.invariant == asked))
     }
 
-    /// Plans with only the steps that the evidence names: first those of the violations of one
-    /// invariant, then those whose answers their contexts were made of, too.
-    pub fn guesses(&self, plan: &Plan, invariant: Option<Invariant>) -> Vec<Plan> {
+    /// What the run tells of its plan's failure: when each step was done, and the steps that the
+    /// evidence of a violation of this invariant names, alone and with those whose answers their
+    /// contexts were made of. `None` when the invariant, or any if `None`, is not violated.
+    pub fn sighting(&self, plan: &Plan, invariant: Option<Invariant>) -> Option<Sighting> {
         let operations = &self.run.history.operations;
-        let violations = self.verdict.violations.iter();
-        let mut evidence: BTreeSet<u32> = violations
-            .filter(|violation| Some(violation.invariant) == invariant)
-            .take(1)
-            .flat_map(|violation| violation.evidence.iter().copied())
-            .collect();
-        let steps = |evidence: &BTreeSet<u32>| -> BTreeSet<(usize, usize)> {
+        let mut violations = self.verdict.violations.iter();
+        let violation = violations
+            .find(|violation| invariant.is_none_or(|asked| violation.invariant == asked))?;
+        let mut times: BTreeMap<Position, (Nanos, Nanos)> = BTreeMap::new();
+        for (&step, operation) in self.run.steps.iter().zip(operations) {
+            let begun = Nanos(operation.invoked);
+            let done = operation.completed.map_or(begun + plan.timeout_ns, Nanos);
+            // Resolving is a read and a write.
+            times.entry(step).or_insert((begun, done)).1 = done;
+        }
+        let mut evidence: BTreeSet<u32> = violation.evidence.iter().copied().collect();
+        let steps = |evidence: &BTreeSet<u32>| -> BTreeSet<Position> {
             let step = |op: &u32| self.run.steps.get(*op as usize).copied();
             evidence.iter().filter_map(step).collect()
         };
@@ -223,22 +229,31 @@ impl Judged {
                 );
             }
         }
-        [alone, steps(&evidence)]
-            .into_iter()
-            .map(|steps| with_only(plan, &steps))
-            .collect()
+        Some(Sighting {
+            times,
+            suspects: vec![alone, steps(&evidence)],
+            idle: (0..)
+                .zip(&self.run.faults)
+                .filter(|(_, fault)| fault.affected() == 0)
+                .map(|(position, _)| position)
+                .collect(),
+        })
     }
 }
+
+/// Plans that are tried to shrink one: so that it is not time which decides what is found.
+const MOST_TRIES: u64 = 20_000;
 
 /// Shrinks a failing plan to a small one that violates the same invariant, or any if `None`.
 pub fn shrink_failure(
     plan: Plan,
     invariant: Option<Invariant>,
-    go_on: impl FnMut(u64) -> bool,
+    mut go_on: impl FnMut(u64) -> bool,
 ) -> Shrunk {
-    let guesses = run_and_judge(&plan).guesses(&plan, invariant);
-    let still_fails = |plan: &Plan| run_and_judge(plan).violates(invariant);
-    shrink(plan, guesses, still_fails, go_on)
+    let fails = |plan: &Plan| run_and_judge(plan).sighting(plan, invariant);
+    let sighting = fails(&plan).unwrap_or_default();
+    let go_on = |tries| tries < MOST_TRIES && go_on(tries);
+    shrink(plan, &sighting, fails, go_on)
 }
 
 impl Tally {

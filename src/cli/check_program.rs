@@ -352,10 +352,10 @@ impl Trial<'_> {
         let watch = Stopwatch::start();
         let shrunk = shrink(
             plan.clone(),
-            judged.guesses(plan, invariant),
+            &judged.sighting(plan, invariant).unwrap_or_default(),
             |smaller| {
-                let judged = self.laboratory.run(smaller);
-                judged.is_ok_and(|judged| judged.violates(invariant))
+                let judged = self.laboratory.run(smaller).ok()?;
+                judged.sighting(smaller, invariant)
             },
             |tries| check::worth_shrinking(tries, watch, self.stop),
         );

@@ -210,10 +210,9 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
     let network = network(nodes, choices);
     let mut values = Values::new(shape);
     let clients = clients(shape, nodes, keys, &mix, &mut values, choices);
-    let longest = network.longest();
     let anti_entropy_ns = Nanos::from_millis(50);
     let faults = faults(shape, nodes, expected_length(&clients, &network), choices);
-    let plan = Plan {
+    let mut plan = Plan {
         sibcheck_plan: PLAN_VERSION,
         origin,
         store: shape.store,
@@ -225,18 +224,29 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         keys: (0..keys as usize).map(tables::plain_key).collect(),
         values: values.table,
         numbered_values: false,
-        timeout_ns: VIRTUAL_TIMEOUT + longest.times(2),
+        timeout_ns: Nanos::ZERO,
         anti_entropy_ns,
-        // Every pair of nodes has exchanged its state both ways by then.
-        settle_ns: anti_entropy_ns.times(u64::from(nodes)) + longest.times(4),
+        settle_ns: Nanos::ZERO,
         network,
         clients,
         faults,
         expect: None,
     };
+    plan.be_patient();
     match shape.time {
         Time::Virtual => plan,
         Time::Real => plan.in_real_time(),
+    }
+}
+
+impl Plan {
+    /// Clients, and the healed cluster, get the time that this network needs: no less, or correct
+    /// stores would seem to have lost what is still on its way.
+    pub(super) fn be_patient(&mut self) {
+        let longest = self.network.longest();
+        self.timeout_ns = VIRTUAL_TIMEOUT + longest.times(2);
+        // Every pair of nodes has exchanged its state both ways by then.
+        self.settle_ns = self.anti_entropy_ns.times(u64::from(self.nodes)) + longest.times(4);
     }
 }
 

@@ -15,7 +15,7 @@ mod version_1;
 pub use choices::{ByteChoices, Choices, SeededChoices};
 pub use file::{PlanError, read_plan, write_plan};
 pub use generate::{Shape, generate};
-pub use shrink::{Shrinker, Shrunk, shrink, with_only};
+pub use shrink::{Position, Shrinker, Shrunk, Sighting, shrink};
 pub use strategy::{PlanStrategy, plans};
 
 use std::{fmt, str::FromStr};

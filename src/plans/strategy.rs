@@ -6,7 +6,7 @@ use proptest::{
     test_runner::TestRunner,
 };
 
-use super::{Plan, SeededChoices, Shape, Shrinker, generate};
+use super::{Plan, SeededChoices, Shape, Shrinker, Sighting, generate};
 
 /// A proptest strategy for plans within a shape; see [`plans`].
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Strategy for PlanStrategy {
         let origin = format!("proptest, seed {seed}");
         let plan = generate(&self.shape, &mut SeededChoices::new(seed), origin);
         Ok(PlanTree {
-            shrinker: Shrinker::new(plan),
+            shrinker: Shrinker::new(plan, &Sighting::default()),
         })
     }
 }
@@ -47,7 +47,8 @@ impl ValueTree for PlanTree {
     }
 
     fn simplify(&mut self) -> bool {
-        self.shrinker.accept();
+        // A property tells no more than that it failed.
+        self.shrinker.accept(&Sighting::default());
         self.shrinker.propose().is_some()
     }
 

@@ -105,27 +105,29 @@ impl FaultKind {
         }
     }
 
-    /// The same fault in a cluster without the nodes from `gone` on; `None` when nothing is left.
+    /// The same fault where nodes stand at other positions, several perhaps at one; `None` when
+    /// nothing is left.
     #[must_use]
-    pub fn without_nodes_from(&self, gone: u32) -> Option<Self> {
-        match self {
-            Self::Partition { shape, cut } => {
-                let left: Vec<_> = cut
+    pub fn with_nodes(&self, moved: impl Fn(u32) -> u32) -> Option<Self> {
+        Some(match *self {
+            Self::Partition { shape, ref cut } => {
+                let mut cut: Vec<_> = cut
                     .iter()
-                    .copied()
-                    .filter(|&(from, to)| from < gone && to < gone)
+                    .map(|&(from, to)| (moved(from), moved(to)))
+                    .filter(|(from, to)| from != to)
                     .collect();
-                (!left.is_empty()).then_some(Self::Partition {
-                    shape: *shape,
-                    cut: left,
-                })
+                cut.sort_unstable();
+                cut.dedup();
+                if cut.is_empty() {
+                    return None;
+                }
+                Self::Partition { shape, cut }
             }
-            other => other
-                .nodes()
-                .iter()
-                .all(|node| *node < gone)
-                .then(|| other.clone()),
-        }
+            Self::Crash { node } => Self::Crash { node: moved(node) },
+            Self::Stop { node } => Self::Stop { node: moved(node) },
+            Self::Pause { node } => Self::Pause { node: moved(node) },
+            ref everywhere => everywhere.clone(),
+        })
     }
 
     /// The name used on the command line and in reports.

@@ -25,6 +25,12 @@ impl Nanos {
         Self(millis * 1_000_000)
     }
 
+    /// The span from an earlier point to this one; none when the other is the later one.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+
     /// This span `times` over, or the longest span there is.
     #[must_use]
     pub const fn times(self, times: u64) -> Self {
@@ -61,6 +67,8 @@ mod tests {
     fn time_saturates_and_prints_milliseconds() {
         assert_eq!(Nanos(u64::MAX) + Nanos(1), Nanos(u64::MAX));
         assert_eq!(Nanos::from_millis(3).times(2), Nanos(6_000_000));
+        assert_eq!(Nanos(7).since(Nanos(3)), Nanos(4));
+        assert_eq!(Nanos(3).since(Nanos(7)), Nanos::ZERO);
         assert_eq!(Nanos(12_345_678).to_string(), "12.345 ms");
     }
 }
