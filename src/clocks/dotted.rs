@@ -127,6 +127,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::fuzzing::drawing(256))]
+
         #[test]
         fn comparison_is_inclusion(a in dotted_clock(), b in dotted_clock()) {
             let (x, y) = ((&a).into(), (&b).into());

@@ -304,6 +304,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::fuzzing::drawing(256))]
+
         #[test]
         fn replicas_do_what_the_definition_says(steps in steps()) {
             simulation(&steps, &DvvOperations::REAL)?;

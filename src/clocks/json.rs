@@ -206,6 +206,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::fuzzing::drawing(256))]
+
         #[test]
         fn every_form_reads_as_the_same_clock(clock in clock()) {
             for form in Form::ALL {

@@ -282,6 +282,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::fuzzing::drawing(256))]
+
         #[test]
         fn merge_is_the_least_upper_bound(a in clock(), b in clock(), c in clock()) {
             semilattice(&a, &b, &c, VectorClock::merge)?;

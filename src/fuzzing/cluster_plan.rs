@@ -82,7 +82,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(crate::fuzzing::drawing(64))]
 
         #[test]
         fn correct_stores_are_never_guilty(data in proptest::collection::vec(any::<u8>(), 0..600)) {

@@ -230,10 +230,10 @@ fn judge_registers(history: &History) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::{prelude::*, test_runner::RngSeed};
+    use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, rng_seed: RngSeed::Fixed(0), ..ProptestConfig::default() })]
+        #![proptest_config(crate::fuzzing::drawing(2_000))]
 
         #[test]
         fn no_choice_contradicts_the_definition(data in proptest::collection::vec(any::<u8>(), 0..120)) {

@@ -340,6 +340,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::drawing(256))]
+
         #[test]
         fn nothing_panics(text in "[\\[\\](){}#_:;,\"\\\\0-9a-z \n]{0,40}") {
             let mut reader = Reader::new(text.as_bytes());

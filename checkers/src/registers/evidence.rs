@@ -50,7 +50,13 @@ pub(super) fn smallest(history: &History, mut part: Part, mut stuck: OpId) -> (P
     if !shrinking.whole {
         shrinking.drop_earlier(&mut part, &mut stuck);
     }
-    shrinking.shrink(&mut part, &mut stuck);
+    if !shrinking.whole
+        && part.start == Start::Initial
+        && let Some(free) = shrinking.free(&part)
+    {
+        (part, stuck) = free;
+    }
+    shrinking.leave_out(&mut part, &mut stuck);
     (part, stuck)
 }
 
@@ -64,10 +70,16 @@ pub(super) fn smaller(history: &History, part: &Part) -> Option<(Part, OpId)> {
     if part.operations.len() > MOST_SHRUNK || !short_texts(history, part) {
         return None;
     }
-    let mut stuck = shrinking.violates(part)?;
-    let mut shrunk = part.clone();
-    shrinking.shrink(&mut shrunk, &mut stuck);
-    (shrunk.operations.len() < part.operations.len()).then_some((shrunk, stuck))
+    let stuck = shrinking.violates(part)?;
+    // What is needed where anything may have been there at first may not be needed otherwise.
+    let free = shrinking.free(part);
+    [free, Some((part.clone(), stuck))]
+        .into_iter()
+        .flatten()
+        .find_map(|(mut shrunk, mut stuck)| {
+            shrinking.leave_out(&mut shrunk, &mut stuck);
+            (shrunk.operations.len() < part.operations.len()).then_some((shrunk, stuck))
+        })
 }
 
 fn short_texts(history: &History, part: &Part) -> bool {
@@ -148,18 +160,17 @@ impl<'h> Shrinking<'h> {
         late
     }
 
+    /// The part where anything may have been there at first, if it still violates.
+    fn free(&mut self, part: &Part) -> Option<(Part, OpId)> {
+        let free = Part {
+            start: Start::Anything,
+            ..part.clone()
+        };
+        self.violates(&free).map(|op| (free, op))
+    }
+
     /// Leaves out what can be left out until nothing more can.
-    fn shrink(&mut self, part: &mut Part, stuck: &mut OpId) {
-        if !self.whole && part.start == Start::Initial {
-            let free = Part {
-                start: Start::Anything,
-                ..part.clone()
-            };
-            if let Some(op) = self.violates(&free) {
-                *part = free;
-                *stuck = op;
-            }
-        }
+    fn leave_out(&mut self, part: &mut Part, stuck: &mut OpId) {
         if part.operations.len() > MOST_SHRUNK {
             return;
         }

@@ -187,10 +187,17 @@ impl Register<'_> {
     /// The evidence that these operations make: those of unknown outcome with what shows that
     /// they took effect, appends with what shows to what they were added.
     fn evidence(&self, locals: &[Local]) -> Vec<OpId> {
+        // What is seen to have taken effect: what an answer observed, and what in turn that
+        // observed, if it is among the evidence; a string shows all appends that it consists of.
+        let chosen: BTreeSet<Local> = locals.iter().copied().collect();
         let mut covered = BTreeSet::new();
         for local in locals {
             let mut state = self.observed_by(*local);
             while (state as usize) < self.ops.len() && covered.insert(state) {
+                let appended = matches!(self.op(state).action, Action::Append(_));
+                if !appended && !chosen.contains(&state) {
+                    break;
+                }
                 state = self.observes[state as usize];
             }
         }

@@ -34,16 +34,13 @@ use sibcheck_checkers::{
 /// So many that everything happens in them that is to be tested.
 const ENOUGH: u64 = 4_000;
 
-fn histories() -> u64 {
-    number("SIBCHECK_HISTORIES").unwrap_or(ENOUGH)
-}
-
-fn seeds() -> Range<u64> {
+/// What is asked for, else so many from 0.
+pub(crate) fn seeds(enough: u64) -> Range<u64> {
     let first = number("SIBCHECK_FIRST_SEED").unwrap_or(0);
-    first..first + histories()
+    first..first + number("SIBCHECK_HISTORIES").unwrap_or(enough)
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
@@ -176,7 +173,7 @@ const BLOCK: usize = 4_000;
 fn checkers_agree_with_the_definitions() {
     let mut total = Counts::default();
     let mut disagreements = 0;
-    let seeds = seeds();
+    let seeds = seeds(ENOUGH);
     for first in seeds.clone().step_by(BLOCK) {
         let block = first..seeds.end.min(first + BLOCK as u64);
         let asked: Vec<_> = block
@@ -206,9 +203,12 @@ fn checkers_agree_with_the_definitions() {
             println!("{done} histories");
         }
     }
-    summarize(&mut total, seeds, disagreements);
-    assert_eq!((total.histories, disagreements), (histories(), 0));
-    if histories() >= ENOUGH {
+    summarize(&mut total, seeds.clone(), disagreements);
+    assert_eq!(
+        (total.histories, disagreements),
+        (seeds.end - seeds.start, 0)
+    );
+    if seeds.end - seeds.start >= ENOUGH {
         assert!(total.corrupted.iter().all(|count| *count > 0));
         assert_eq!(total.tally.never_fired(), []);
     }

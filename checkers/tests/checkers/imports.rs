@@ -276,6 +276,8 @@ fn what_is_written_reads_back() {
 }
 
 proptest! {
+    #![proptest_config(crate::support::drawing(256))]
+
     #[test]
     fn no_damage_makes_an_importer_or_a_judge_panic(
         which in 0..7_usize,

@@ -1,343 +1,29 @@
-//! Registers: both checkers agree with the brute force, evidence proves and is minimal.
-//!
-//! `SIBCHECK_HISTORIES` sets how many histories of each kind are tried.
+//! Registers: both checkers agree with the brute force, evidence proves and is minimal, searches
+//! end.
 
+mod agreement;
 mod asking;
 mod cases;
+mod coverage;
+mod drawing;
+mod exhaustive;
 mod notation;
 mod writing;
-
-use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use sibcheck_checkers::{
     Outcome,
     import::{Content, import, write_registers},
     registers::{
-        Budget, History, Violation, brute_force,
+        Budget, History, brute_force,
         generate::{self, generate},
         history::{Action, Clock, Interner, Operation, Status},
         judge,
-        verdict::{Finding, Reason},
+        verdict::Reason,
     },
 };
 
 use crate::support::model::Dice;
-
-fn histories() -> u64 {
-    std::env::var("SIBCHECK_HISTORIES")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(20_000)
-}
-
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
-struct Shape {
-    operations: usize,
-    /// How many values there are; 0 for unique ones.
-    values: usize,
-    appends: bool,
-    swaps: bool,
-    unknowns: bool,
-    /// Times may be equal.
-    ties: bool,
-    initial_text: bool,
-}
-
-fn shape(dice: &mut Dice) -> Shape {
-    Shape {
-        operations: 2 + dice.roll(6),
-        values: if dice.once_in(2) { 0 } else { 1 + dice.roll(3) },
-        appends: dice.once_in(3),
-        swaps: dice.once_in(2),
-        unknowns: dice.once_in(2),
-        ties: dice.once_in(4),
-        initial_text: dice.once_in(3),
-    }
-}
-
-/// What a register does, for a generator.
-fn apply(held: &Json, action: &str, a: &Json, b: &Json) -> Option<Json> {
-    match action {
-        "write" => Some(a.clone()),
-        "swap" => (held == a).then(|| b.clone()),
-        "append" => match (held, a.as_str()) {
-            (Json::Null, Some(text)) => Some(json!(text)),
-            (Json::String(held), Some(text)) => Some(json!(format!("{held}{text}"))),
-            _ => None,
-        },
-        _ => Some(held.clone()),
-    }
-}
-
-/// A register with operations that take effect within their time, most of them; then corrupted.
-fn random(dice: &mut Dice, shape: Shape, corruptions: usize) -> History {
-    let mut names = Interner::default();
-    let initial = if shape.initial_text {
-        json!("")
-    } else {
-        Json::Null
-    };
-    let initial_id = names.value(&initial);
-    let span = if shape.ties {
-        6
-    } else {
-        1 + 3 * shape.operations
-    };
-    // Points in time, in order: the operations take effect there.
-    let mut points: Vec<usize> = (0..shape.operations).map(|_| dice.roll(span)).collect();
-    points.sort_unstable();
-    let mut held = initial;
-    let mut seen = vec![held.clone()];
-    let mut operations = Vec::new();
-    for (number, point) in points.into_iter().enumerate() {
-        let fresh = |dice: &mut Dice| {
-            let number = if shape.values == 0 {
-                number
-            } else {
-                dice.roll(shape.values)
-            };
-            if shape.appends {
-                json!(format!("{number}."))
-            } else {
-                json!(number)
-            }
-        };
-        let kind = match dice.roll(5) {
-            0 | 1 => "read",
-            2 if shape.swaps => "swap",
-            3 if shape.appends => "append",
-            _ => "write",
-        };
-        let expected = if dice.once_in(3) {
-            fresh(dice)
-        } else {
-            held.clone()
-        };
-        let value = fresh(dice);
-        let mut status = match dice.roll(8) {
-            0 if shape.unknowns => Status::Info,
-            1 if shape.unknowns => Status::Fail,
-            _ => Status::Ok,
-        };
-        let applied = match status {
-            Status::Ok => true,
-            Status::Fail => false,
-            Status::Info => dice.once_in(2),
-        };
-        let next = match kind {
-            "swap" => apply(&held, kind, &expected, &value),
-            _ => apply(&held, kind, &value, &value),
-        };
-        let mut swapped = true;
-        if kind == "swap" && next.is_none() {
-            if dice.once_in(2) {
-                status = Status::Fail;
-            } else {
-                swapped = false;
-            }
-        }
-        let action = match kind {
-            "read" => Action::Read((status == Status::Ok).then(|| names.value(&held))),
-            "swap" => Action::CompareAndSet {
-                expected: names.value(&expected),
-                new: names.value(&value),
-                swapped: swapped || status != Status::Ok,
-            },
-            "append" => Action::Append(names.value(&value)),
-            _ => Action::Write(names.value(&value)),
-        };
-        if applied && let Some(next) = next {
-            held = next;
-            seen.push(held.clone());
-        } else if kind == "append" && status == Status::Ok {
-            status = Status::Fail;
-        }
-        let [early, late] = [0, 1].map(|_| if dice.once_in(3) { 0 } else { dice.roll(5) });
-        operations.push(Operation {
-            client: names.client(&format!("c{number}")),
-            key: names.key("x"),
-            action,
-            status,
-            invoked: (4 + point).saturating_sub(early) as u64,
-            completed: (status != Status::Info).then_some((4 + point + late) as u64),
-        });
-    }
-    for _ in 0..corruptions {
-        corrupt(dice, &mut operations, &mut names, &seen, span);
-    }
-    names.history(
-        "random".to_owned(),
-        Clock::Nanoseconds,
-        initial_id,
-        operations,
-    )
-}
-
-fn corrupt(
-    dice: &mut Dice,
-    operations: &mut [Operation],
-    names: &mut Interner,
-    seen: &[Json],
-    span: usize,
-) {
-    let at = dice.roll(operations.len());
-    let operation = &mut operations[at];
-    match dice.roll(4) {
-        0 => {
-            let value = names.value(&seen[dice.roll(seen.len())]);
-            match &mut operation.action {
-                Action::Read(returned) if operation.status == Status::Ok => {
-                    *returned = Some(value);
-                }
-                Action::CompareAndSet { expected, .. } => *expected = value,
-                _ => {}
-            }
-        }
-        1 => {
-            if let Some(completed) = &mut operation.completed {
-                *completed = operation.invoked + dice.roll(3) as u64;
-            }
-        }
-        2 => {
-            let length = operation.completed.map(|c| c - operation.invoked);
-            operation.invoked = dice.roll(span + 4) as u64;
-            operation.completed = length.map(|length| operation.invoked + length);
-        }
-        _ => {
-            if let Action::CompareAndSet { swapped, .. } = &mut operation.action
-                && operation.status == Status::Ok
-            {
-                *swapped = !*swapped;
-            }
-        }
-    }
-}
-
-fn text(history: &History) -> String {
-    let mut lines = format!("initially {}\n", history.value(history.initial));
-    for operation in &history.operations {
-        let value = |id| history.value(id).to_string();
-        let action = match operation.action {
-            Action::Read(id) => format!("read {:?}", id.map(value)),
-            Action::Write(id) => format!("write {}", value(id)),
-            Action::Append(id) => format!("append {}", value(id)),
-            Action::CompareAndSet {
-                expected,
-                new,
-                swapped,
-            } => {
-                format!("cas {} {} {swapped}", value(expected), value(new))
-            }
-        };
-        let (from, to) = (operation.invoked, operation.completed);
-        let status = operation.status;
-        lines.extend([format!("{status:?} [{from}..{to:?}] {action}\n")]);
-    }
-    lines
-}
-
-/// The evidence fails by itself, and no longer without any operation that may soundly be left out.
-fn assert_minimal(history: &History, violation: &Violation, told: &str) {
-    let story = || {
-        format!(
-            "{told}\n{}{:?} {:?}\n{:?}\n{}",
-            text(history),
-            violation.evidence,
-            violation.start,
-            violation.finding,
-            violation.sentence(history)
-        )
-    };
-    assert!(brute_force::proves(history, violation), "{}", story());
-    // What a string says of the appends before it takes them to be left out.
-    let appends = history
-        .operations
-        .iter()
-        .any(|op| matches!(op.action, Action::Append(_)));
-    if appends && !matches!(violation.finding, Finding::NoOrder { .. }) {
-        return;
-    }
-    let reads = |op: &u32| matches!(history.operations[*op as usize].action, Action::Read(_));
-    for left_out in violation.evidence.iter().filter(|op| reads(op)) {
-        let rest: Vec<u32> = violation
-            .evidence
-            .iter()
-            .copied()
-            .filter(|op| op != left_out)
-            .collect();
-        assert!(
-            !brute_force::evidence_fails(history, violation, &rest),
-            "operation {left_out} is not needed: {}",
-            story()
-        );
-    }
-}
-
-#[test]
-fn correct_histories_are_linearizable() {
-    let mut zones = 0;
-    for seed in 0..histories() {
-        let mut dice = Dice(seed);
-        let shape = shape(&mut dice);
-        let history = random(&mut dice, shape, 0);
-        let verdict = judge(&history, Budget::default()).unwrap();
-        assert!(
-            verdict.violations.is_empty(),
-            "seed {seed} {shape:?}\n{}{}",
-            text(&history),
-            verdict.violations[0].sentence(&history)
-        );
-        let nothing = verdict.figures.observations == 0;
-        assert_eq!(
-            verdict.outcome,
-            if nothing {
-                Outcome::Unknown
-            } else {
-                Outcome::Valid
-            }
-        );
-        zones += verdict.figures.keys_by_zones;
-    }
-    assert!(
-        zones * 4 > histories() && zones < histories(),
-        "{zones} by zones"
-    );
-}
-
-#[test]
-fn checkers_agree_with_the_definition() {
-    let mut found: BTreeMap<String, u64> = BTreeMap::new();
-    for seed in 0..histories() {
-        let mut dice = Dice(seed ^ 0x5eed_0000_0000);
-        let shape = shape(&mut dice);
-        let corruptions = 1 + dice.roll(3);
-        let history = random(&mut dice, shape, corruptions);
-        let verdict = judge(&history, Budget::default()).unwrap();
-        assert_ne!(
-            verdict.violations.is_empty(),
-            !brute_force::linearizable(&history).unwrap(),
-            "seed {seed} {shape:?}\n{}{:?}",
-            text(&history),
-            verdict
-        );
-        for violation in &verdict.violations {
-            assert_minimal(&history, violation, &format!("seed {seed}"));
-            assert!(!violation.sentence(&history).is_empty());
-            assert!(verdict.to_json(&history).is_object());
-            let finding = format!("{:?}", violation.finding);
-            let name = finding
-                .split([' ', '{'])
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            *found.entry(name).or_default() += 1;
-        }
-    }
-    println!("{found:#?}");
-    assert_eq!(found.len(), 8, "every kind of finding: {found:?}");
-}
 
 #[test]
 fn generated_histories_have_their_verdicts() {
@@ -445,7 +131,7 @@ fn a_search_that_grows_too_wide_is_given_up() {
 
 #[test]
 fn histories_that_contradict_themselves_are_refused() {
-    let good = random(&mut Dice(3), shape(&mut Dice(3)), 0);
+    let good = notation::register(&Json::Null, "1..2 write 1\n3..4 read 1");
     let broken = |change: fn(&mut History)| {
         let mut history = good.clone();
         change(&mut history);
