@@ -11,14 +11,19 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use compact_str::format_compact;
-use sibcheck_checkers::history::{Action, Header, History, OpId, Operation, Read, Status, Write};
+use sibcheck_checkers::history::{
+    self, Action, Header, History, OpId, Operation, Party, Read, Status, Write,
+};
 
 use crate::{
     nodes::{
         Ask, Context, Grace, InProcess, Manner, Nodes, Output, Reply, Reports, Request, TaggedValue,
     },
     plans::{Act, ContextChoice, Plan, Step},
-    simulation::{Address, Event, FaultRecord, Happening, Nanos, Simulation, Traced, Traffic},
+    simulation::{
+        self, Address, Event, Fault, FaultKind, FaultRecord, Happening, Nanos, Simulation, Traced,
+        Traffic,
+    },
     stores::faulty::Basis,
 };
 
@@ -194,6 +199,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 nodes: names,
                 keys: plan.keys.clone(),
                 operations: Vec::with_capacity(capacity),
+                faults: Vec::new(),
             },
             invokers: Vec::with_capacity(capacity),
             contexts: Vec::with_capacity(capacity),
@@ -278,13 +284,18 @@ impl<'a, N: Nodes> Runner<'a, N> {
         text
     }
 
-    fn finish(self) -> Run {
+    fn finish(mut self) -> Run {
+        let faults = self.simulation.fault_records();
+        let begun = self.plan.faults.iter().zip(&faults);
+        self.history.faults = begun
+            .filter_map(|(fault, done)| recorded(self.plan.nodes, fault, done))
+            .collect();
         Run {
             history: self.history,
             planned: self.planned,
             steps: self.steps,
             traffic: self.simulation.traffic(),
-            faults: self.simulation.fault_records(),
+            faults,
             healed: self.healed,
         }
     }
@@ -777,6 +788,47 @@ impl<'a, N: Nodes> Runner<'a, N> {
         }
         self.go_on(client);
     }
+}
+
+/// A fault as a history of so many nodes holds it; `None` for one that never began, or that was done
+/// to nobody.
+fn recorded(nodes: u32, fault: &Fault, done: &FaultRecord) -> Option<history::Fault> {
+    let there = |node: u32| (node < nodes).then_some(node);
+    let party = |address| match address {
+        Address::Client(identity) => Party::Client(identity),
+        Address::Node(node) => Party::Node(node),
+    };
+    let affected = |message: &simulation::AffectedMessage| history::AffectedMessage {
+        at: message.at.0,
+        from: party(message.from),
+        to: party(message.to),
+    };
+    Some(history::Fault {
+        kind: match &fault.what {
+            FaultKind::Reorder => history::FaultKind::Reorder,
+            FaultKind::Loss { .. } => history::FaultKind::Loss,
+            FaultKind::ClientLoss { .. } => history::FaultKind::ClientLoss,
+            FaultKind::Duplication { .. } => history::FaultKind::Duplicate,
+            FaultKind::Partition { cut, .. } => {
+                let cut = cut.iter().copied();
+                let cut: Vec<_> = cut
+                    .filter(|&(from, to)| from < nodes && to < nodes)
+                    .collect();
+                if cut.is_empty() {
+                    return None;
+                }
+                history::FaultKind::Partition(cut)
+            }
+            FaultKind::Crash { node } => history::FaultKind::Crash(there(*node)?),
+            FaultKind::Stop { node } => history::FaultKind::Stop(there(*node)?),
+            FaultKind::Pause { node } => history::FaultKind::Pause(there(*node)?),
+        },
+        began: done.began?.0,
+        ended: done.ended.map(|ended| ended.0),
+        messages: done.messages,
+        first: done.first.iter().map(affected).collect(),
+        unsynced: done.unsynced,
+    })
 }
 
 /// Runs have far fewer than 2^32 operations and clients.

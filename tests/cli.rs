@@ -161,6 +161,27 @@ fn a_violation_is_explained_saved_and_replayed() {
 }
 
 #[test]
+fn a_fault_belongs_to_the_proof_and_to_the_history() {
+    let folder = folder("fault");
+    let store = "faulty:ack-before-durable";
+    let output = sibcheck(&folder, &["check", "--seed", "9", "--store", store]);
+    let crash = " crashed and lost what it had not synced (";
+    assert!(stdout(&output).contains(crash), "{}", stdout(&output));
+    let saved = "sibcheck-results/faulty-ack-before-durable-seed-9";
+    let verify = sibcheck(&folder, &["verify", &format!("{saved}/history.jsonl")]);
+    assert_eq!(code(&verify), 1);
+    assert!(stdout(&verify).contains(crash), "{}", stdout(&verify));
+    let verdict = fs::read(folder.join(saved).join("verdict.json")).unwrap();
+    let verdict: Json = serde_json::from_slice(&verdict).unwrap();
+    let timeline = verdict["violations"][0]["timeline"].as_array().unwrap();
+    let mut faults = timeline.iter().filter(|moment| moment["fault"].is_object());
+    assert!(
+        faults.any(|moment| moment["fault"]["kind"] == "crash"),
+        "{timeline:#?}"
+    );
+}
+
+#[test]
 fn the_printed_command_gives_the_same_run() {
     let folder = folder("repeat");
     let store = "faulty:dot-from-context";

@@ -195,6 +195,7 @@ impl Cluster {
             nodes: names("n", self.load.nodes),
             keys: names("k", self.load.keys),
             operations: self.operations,
+            faults: Vec::new(),
         }
     }
 

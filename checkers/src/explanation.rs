@@ -1,7 +1,9 @@
 //! Explanations: findings told in sentences with the names of the history.
 
+mod faults;
 mod replica;
 mod sessions;
+mod timeline;
 
 use std::fmt::{self, Display};
 
@@ -13,9 +15,16 @@ use crate::{
         Version, Write,
     },
     object_model::ObjectModel,
-    relations::Relation,
     verdict::{Difference, Finding, Reason, Step, ThinAir, Unknown, Verdict, Violation},
 };
+
+pub use timeline::{Moment, Timeline, What};
+
+/// So many siblings of one answer are told.
+const SIBLINGS: usize = 10;
+
+/// So many operations of the evidence stand in JSON.
+const MOST_STEPS: usize = 1_000;
 
 /// The longest value that is shown whole, in characters.
 const LONGEST_VALUE: usize = 60;
@@ -49,36 +58,25 @@ impl Violation {
 
     /// The operations of the evidence, in the order of their invocation.
     pub fn steps(&self, history: &History) -> Vec<Step> {
-        self.evidence
-            .iter()
-            .map(|op| Teller(history).step(*op))
-            .collect()
-    }
-
-    /// The links of the proof in words, the operations by their place in [`Self::steps`] from 1:
-    /// `2 had ended before 3 (real time); 3 returned 1`. Empty where the answers speak for themselves.
-    pub fn told_links(&self, history: &History) -> String {
-        let place = |op: OpId| self.evidence.partition_point(|other| *other < op) + 1;
-        let told = self.links(history).into_iter().map(|link| {
-            let (from, to) = (place(link.from), place(link.to));
-            match link.relation {
-                Relation::Visibility => format!("{to} returned {from}"),
-                Relation::Context => format!("{to} has the context of {from}"),
-                Relation::ProgramOrder => format!("{from} is before {to} in program order"),
-                Relation::RealTime => format!("{from} is before {to} in real time"),
-            }
-        });
-        told.collect::<Vec<_>>().join("; ")
+        let steps = self.evidence.iter().map(|op| Teller(history).step(*op));
+        steps.collect()
     }
 
     /// The violation as JSON, with names.
+    ///
+    /// Of an answer and of the evidence it holds so much as there is room for, and says how much it
+    /// leaves out.
     pub fn to_json(&self, history: &History) -> Json {
+        let evidence = self.evidence.iter().take(MOST_STEPS);
+        let evidence: Vec<Step> = evidence.map(|op| Teller(history).step(*op)).collect();
         json!({
             "invariant": self.invariant,
             "key": history.keys[self.key as usize],
             "sentence": self.sentence(history),
-            "evidence": self.steps(history),
+            "evidence": evidence,
+            "evidence_left_out": self.evidence.len() - evidence.len(),
             "links": self.links(history),
+            "timeline": self.timeline_as_json(history),
             "more": self.more,
             "finding": self.finding,
         })
@@ -470,6 +468,19 @@ impl Teller<'_> {
 
     fn step(&self, id: OpId) -> Step {
         let op = self.op(id);
+        Step {
+            op: id,
+            client: self.0.clients[op.client as usize].to_string(),
+            node: self.0.nodes[op.node as usize].to_string(),
+            invoked_ns: op.invoked,
+            completed_ns: op.completed,
+            text: self.told(id, &|_| None),
+        }
+    }
+
+    /// An operation: what was asked and answered. Operations that have a number go by it.
+    fn told(&self, id: OpId, number: &dyn Fn(OpId) -> Option<usize>) -> String {
+        let op = self.op(id);
         let who = self.who(id);
         let asked = match &op.action {
             Action::Write(write) => {
@@ -478,7 +489,7 @@ impl Teller<'_> {
                 } else {
                     format!("write {}", self.value(id))
                 };
-                match self.carried(write) {
+                match self.carried(write, number) {
                     None => what,
                     Some(carried) => format!("{what} {carried}"),
                 }
@@ -494,40 +505,32 @@ impl Teller<'_> {
                 None => "ok".to_owned(),
             },
             (Action::Read(read), Status::Ok) => {
-                let siblings = (0..read.siblings.len()).map(|at| {
+                let siblings = elided(read.siblings.len(), |at| {
                     let version = read.siblings[at].version.as_ref();
                     let version =
                         version.map_or(String::new(), |version| format!(" {}", Shown(version)));
                     format!("{}{version}", self.sibling(id, at))
                 });
-                let siblings = siblings.collect::<Vec<_>>().join(", ");
                 match &read.context {
                     Some(context) => format!("ok [{siblings}] with context {}", Shown(context)),
                     None => format!("ok [{siblings}]"),
                 }
             }
         };
-        Step {
-            op: id,
-            client: self.0.clients[op.client as usize].to_string(),
-            node: self.0.nodes[op.node as usize].to_string(),
-            invoked_ns: op.invoked,
-            completed_ns: op.completed,
-            text: format!("at {} {who}: {asked} → {answered}", time(op.invoked)),
-        }
+        format!("at {} {who}: {asked} → {answered}", time(op.invoked))
     }
 
     /// Where a write's context came from, and what it says.
-    fn carried(&self, write: &Write) -> Option<String> {
+    fn carried(&self, write: &Write, number: &dyn Fn(OpId) -> Option<usize>) -> Option<String> {
         let nothing = write.sources.is_empty() && write.context.is_none();
         if nothing && self.0.header.model == ObjectModel::Replica {
             return None;
         }
-        let sources: Vec<_> = write
-            .sources
-            .iter()
-            .map(|source| self.source(*source))
-            .collect();
+        let sources = write.sources.iter().map(|source| match number(*source) {
+            Some(number) => number.to_string(),
+            None => self.source(*source),
+        });
+        let sources: Vec<_> = sources.collect();
         let context = write
             .context
             .as_ref()
@@ -700,10 +703,7 @@ impl Teller<'_> {
 
     fn siblings(&self, read: OpId) -> String {
         let siblings = self.answered(read).map_or(0, |read| read.siblings.len());
-        (0..siblings)
-            .map(|at| self.sibling(read, at))
-            .collect::<Vec<_>>()
-            .join(", ")
+        elided(siblings, |at| self.sibling(read, at))
     }
 
     fn sibling_version(&self, read: OpId, at: usize) -> String {
@@ -760,6 +760,26 @@ impl Teller<'_> {
             .completed
             .map_or("an unknown time".to_owned(), time)
     }
+}
+
+/// The first of so many, and how many more there are.
+fn elided(number: usize, tell: impl Fn(usize) -> String) -> String {
+    let told: Vec<String> = (0..number.min(SIBLINGS)).map(tell).collect();
+    let told = told.join(", ");
+    match number.saturating_sub(SIBLINGS) {
+        0 => told,
+        more => format!("{told}, … and {} more", grouped(more)),
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let (first, others) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let others = others.as_bytes().chunks(3).map(String::from_utf8_lossy);
+    others.fold(first.to_owned(), |grouped, digits| {
+        format!("{grouped},{digits}")
+    })
 }
 
 fn counted(siblings: usize) -> String {

@@ -6,6 +6,7 @@
 
 mod clock;
 mod data;
+mod fault;
 mod shared;
 
 use compact_str::CompactString;
@@ -14,6 +15,7 @@ pub(crate) use self::data::Content;
 pub use self::{
     clock::{ClockPool, Entries, ReportedClock},
     data::Data,
+    fault::{AffectedMessage, Fault, FaultKind, Party},
     shared::{Siblings, Sources},
 };
 use crate::{claim::Claim, object_model::ObjectModel};
@@ -40,6 +42,8 @@ pub struct History {
     pub keys: Vec<Name>,
     /// The operations, ordered by invocation time.
     pub operations: Vec<Operation>,
+    /// What went wrong meanwhile, as far as it was recorded; nobody judges by it.
+    pub faults: Vec<Fault>,
 }
 
 /// What a history says about itself, beside its operations.

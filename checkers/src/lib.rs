@@ -33,7 +33,7 @@ mod causality;
 pub mod claim;
 mod clock_table;
 mod examination;
-mod explanation;
+pub mod explanation;
 pub mod format;
 mod happens_before;
 pub mod history;

@@ -45,15 +45,29 @@ pub struct Link {
     pub relation: Relation,
 }
 
+/// Of so many operations the links are told; of more evidence the first and the last are.
+pub(crate) const MOST_OPERATIONS: usize = 30;
+
 impl Violation {
+    /// The evidence that is told one by one: all, or the first and the last where it is much.
+    pub(crate) fn told_evidence(&self) -> Vec<OpId> {
+        let few = MOST_OPERATIONS / 2;
+        match self.evidence.len() {
+            0..=MOST_OPERATIONS => self.evidence.clone(),
+            many => [&self.evidence[..few], &self.evidence[many - few..]].concat(),
+        }
+    }
+
     /// The links of the proof, by the operation that comes after and then by the one before.
+    /// O(operations² · siblings) of at most 30 operations.
     pub fn links(&self, history: &History) -> Vec<Link> {
         let mut links = BTreeSet::new();
         let mut link = |from: OpId, to: OpId, relation| {
             links.insert((to, from, relation));
         };
-        for &to in &self.evidence {
-            for &from in &self.evidence {
+        let evidence = self.told_evidence();
+        for &to in &evidence {
+            for &from in &evidence {
                 if let Some(relation) = direct(history, from, to) {
                     link(from, to, relation);
                 }

@@ -290,6 +290,7 @@ impl SiblingHistory {
             nodes: self.node_names,
             keys: self.key_names,
             operations,
+            faults: Vec::new(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Checked, ProgramFigures, Report, figures,
+    Checked, ProgramFigures, Proof, Report, Rung, figures,
     proof::{write_proof, write_violations},
     text::{BOLD, color, count, height, row, thousands, verdict_word, wrapped},
 };
@@ -80,7 +80,9 @@ fn write_checked(
     }
     writeln!(out, ")")?;
     if let Some(program) = &checked.program {
-        write_program(out, program, verbose, width)?;
+        let proof = checked.proof.as_ref();
+        let faultless = proof.is_some_and(Proof::is_faultless);
+        write_program(out, program, faultless, verbose, width)?;
     }
     if !checked.tally.outcomes.is_empty() {
         if verbose {
@@ -109,6 +111,7 @@ fn write_checked(
 fn write_program(
     out: &mut String,
     program: &ProgramFigures,
+    faultless: bool,
     verbose: bool,
     width: usize,
 ) -> fmt::Result {
@@ -136,18 +139,7 @@ fn write_program(
         };
         writeln!(out, "    {:<22}{how}", rung.name)?;
     }
-    if let Some(first) = program.rungs.iter().position(|rung| rung.failed) {
-        let name = program.rungs[first].name;
-        let below: Vec<_> = program.rungs[..first]
-            .iter()
-            .map(|rung| rung.name)
-            .collect();
-        let text = if below.is_empty() {
-            format!("first failed on the lowest rung, {name}")
-        } else {
-            let below = below.join(", ");
-            format!("first failed with {name}; it held below, with {below}")
-        };
+    if let Some(text) = first_failure(&program.rungs, faultless) {
         writeln!(out, "{}", wrapped(&text, "    ", "      ", width))?;
     }
     for oddity in &program.tolerated {
@@ -168,6 +160,19 @@ fn write_program(
         writeln!(out, "{}", wrapped(left_out, "    ", "      ", width))?;
     }
     Ok(())
+}
+
+/// On which rung a program first failed; `faultless` where what is left of the plan fails without any
+/// fault.
+fn first_failure(rungs: &[Rung], faultless: bool) -> Option<String> {
+    let first = rungs.iter().position(|rung| rung.failed)?;
+    let name = rungs[first].name;
+    let below: Vec<_> = rungs[..first].iter().map(|rung| rung.name).collect();
+    Some(match (below.join(", "), faultless) {
+        (below, _) if below.is_empty() => format!("first failed on the lowest rung, {name}"),
+        (_, true) => format!("found with {name}, but it takes no fault: what is left has none"),
+        (below, false) => format!("first failed with {name}; it held below, with {below}"),
+    })
 }
 
 /// The verdict on one recorded history.
@@ -273,4 +278,26 @@ pub(super) fn write_unknown(
         writeln!(out, "{}", wrapped(&line, "  ", "    ", width))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_named_only_if_it_takes_one() {
+        let rung = |name, failed| Rung {
+            name,
+            faults: Vec::new(),
+            planned: 3,
+            held: 0,
+            failed,
+        };
+        let rungs = [rung("no faults", false), rung("partitions", true)];
+        let told = |rungs: &[Rung], faultless| first_failure(rungs, faultless).unwrap_or_default();
+        assert!(told(&rungs, false).starts_with("first failed with partitions; it held below"));
+        assert!(told(&rungs, true).starts_with("found with partitions, but it takes no fault"));
+        assert!(told(&rungs[1..], true).starts_with("first failed on the lowest rung"));
+        assert_eq!(first_failure(&rungs[..1], false), None);
+    }
 }

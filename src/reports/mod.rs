@@ -163,3 +163,14 @@ pub struct Proof {
     /// How often the same plan failed, out of how many runs, when it did not always fail alike.
     pub repeats: Option<(u32, u32)>,
 }
+
+impl Proof {
+    /// True when no fault affected anything in the run that proves it.
+    pub fn is_faultless(&self) -> bool {
+        self.judged
+            .run
+            .faults
+            .iter()
+            .all(|fault| fault.affected() == 0)
+    }
+}

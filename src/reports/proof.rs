@@ -39,16 +39,15 @@ fn told(history: &History, violation: &Violation) -> String {
     format!("{}, key {key}: {sentence}", violation.invariant)
 }
 
-/// The operations of the evidence and what binds them, a paragraph each.
+/// The operations that matter, the faults between them and what binds them, a paragraph each.
 fn steps(history: &History, violation: &Violation, width: usize) -> Vec<String> {
-    let mut paragraphs = Vec::new();
-    for (number, step) in (1..).zip(violation.steps(history)) {
-        let text = format!("{number}. {}", step.text);
-        paragraphs.push(wrapped(&text, "    ", "       ", width));
-    }
-    let links = violation.told_links(history);
-    if !links.is_empty() {
-        paragraphs.push(wrapped(&links, "    ", "    ", width));
+    let timeline = violation.timeline(history);
+    let moments = timeline.moments.iter();
+    let mut paragraphs: Vec<String> = moments
+        .map(|moment| wrapped(&moment.line(), "    ", "       ", width))
+        .collect();
+    if !timeline.links.is_empty() {
+        paragraphs.push(wrapped(&timeline.links, "    ", "    ", width));
     }
     paragraphs
 }

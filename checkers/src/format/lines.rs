@@ -7,7 +7,7 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use super::{Names, VERSION, reader::Interned};
+use super::{Names, VERSION, VERSION_WITHOUT_FAULTS, reader::Interned};
 use crate::{
     claim::Claim,
     history::{
@@ -29,13 +29,21 @@ pub(super) struct HeaderLine {
     model: ObjectModel,
     operations: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    faults: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     expect: Option<ExpectLine>,
 }
 
 impl HeaderLine {
-    pub(super) fn of(header: &Header, operations: u64) -> Self {
+    /// What has no faults is written in the version that older builds read, too.
+    pub(super) fn of(header: &Header, operations: u64, faults: u64) -> Self {
         Self {
-            sibcheck_history: VERSION,
+            sibcheck_history: if faults > 0 {
+                VERSION
+            } else {
+                VERSION_WITHOUT_FAULTS
+            },
+            faults: (faults > 0).then_some(faults),
             origin: header.origin.clone(),
             claim: header.claim.map(ByName),
             tombstones: header.tombstones,
@@ -49,8 +57,13 @@ impl HeaderLine {
         }
     }
 
-    /// The header, and how many operations it announces.
-    pub(super) fn header(self) -> (Header, u64) {
+    /// Faults in a version that has none.
+    pub(super) fn has_faults_too_early(&self) -> bool {
+        self.sibcheck_history == VERSION_WITHOUT_FAULTS && self.faults.is_some()
+    }
+
+    /// The header, and how many operations and faults it announces.
+    pub(super) fn header(self) -> (Header, u64, u64) {
         let expectation = |expect: ExpectLine| {
             let invariants = expect.invariants.into_iter();
             Expectation {
@@ -66,7 +79,7 @@ impl HeaderLine {
             model: self.model,
             expect: self.expect.map(expectation),
         };
-        (header, self.operations)
+        (header, self.operations, self.faults.unwrap_or(0))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Histories as files: JSON lines, version 1, readable forever.
+//! Histories as files: JSON lines, versions 1 and 2, readable forever.
 //!
 //! The first line is a header, every further line one operation, ordered by invocation:
 //!
@@ -16,12 +16,22 @@
 //! - A version is `"clock":{…}`, or `"dot":["n1",2]` with `"past":{…}` where that is known.
 //! - A sibling is `{"value":…}` or `{"tombstone":true}`, with `tag` and version where there are
 //!   any.
+//! - Version 2 may have lines of faults between the header, which then announces how many, and the
+//!   operations. Nothing is judged by them.
+//!
+//! ```text
+//! {"sibcheck_history":2,"origin":"…","tombstones":"shown","operations":2,"faults":2}
+//! {"fault":0,"kind":"partition","links":[["n1","n2"]],"began_ns":10,"ended_ns":90,"affected":1,"messages":[{"ns":15,"from":"n1","to":"n2"}]}
+//! {"fault":1,"kind":"crash","node":"n2","began_ns":20,"ended_ns":60,"affected":1,"unsynced":3,"messages":[{"ns":30,"client":"c1","to":"n2"}]}
+//! ```
+//!
 //! - Counters of zero mean the same as no entry. Unknown fields are errors.
 //!
 //! The same history gives the same bytes. Reading never panics, whatever the bytes, and holds one
 //! line at a time; [`HistoryReader`] and [`HistoryWriter`] hold one operation at a time too. Reading checks the form only; whether a history makes sense is for
 //! [`judge`](crate::judge).
 
+mod faults;
 mod lines;
 mod plain;
 mod reader;
@@ -31,11 +41,33 @@ use std::io;
 
 use serde_json::Value as Json;
 
+use crate::history::History;
+
 pub use reader::{HistoryReader, ReadableHistory, read_history, read_what_is_readable};
 pub use writer::{HistoryWriter, Names, write_history};
 
-/// The version that is written, and the only one that there has been.
-pub const VERSION: u64 = 1;
+/// The newest version.
+pub const VERSION: u64 = 2;
+
+/// The one before it: the same without faults. It is what histories without faults are written in.
+const VERSION_WITHOUT_FAULTS: u64 = 1;
+
+/// All that are read.
+const VERSIONS: [u64; 2] = [VERSION_WITHOUT_FAULTS, VERSION];
+
+/// A fault of a history as its line has it.
+pub(crate) fn fault_as_json(history: &History, fault: usize) -> Json {
+    let names = Names {
+        clients: &history.clients,
+        nodes: &history.nodes,
+        keys: &history.keys,
+    };
+    let line = history
+        .faults
+        .get(fault)
+        .and_then(|told| faults::FaultLine::of(names, fault as u64, told));
+    serde_json::to_value(line).unwrap_or_default()
+}
 
 /// A file is not a history that this build can read.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +82,7 @@ pub enum FormatError {
     },
     /// The first line is not a header.
     #[error(
-        "line 1: expected a header such as {{\"sibcheck_history\":{VERSION},\"origin\":\"…\",\"tombstones\":\"shown\",\"operations\":3}}, \
+        "line 1: expected a header such as {{\"sibcheck_history\":{VERSION_WITHOUT_FAULTS},\"origin\":\"…\",\"tombstones\":\"shown\",\"operations\":3}}, \
          found {found}; put one first"
     )]
     MissingHeader {
@@ -59,7 +91,7 @@ pub enum FormatError {
     },
     /// Another version of the format.
     #[error(
-        "line 1: this build reads version {VERSION} of the history format, and the file has version {found}; use a build that reads it, or convert the file"
+        "line 1: this build reads versions {VERSION_WITHOUT_FAULTS} and {VERSION} of the history format, and the file has version {found}; use a build that reads it, or convert the file"
     )]
     UnknownVersion {
         /// The file's version.
@@ -84,6 +116,19 @@ pub enum FormatError {
     Truncated {
         /// The line, from 1.
         line: u64,
+    },
+    /// Fewer faults than the header says.
+    #[error(
+        "after line {line}: the header announces {announced} fault{} and the file holds {found}; it was cut off, or edited without the header: mend \"faults\"",
+        if *announced == 1 { "" } else { "s" }
+    )]
+    MissingFaults {
+        /// The last line, from 1.
+        line: u64,
+        /// As the header says.
+        announced: u64,
+        /// As there are.
+        found: u64,
     },
     /// More or fewer operations than the header says.
     #[error(

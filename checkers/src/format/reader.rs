@@ -12,11 +12,12 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
-    FormatError, VERSION,
+    FormatError, VERSIONS,
+    faults::FaultLine,
     lines::{HeaderLine, OperationLine},
     plain::{self, Kept},
 };
-use crate::history::{Header, History, Name, Operation};
+use crate::history::{Fault, Header, History, Name, Operation};
 
 /// Reads a history of any version that this build knows.
 ///
@@ -50,6 +51,7 @@ pub fn read_what_is_readable(reader: impl BufRead) -> Result<ReadableHistory, Fo
             Err(fault) => break Some(fault),
         }
     };
+    let faults = reader.faults();
     let Interned {
         clients,
         nodes,
@@ -61,6 +63,7 @@ pub fn read_what_is_readable(reader: impl BufRead) -> Result<ReadableHistory, Fo
         nodes: nodes.names,
         keys: keys.names,
         operations,
+        faults,
     };
     Ok(ReadableHistory { history, fault })
 }
@@ -80,16 +83,17 @@ pub struct HistoryReader<R> {
     header: Header,
     announced: u64,
     found: u64,
+    faults: Vec<FaultLine>,
     names: Interned,
     kept: Kept,
 }
 
 impl<R: BufRead> HistoryReader<R> {
-    /// Reads the header.
+    /// Reads the header and the faults.
     ///
     /// # Errors
     ///
-    /// When the reader fails, or there is no header.
+    /// When the reader fails, there is no header, or a fault is malformed or missing.
     pub fn new(reader: R) -> Result<Self, FormatError> {
         let mut lines = Lines {
             reader,
@@ -102,12 +106,14 @@ impl<R: BufRead> HistoryReader<R> {
                 found: "an empty file".to_owned(),
             });
         };
-        let (header, announced) = read_header(&first)?;
+        let (header, announced, faults) = read_header(&first)?.header();
+        let faults = read_faults(&mut lines, faults)?;
         Ok(Self {
             lines,
             header,
             announced,
             found: 0,
+            faults,
             names: Interned::default(),
             kept: Kept::default(),
         })
@@ -124,6 +130,13 @@ impl<R: BufRead> HistoryReader<R> {
     /// What the history says about itself.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The faults. They name nodes and clients beside those of operations, so they are for after the
+    /// last operation; a second call returns none.
+    pub fn faults(&mut self) -> Vec<Fault> {
+        let lines = std::mem::take(&mut self.faults).into_iter();
+        lines.map(|line| line.fault(&mut self.names)).collect()
     }
 
     /// The clients named so far; [`Operation::client`] indexes them.
@@ -293,7 +306,7 @@ impl Line<'_> {
             .map_or(told.as_str(), |(problem, _)| problem);
         let remedy = match error.classify() {
             serde_json::error::Category::Data => {
-                "correct the field as the format of version 1 has it"
+                "correct the field as docs/history-format.md has it"
             }
             _ => "write one JSON object a line",
         };
@@ -315,7 +328,37 @@ impl Line<'_> {
     }
 }
 
-fn read_header(line: &Line<'_>) -> Result<(Header, u64), FormatError> {
+/// The lines of so many faults, which stand before the operations.
+fn read_faults<R: BufRead>(
+    lines: &mut Lines<R>,
+    announced: u64,
+) -> Result<Vec<FaultLine>, FormatError> {
+    let mut faults = Vec::new();
+    for expected in 0..announced {
+        let Some(line) = lines.next()? else {
+            return Err(FormatError::MissingFaults {
+                line: lines.line,
+                announced,
+                found: expected,
+            });
+        };
+        let fault: FaultLine = line.parse()?;
+        let number = fault.number();
+        if number != expected {
+            return Err(line.malformed(
+                format!("expected fault {expected}, found fault {number}"),
+                "number faults from 0 in the order of their lines",
+            ));
+        }
+        if let Some((problem, remedy)) = fault.problem() {
+            return Err(line.malformed(problem.to_owned(), remedy));
+        }
+        faults.push(fault);
+    }
+    Ok(faults)
+}
+
+fn read_header(line: &Line<'_>) -> Result<HeaderLine, FormatError> {
     let probe: Json = match serde_json::from_slice(line.text) {
         Ok(probe) => probe,
         Err(error) if error.is_eof() && !line.ended => return Err(line.explain(&error)),
@@ -326,7 +369,7 @@ fn read_header(line: &Line<'_>) -> Result<(Header, u64), FormatError> {
         }
     };
     match probe.get("sibcheck_history") {
-        Some(version) if version.as_u64() == Some(VERSION) => {}
+        Some(version) if VERSIONS.map(Some).contains(&version.as_u64()) => {}
         Some(version) => {
             return Err(FormatError::UnknownVersion {
                 found: version.clone(),
@@ -343,5 +386,12 @@ fn read_header(line: &Line<'_>) -> Result<(Header, u64), FormatError> {
             });
         }
     }
-    Ok(line.parse::<HeaderLine>()?.header())
+    let header: HeaderLine = line.parse()?;
+    if header.has_faults_too_early() {
+        return Err(line.malformed(
+            "there are no \"faults\" in version 1".to_owned(),
+            "make it version 2",
+        ));
+    }
+    Ok(header)
 }

@@ -4,25 +4,30 @@ use std::io::{self, Write as IoWrite};
 
 use serde::Serialize;
 
-use super::lines::{HeaderLine, OperationLine};
-use crate::history::{Header, History, Name, OpId, Operation};
+use super::{
+    faults::FaultLine,
+    lines::{HeaderLine, OperationLine},
+};
+use crate::history::{Fault, Header, History, Name, OpId, Operation};
 
 /// How many bytes are written at once.
 const BLOCK: usize = 1 << 16;
 
-/// Writes a history in the newest version. The same history gives the same bytes.
+/// Writes a history in the oldest version that has room for it. The same history gives the same
+/// bytes.
 ///
 /// # Errors
 ///
-/// When the writer fails, or an operation refers to a name that the history does not have.
+/// When the writer fails, or an operation or fault refers to a name that the history does not have.
 pub fn write_history(history: &History, writer: impl IoWrite) -> io::Result<()> {
     let operations = history.operations.len() as u64;
-    let mut writer = HistoryWriter::new(writer, &history.header, operations)?;
     let names = Names {
         clients: &history.clients,
         nodes: &history.nodes,
         keys: &history.keys,
     };
+    let (header, faults) = (&history.header, history.faults.as_slice());
+    let mut writer = HistoryWriter::with_faults(writer, header, names, faults, operations)?;
     for operation in &history.operations {
         writer.write(names, operation)?;
     }
@@ -56,13 +61,40 @@ impl<W: IoWrite> HistoryWriter<W> {
     ///
     /// When the writer fails.
     pub fn new(writer: W, header: &Header, operations: u64) -> io::Result<Self> {
+        let names = Names {
+            clients: &[],
+            nodes: &[],
+            keys: &[],
+        };
+        Self::with_faults(writer, header, names, &[], operations)
+    }
+
+    /// Begins a history of so many operations, during which there were these faults.
+    ///
+    /// # Errors
+    ///
+    /// When the writer fails, or a fault refers to a name that there is not.
+    pub fn with_faults(
+        writer: W,
+        header: &Header,
+        names: Names<'_>,
+        faults: &[Fault],
+        operations: u64,
+    ) -> io::Result<Self> {
         let mut begun = Self {
             writer,
             block: Vec::with_capacity(2 * BLOCK),
             announced: operations,
             written: 0,
         };
-        begun.line(&HeaderLine::of(header, operations))?;
+        begun.line(&HeaderLine::of(header, operations, faults.len() as u64))?;
+        for (number, fault) in (0..).zip(faults) {
+            let line = FaultLine::of(names, number, fault).ok_or_else(|| {
+                let problem = format!("fault {number} refers to a client or node without a name");
+                io::Error::new(io::ErrorKind::InvalidInput, problem)
+            })?;
+            begun.line(&line)?;
+        }
         Ok(begun)
     }
 

@@ -237,6 +237,7 @@ impl Siblings {
             nodes: self.nodes.names,
             keys: self.keys.names,
             operations: self.operations,
+            faults: Vec::new(),
         };
         (history, notes)
     }

@@ -89,6 +89,7 @@ fn enumerate(scope: Scope) -> Counts {
             nodes: names("n", scope.nodes),
             keys: names("k", scope.keys),
             operations: Vec::new(),
+            faults: Vec::new(),
         },
         open: Vec::new(),
         late: 0,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sibcheck_checkers::{
     Claim, HistoryFault, Invariant, ObjectModel, Outcome,
     format::{FormatError, read_history, read_what_is_readable, write_history},
-    history::{Action, Expectation, History, Version},
+    history::{Action, AffectedMessage, Expectation, Fault, FaultKind, History, Party, Version},
     judge,
 };
 
@@ -50,6 +50,102 @@ fn what_is_written_reads_back() {
     assert_eq!(text, expected);
 }
 
+/// The example with three faults.
+fn example_with_faults() -> History {
+    let mut history = example();
+    let message = |at, from, to| AffectedMessage { at, from, to };
+    let (c2, n1, n2) = (Party::Client(1), Party::Node(0), Party::Node(1));
+    let fault = |kind, messages, first| Fault {
+        kind,
+        began: 1,
+        ended: Some(9),
+        messages,
+        first,
+        unsynced: None,
+    };
+    history.faults = vec![
+        fault(
+            FaultKind::Partition(vec![(1, 0)]),
+            7,
+            vec![message(3, n2, n1)],
+        ),
+        Fault {
+            ended: None,
+            unsynced: Some(2),
+            ..fault(FaultKind::Crash(1), 1, vec![message(4, c2, n2)])
+        },
+        fault(FaultKind::ClientLoss, 1, vec![message(5, n1, c2)]),
+    ];
+    history
+}
+
+#[test]
+fn faults_are_version_2() {
+    let history = example_with_faults();
+    let text = String::from_utf8(bytes(&history)).unwrap();
+    let head: Vec<&str> = text.lines().take(4).collect();
+    let expected = [
+        r#"{"sibcheck_history":2,"origin":"a test","claim":"eventual","tombstones":"shown","operations":5,"faults":3,"expect":{"verdict":"violated","invariants":["no lost update"],"why":"an \"example\""}}"#,
+        r#"{"fault":0,"kind":"partition","links":[["n2","n1"]],"began_ns":1,"ended_ns":9,"affected":7,"messages":[{"ns":3,"from":"n2","to":"n1"}]}"#,
+        r#"{"fault":1,"kind":"crash","node":"n2","began_ns":1,"affected":1,"unsynced":2,"messages":[{"ns":4,"client":"c2","to":"n2"}]}"#,
+        r#"{"fault":2,"kind":"client-loss","began_ns":1,"ended_ns":9,"affected":1,"messages":[{"ns":5,"client":"c2","from":"n1"}]}"#,
+    ];
+    assert_eq!(head, expected);
+    assert_eq!(read_history(text.as_bytes()).unwrap(), history);
+    // Version 2 need not have any.
+    let plain = String::from_utf8(bytes(&example())).unwrap();
+    let without = plain.replace("\"sibcheck_history\":1", "\"sibcheck_history\":2");
+    assert_eq!(read_history(without.as_bytes()).unwrap(), example());
+}
+
+#[test]
+fn wrong_faults_are_told_with_their_place() {
+    let text = String::from_utf8(bytes(&example_with_faults())).unwrap();
+    for (from, to, told) in [
+        (
+            "\"sibcheck_history\":2",
+            "\"sibcheck_history\":1",
+            "line 1, column",
+        ),
+        ("\"faults\":3", "\"faults\":2", "line 4, column"),
+        ("\"faults\":3", "\"faults\":4", "line 5, column"),
+        (
+            "\"fault\":1",
+            "\"fault\":2",
+            "expected fault 1, found fault 2",
+        ),
+        ("\"client-loss\"", "\"fire\"", "unknown variant `fire`"),
+        ("\"node\":\"n2\",", "", "line 3, column"),
+        ("\"crash\"", "\"reorder\"", "a crash, stop or pause names"),
+        ("\"crash\"", "\"pause\"", "only a crash loses"),
+        ("\"affected\":7", "\"affected\":0", "more \"messages\" than"),
+        ("\"client\":\"c2\",\"to\"", "\"to\"", "a message goes"),
+        (
+            "\"began_ns\":1,",
+            "\"began_ns\":1,\"colour\":1,",
+            "unknown field `colour`",
+        ),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let error = read_history(text.replacen(from, to, 1).as_bytes());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(told), "{error:?} does not tell {told:?}");
+    }
+    let cut: String = text
+        .lines()
+        .take(2)
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    let error = read_history(cut.as_bytes()).unwrap_err().to_string();
+    assert!(
+        error.contains("announces 3 faults and the file holds 1"),
+        "{error}"
+    );
+    let mut nameless = example_with_faults();
+    nameless.faults[0].kind = FaultKind::Pause(9);
+    assert!(write_history(&nameless, Vec::new()).is_err());
+}
+
 #[test]
 fn the_object_model_is_context_unless_it_is_named() {
     let mut history = example();
@@ -86,8 +182,8 @@ fn faults_of_a_file_are_told_with_their_place() {
         ("noise\n".to_owned(), "line 1: expected a header"),
         (r#"{"op":0}"#.to_owned() + "\n", "found an operation"),
         (
-            text.replace("\"sibcheck_history\":1", "\"sibcheck_history\":2"),
-            "reads version 1 of the history format, and the file has version 2",
+            text.replace("\"sibcheck_history\":1", "\"sibcheck_history\":3"),
+            "reads versions 1 and 2 of the history format, and the file has version 3",
         ),
         (
             text[..text.len() - 20].to_owned(),

@@ -71,12 +71,12 @@ fn draw(history: &History, verdict: &Verdict) -> String {
             violation.sentence(history)
         )
         .unwrap();
-        for step in violation.steps(history) {
-            writeln!(drawn, "  {}", step.text).unwrap();
+        let timeline = violation.timeline(history);
+        for moment in &timeline.moments {
+            writeln!(drawn, "  {}", moment.line()).unwrap();
         }
-        let links = violation.told_links(history);
-        if !links.is_empty() {
-            writeln!(drawn, "  {links}").unwrap();
+        if !timeline.links.is_empty() {
+            writeln!(drawn, "  {}", timeline.links).unwrap();
         }
     }
     for unknown in &verdict.unknown {

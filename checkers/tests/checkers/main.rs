@@ -20,3 +20,4 @@ mod registers;
 mod schema;
 mod screening;
 mod support;
+mod timeline;

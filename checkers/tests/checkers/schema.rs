@@ -158,6 +158,35 @@ fn the_schema_refuses_what_the_reader_refuses() {
             "the schema takes {wrong}"
         );
     }
+    let fault = json!({"fault": 0, "kind": "crash", "node": "n", "began_ns": 1, "ended_ns": 2, "affected": 1, "unsynced": 3, "messages": [{"ns": 1, "from": "n", "to": "m"}]});
+    let header = json!({"sibcheck_history": 2, "origin": "x", "tombstones": "shown", "operations": 0, "faults": 1});
+    assert!(accepts(&schema, &schema, &header));
+    assert!(read(&header, &fault) && accepts(&schema, &schema, &fault));
+    let change = |field: &str, value: Json| {
+        let mut changed = fault.clone();
+        changed[field] = value;
+        changed
+    };
+    for wrong in [
+        change("kind", json!("fire")),
+        change("kind", json!("loss")),
+        change("kind", json!("stop")),
+        change("kind", json!("partition")),
+        change("links", json!([["n", "m"]])),
+        change("began_ns", json!("soon")),
+        change("colour", json!("red")),
+        change("messages", json!([{"ns": 1, "from": "n"}])),
+        change(
+            "messages",
+            json!([{"ns": 1, "client": "c", "from": "n", "to": "m"}]),
+        ),
+    ] {
+        assert!(!read(&header, &wrong), "the reader takes {wrong}");
+        assert!(
+            !accepts(&schema, &schema, &wrong),
+            "the schema takes {wrong}"
+        );
+    }
     for wrong in [
         json!({"type": "begin", "client": "c1"}),
         json!({"type": "ok"}),
@@ -188,7 +217,7 @@ fn the_documents_examples_are_true() {
     };
     let schema = schema();
     let json = blocks("json");
-    assert_eq!(json.len(), 4);
+    assert_eq!(json.len(), 5);
     for line in json.iter().flat_map(|block| block.lines()) {
         let value: Json = serde_json::from_str(line).unwrap();
         assert!(accepts(&schema, &schema, &value), "{line}");
@@ -196,7 +225,8 @@ fn the_documents_examples_are_true() {
     let history = read_history(json[0].as_bytes()).unwrap();
     let verdict = sibcheck_checkers::judge(&history, Claim::Eventual).unwrap();
     assert_ne!(verdict.outcome, Outcome::Violated);
-    let others = [&json[1], &json[3], &blocks("clojure")[0]];
+    assert_eq!(read_history(json[1].as_bytes()).unwrap().faults.len(), 2);
+    let others = [&json[2], &json[4], &blocks("clojure")[0]];
     for block in others.into_iter().chain(blocks("text").last()) {
         let import = import(block.as_bytes(), "an example").unwrap();
         assert_eq!(import.fault, None, "{block}");

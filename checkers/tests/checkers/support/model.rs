@@ -130,6 +130,7 @@ pub(crate) fn correct(dice: &mut Dice, shape: Shape) -> History {
         nodes: name("n", shape.nodes),
         keys: name("k", shape.keys),
         operations: model.operations,
+        faults: Vec::new(),
     }
 }
 

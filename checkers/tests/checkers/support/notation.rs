@@ -34,6 +34,7 @@ pub(crate) fn history(text: &str) -> History {
         nodes: Vec::new(),
         keys: Vec::new(),
         operations: Vec::new(),
+        faults: Vec::new(),
     };
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default();
