@@ -88,6 +88,20 @@ enum Stage {
     Done,
 }
 
+/// The siblings that final reads returned, by key and node; none for a read that failed.
+#[derive(Default, PartialEq)]
+struct FinalAnswers(BTreeMap<(u32, u32), Option<Vec<String>>>);
+
+impl FinalAnswers {
+    /// True when every node answered, with the same siblings of each key.
+    fn agree(&self) -> bool {
+        let mut of_key = BTreeMap::new();
+        self.0.iter().all(|((key, _), values)| {
+            values.is_some() && *of_key.entry(key).or_insert(values) == values
+        })
+    }
+}
+
 /// One sequential client.
 struct Client {
     /// Its present identity: an index into the history's client names.
@@ -170,8 +184,8 @@ struct Runner<'a, N: Nodes> {
     planned: usize,
     steps: Vec<(usize, usize)>,
     healed: Nanos,
-    /// The final reads differed once and were made again.
-    nudged: bool,
+    /// What the final reads returned when they were made before.
+    final_answers: Option<FinalAnswers>,
 }
 
 impl<'a, N: Nodes> Runner<'a, N> {
@@ -209,7 +223,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             planned: 0,
             steps: Vec::with_capacity(capacity),
             healed: Nanos::ZERO,
-            nudged: false,
+            final_answers: None,
         }
     }
 
@@ -364,23 +378,34 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 self.healed = self.simulation.now();
                 self.settle(self.plan.settle_ns);
             }
-            Stage::FinalReads => {
-                if !self.nodes.live_in_real_time() || self.final_reads_agree() {
-                    self.stage = Stage::Done;
-                } else if !self.nudged {
-                    // Reading may have started a repair: read once more.
-                    self.nudged = true;
-                    self.settle_again(Grace {
-                        outputs: Vec::new(),
-                        settle: Nanos::ZERO,
-                    });
-                } else if let Some(grace) = self.nodes.await_timers() {
-                    self.settle_again(grace);
-                } else {
-                    self.stage = Stage::Done;
-                }
-            }
+            Stage::FinalReads => self.end_final_reads(),
             Stage::Settling | Stage::Done => {}
+        }
+    }
+
+    /// Ends the run when all nodes answered alike, or time would not help.
+    fn end_final_reads(&mut self) {
+        if !self.nodes.live_in_real_time() {
+            self.stage = Stage::Done;
+            return;
+        }
+        let answers = self.final_answers();
+        if answers.agree() {
+            self.stage = Stage::Done;
+            return;
+        }
+        let grace = match &self.final_answers {
+            // Reading may have started a repair: read once more.
+            None => Some(Grace {
+                outputs: Vec::new(),
+                settle: Nanos::ZERO,
+            }),
+            Some(before) => self.nodes.await_timers(*before != answers),
+        };
+        self.final_answers = Some(answers);
+        match grace {
+            Some(grace) => self.settle_again(grace),
+            None => self.stage = Stage::Done,
         }
     }
 
@@ -401,28 +426,27 @@ impl<'a, N: Nodes> Runner<'a, N> {
         self.settle(self.plan.settle_ns + grace.settle);
     }
 
-    /// True when every key's final reads were all answered, with the same siblings everywhere.
-    fn final_reads_agree(&self) -> bool {
-        let mut answers: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-        self.history.operations.iter().all(|operation| {
+    /// What the last final reads returned. O(operations).
+    fn final_answers(&self) -> FinalAnswers {
+        let mut answers = FinalAnswers::default();
+        for operation in &self.history.operations {
             let Action::Read(read) = &operation.action else {
-                return true;
+                continue;
             };
-            if !read.last {
-                return true;
+            if read.last {
+                let values = (operation.status == Status::Ok).then(|| {
+                    let values = read.siblings.iter();
+                    let mut values: Vec<String> = values
+                        .map(|sibling| format!("{:?}", sibling.value))
+                        .collect();
+                    values.sort_unstable();
+                    values
+                });
+                let place = (operation.key, operation.node);
+                answers.0.insert(place, values);
             }
-            let mut values: Vec<String> = read
-                .siblings
-                .iter()
-                .map(|sibling| format!("{:?}", sibling.value))
-                .collect();
-            values.sort_unstable();
-            operation.status == Status::Ok
-                && *answers
-                    .entry(operation.key)
-                    .or_insert_with(|| values.clone())
-                    == values
-        })
+        }
+        answers
     }
 
     /// Waits for the moment of the next event, and sends what nodes write meanwhile. Nothing is

@@ -9,9 +9,17 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
 use serde_json::Value as Json;
+use sibcheck::{
+    laboratory::Laboratory,
+    nodes::external::Program,
+    plans::{SeededChoices, Shape, generate},
+    protocol::Dialect,
+};
+use sibcheck_checkers::Outcome;
 
 /// An empty folder of the test's own.
 fn folder(name: &str) -> PathBuf {
@@ -246,6 +254,73 @@ fn a_program_that_is_not_there_is_told_with_a_remedy() {
     }
     let empty = sibcheck(&folder, &["check", "--bin", ""]);
     assert_eq!(empty.status.code(), Some(2));
+}
+
+/// Nodes that tell each other all they have, again and again, and never listen.
+const DEAF_NODE: &str = r#"
+import json, sys, threading, time
+values, lock, peers = {}, threading.Lock(), []
+def send(to, **body): print(json.dumps({"src": me, "dest": to, "body": body}), flush=True)
+def gossip():
+    while True:
+        time.sleep(float(sys.argv[1]))
+        with lock:
+            for peer in peers: send(peer, type="all", values=values)
+for line in sys.stdin:
+    with lock:
+        m = json.loads(line); b = m["body"]
+        if b["type"] == "init":
+            me = b["node_id"]; peers = [n for n in b["node_ids"] if n != me]
+            send(m["src"], type="init_ok", in_reply_to=b["msg_id"])
+            threading.Thread(target=gossip, daemon=True).start()
+        elif b["type"] == "vc_write":
+            vc = dict(b["context"] or {}); actor = m["src"] + "@" + me
+            vc[actor] = vc.get(actor, 0) + 1 + len(values.get(b["key"], []))
+            values.setdefault(b["key"], []).append({"value": b["value"], "vc": vc})
+            send(m["src"], type="vc_write_ok", key=b["key"], vc=vc, in_reply_to=b["msg_id"])
+        elif b["type"] == "vc_read":
+            send(m["src"], type="vc_read_ok", values=values.get(b["key"], []), in_reply_to=b["msg_id"])
+"#;
+
+/// However often they talk, and whatever the patience: they were once waited for until it was over,
+/// and those that never paused three times as long.
+#[test]
+fn nodes_that_stay_apart_are_not_waited_for_long() {
+    if !have("python3") {
+        return;
+    }
+    let folder = folder("deaf");
+    let node = folder.join("node.py");
+    fs::write(&node, DEAF_NODE).unwrap();
+    let store = Dialect::Vc.reference();
+    let shape = Shape {
+        program: Some(Dialect::Vc),
+        operations: 12,
+        faults: Vec::new(),
+        ..Shape::new(store)
+    };
+    let plan = generate(&shape, &mut SeededChoices::new(1), String::new());
+    for gossip in ["0.25", "0.02"] {
+        let argv = ["python3", node.to_str().unwrap(), gossip].map(str::to_owned);
+        let program = Program {
+            timer_patience: Duration::from_hours(1),
+            ..Program::new(argv.to_vec(), Dialect::Vc, folder.clone())
+        };
+        let laboratory = Laboratory::new(program);
+        for (hurried, most) in [(false, 15), (true, 7)] {
+            let judged = if hurried {
+                laboratory.run_in_a_hurry(&plan)
+            } else {
+                laboratory.run(&plan)
+            };
+            let judged = judged.unwrap();
+            assert_eq!(judged.verdict.outcome, Outcome::Violated);
+            let reads = judged.run.history.operations.len() - judged.run.planned;
+            let rounds = reads / (plan.nodes as usize * plan.keys.len());
+            // Twice before it is waited; on a busy machine a node may miss a round.
+            assert!((5..=most).contains(&rounds), "{gossip}: {rounds} rounds");
+        }
+    }
 }
 
 #[test]

@@ -209,9 +209,10 @@ pub trait Nodes {
         Vec::new()
     }
 
-    /// The final reads differ between nodes. Nodes that live in real time may have timers of their
-    /// own: lets some pass, or tells how long to wait; `None` when waiting is useless.
-    fn await_timers(&mut self) -> Option<Grace<Self::Message>> {
+    /// The final reads differ between nodes, and perhaps returned something else than the last time.
+    /// Nodes that live in real time may have timers of their own: lets some pass, or tells how long
+    /// to wait; `None` when waiting is useless.
+    fn await_timers(&mut self, _changed: bool) -> Option<Grace<Self::Message>> {
         None
     }
 

@@ -13,6 +13,7 @@ mod conversation;
 mod detect;
 mod intake;
 mod lifecycle;
+mod lull;
 mod names;
 mod program;
 mod routing;
@@ -50,6 +51,7 @@ use super::{
 use speaker::{Question, Speaker};
 
 use intake::Intake;
+use lull::Lull;
 
 /// What travels between clients and programs.
 #[derive(Clone, Debug)]
@@ -106,8 +108,10 @@ pub struct External<'p> {
     /// How many requests in a row each node let wait in vain.
     in_vain: Vec<u32>,
     failure: Option<NodeFailure>,
-    /// How often it was waited for timers, and how long.
-    timer_waits: (u32, Duration),
+    /// Rounds of gossip that nodes were given after the faults had healed.
+    rounds: u32,
+    lull: Lull,
+    hurried: bool,
     /// Set when the run began, where the wall's clock is the time that passes.
     began: Option<Instant>,
     real_time: bool,
@@ -129,11 +133,11 @@ struct Starting {
 /// Whoever sends `init`.
 const INITIATOR: &str = "c0";
 
-/// Rounds of gossip that nodes are given to converge after the faults have healed: so many at
-/// least, and so many at most while they are quick.
-const TIMER_WAITS: (u32, u32) = (3, 20);
+/// Rounds of gossip that nodes are given to converge, at most.
+const MOST_ROUNDS: u32 = 20;
 
-/// How long it takes nodes that gossip at the same time to do so.
+/// How long it takes nodes that gossip at the same time to do so. A round is over when all have been
+/// quiet for so long, or talked for twice as long.
 const ROUND: Duration = Duration::from_millis(200);
 
 /// Requests in a row after which a node that does not answer gets a tenth of the real time.
@@ -180,7 +184,9 @@ impl<'p> External<'p> {
             clients: BTreeMap::new(),
             open: BTreeMap::new(),
             failure: None,
-            timer_waits: (0, Duration::ZERO),
+            rounds: 0,
+            lull: Lull::default(),
+            hurried: false,
             began: None,
             real_time: plan.time == Time::Real,
             starting: (0..nodes).map(|_| None).collect(),
@@ -197,6 +203,11 @@ impl<'p> External<'p> {
     /// True when a clock or a context came that cannot be read.
     pub fn heard_opaque(&self) -> bool {
         self.speaker.heard_opaque()
+    }
+
+    /// Nodes that stay apart are given fewer rounds of gossip: for plans that are tried by the dozen.
+    pub fn hurry(&mut self) {
+        self.hurried = true;
     }
 
     fn fail(&mut self, node: u32, what: &str, remedy: &str) {
@@ -417,24 +428,27 @@ impl Nodes for External<'_> {
         all
     }
 
-    fn await_timers(&mut self) -> Option<Grace<Wire>> {
-        let (waits, spent) = self.timer_waits;
+    fn await_timers(&mut self, changed: bool) -> Option<Grace<Wire>> {
+        if changed {
+            self.lull = Lull::default();
+        }
         let patience = self.program.timer_patience;
         let no_timers = !self.real_time && self.tolerated.no_timers.load(Ordering::Relaxed);
-        let enough = waits >= TIMER_WAITS.0 && spent >= patience;
-        if waits >= TIMER_WAITS.1 || enough || no_timers {
+        let over = self.lull.is_over(self.names.len(), patience, self.hurried);
+        if self.rounds >= MOST_ROUNDS || over || no_timers {
             return None;
         }
+        self.rounds += 1;
         let mut outputs = Vec::new();
         if self.real_time {
             // As much in all as the rounds below.
             let settle = patience / 2;
-            self.timer_waits = (waits + 1, spent + settle);
+            self.lull.add(settle, []);
             let settle = Nanos(u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX));
             return Some(Grace { outputs, settle });
         }
         let began = now();
-        let mut latest = began;
+        let mut talk = None;
         loop {
             let before = outputs.len();
             for node in 0..u32::try_from(self.processes.len()).unwrap_or(u32::MAX) {
@@ -442,20 +456,23 @@ impl Nodes for External<'_> {
             }
             let moment = now();
             if outputs.len() > before {
-                latest = moment;
+                talk = Some((talk.map_or(moment, |(first, _)| first), moment));
             }
-            let quiet = !outputs.is_empty() && moment - latest >= ROUND;
-            if quiet || moment - began >= patience || self.failure.is_some() {
+            let round = talk.is_some_and(|(first, latest)| {
+                moment - latest >= ROUND || moment - first >= ROUND * 2
+            });
+            if round || moment - began >= patience || self.failure.is_some() {
                 break;
             }
             let awaited: Vec<&Process> = self.processes.iter().flatten().collect();
             await_any(&awaited, ROUND / 2);
         }
-        self.timer_waits = (waits + 1, spent + (now() - began));
         if outputs.is_empty() {
             self.tolerated.no_timers.store(true, Ordering::Relaxed);
             return None;
         }
+        let talkers = outputs.iter().map(|(node, _)| *node);
+        self.lull.add(now() - began, talkers);
         let settle = Nanos::ZERO;
         Some(Grace { outputs, settle })
     }
