@@ -236,12 +236,12 @@ fn a_correct_mv_store_holds_alone_and_in_a_cluster() {
 #[test]
 fn faulty_mv_stores_are_caught() {
     for (name, fault, nodes, word) in [
-        ("mv-keeps", "--keep-old", "1", "linearizability, key k"),
+        ("mv-keeps", "--keep-old", "1", "linearizability, key "),
         (
             "mv-loses",
             "--last-writer-wins",
             "3",
-            "no lost update, key k",
+            "no lost update, key ",
         ),
     ] {
         let Some(bin) = node(&format!("mv_store.py {fault}")) else {

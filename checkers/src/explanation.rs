@@ -5,16 +5,20 @@ mod replica;
 mod sessions;
 mod timeline;
 
-use std::fmt::{self, Display};
+use std::{
+    borrow::Cow,
+    fmt::{self, Display},
+};
 
 use serde_json::{Value as Json, json};
 
 use crate::{
     history::{
-        Action, Data, History, OpId, Operation, Read, ReportedClock, Sibling, Status, TimeNs,
-        Version, Write,
+        Action, History, OpId, Operation, Read, ReportedClock, Sibling, Status, TimeNs, Version,
+        Write,
     },
     object_model::ObjectModel,
+    shown,
     verdict::{Difference, Finding, Reason, Step, ThinAir, Unknown, Verdict, Violation},
 };
 
@@ -25,9 +29,6 @@ const SIBLINGS: usize = 10;
 
 /// So many operations of the evidence stand in JSON.
 const MOST_STEPS: usize = 1_000;
-
-/// The longest value that is shown whole, in characters.
-const LONGEST_VALUE: usize = 60;
 
 impl Verdict {
     /// The verdict as JSON, with names; the same content as its sentences.
@@ -86,9 +87,9 @@ impl Violation {
 impl Unknown {
     /// One sentence: what was not tested, and why.
     pub fn sentence(&self, history: &History) -> String {
-        let key = self
-            .key
-            .map_or("the history", |key| &history.keys[key as usize]);
+        let key = self.key.map_or("the history".into(), |key| {
+            shown::key(&history.keys[key as usize])
+        });
         match self.reason {
             Reason::NothingTested => {
                 "nothing was tested: no key has two writes and an answered read after them"
@@ -573,8 +574,8 @@ impl Teller<'_> {
         }
     }
 
-    fn key(&self, id: OpId) -> &str {
-        &self.0.keys[self.op(id).key as usize]
+    fn key(&self, id: OpId) -> Cow<'_, str> {
+        shown::key(&self.0.keys[self.op(id).key as usize])
     }
 
     /// `c1 at n2`
@@ -652,7 +653,7 @@ impl Teller<'_> {
             Action::Write(write) if write.tombstone => {
                 format!("{}'s delete", self.client(id))
             }
-            Action::Write(write) => shown_value(&write.value.data),
+            Action::Write(write) => shown::value(&write.value.data),
             Action::Read(_) => self.read(id),
         }
     }
@@ -696,7 +697,7 @@ impl Teller<'_> {
     fn sibling(&self, read: OpId, at: usize) -> String {
         match self.answered(read).and_then(|read| read.siblings.get(at)) {
             Some(sibling) if sibling.tombstone => "a tombstone".to_owned(),
-            Some(sibling) => shown_value(&sibling.value.data),
+            Some(sibling) => shown::value(&sibling.value.data),
             None => "nothing".to_owned(),
         }
     }
@@ -791,14 +792,6 @@ fn shown_version(version: Option<&Version>) -> String {
         Some(version @ Version::Clock(_)) => format!("the clock {}", Shown(version)),
         Some(version @ Version::Dotted { .. }) => format!("the {}", Shown(version)),
         None => "an unreported clock".to_owned(),
-    }
-}
-
-fn shown_value(value: &Data) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(LONGEST_VALUE) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
     }
 }
 

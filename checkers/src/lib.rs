@@ -45,6 +45,7 @@ mod provenance;
 pub mod registers;
 pub mod relations;
 mod screening;
+pub mod shown;
 pub mod sibling_histories;
 pub mod situations;
 pub mod strongest;

@@ -19,7 +19,7 @@ use crate::{
     campaign::{Campaign, Failure as Failing, judged, run_and_judge, shrink_failure},
     laboratory::Observed,
     nodes::{StoreName, external::NodeNames},
-    plans::{Plan, Shape, Time},
+    plans::{Kinds, Plan, Shape, Time},
     reports::{Checked, Proof, Report, human, json},
     runner::run_traced,
     simulation::FaultName,
@@ -113,6 +113,11 @@ pub(super) struct Arguments {
     /// Let a program meet all these faults in every run, without the ladder that leads to them
     #[arg(long, requires = "bin")]
     pub(super) no_ladder: bool,
+
+    /// Kinds of keys and values that are not drawn, separated by commas; all leaves plain ones, none
+    /// nothing out [default: none; for a program those that a throw-away process does not take]
+    #[arg(long, value_name = "KINDS")]
+    pub(super) leave_out: Option<Kinds>,
 
     /// What the store promises: eventual, read-your-writes, monotonic-reads, monotonic-writes,
     /// writes-follow-reads, session, causal, quorum or linearizable [default: eventual, or
@@ -324,6 +329,7 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
         keys: arguments.keys,
         operations: arguments.ops,
         faults: faults(&arguments.faults, nodes)?,
+        left_out: arguments.leave_out.unwrap_or_default(),
     })
 }
 

@@ -11,8 +11,8 @@ use sibcheck_checkers::Outcome;
 use crate::{
     campaign::{Campaign, Judged, Tally},
     laboratory::{Laboratory, RunError},
-    nodes::external::{Program, detect},
-    plans::{Plan, SeededChoices, Shape, Time, generate, shrink},
+    nodes::external::{Program, detect, kinds_not_taken},
+    plans::{Plan, STRATA, SeededChoices, Shape, Time, generate, shrink},
     protocol::Dialect,
     reports::{Checked, Oddity, ProgramFigures, Proof, Report, Rung, human, json},
     simulation::FaultName,
@@ -27,8 +27,9 @@ use super::{
 /// How long all runs of a program take, unless the command line says how many there are.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// Runs on each rung before their speed decides how many more there are.
-const FIRST_RUNS: u64 = 3;
+/// Runs on each rung before their speed decides how many more there are, however slow they are: every
+/// stratum has its turn.
+const FIRST_RUNS: u64 = STRATA;
 
 /// Runs on a rung, however fast they are.
 const MOST_RUNS: u64 = 500;
@@ -148,6 +149,13 @@ pub(super) fn check_program(
     let dialect = program.dialect.clone();
     shape.store = dialect.reference();
     shape.program = Some(dialect.clone());
+    let not_taken = match arguments.leave_out {
+        Some(_) => Vec::new(),
+        None => kinds_not_taken(&program, || !stop.load(Ordering::Relaxed)),
+    };
+    for refused in &not_taken {
+        shape.left_out.insert(refused.kind);
+    }
     let seed = arguments.seed.unwrap_or_else(check::fresh_seed);
     let names_flag = arguments.node_names.flag();
     let laboratory = Laboratory::new(program);
@@ -203,6 +211,7 @@ pub(super) fn check_program(
                 real_time_because: laboratory.real_time_because().map(str::to_owned),
                 rungs: ladder,
                 messages: laboratory.delivered(),
+                not_taken,
                 not_exercised: laboratory.not_exercised(trial.shape.nodes),
                 tolerated: laboratory
                     .tolerated

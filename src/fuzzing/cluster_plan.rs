@@ -4,7 +4,7 @@ use sibcheck_checkers::{Claim, Outcome, judge, judge_in_full};
 
 use crate::{
     nodes::StoreName,
-    plans::{ByteChoices, Choices, Plan, Shape, Time, generate, read_plan, write_plan},
+    plans::{ByteChoices, Choices, Kinds, Plan, Shape, Time, generate, read_plan, write_plan},
     runner,
     simulation::{FaultName, Purpose},
 };
@@ -33,6 +33,7 @@ pub fn decode(data: &[u8]) -> Plan {
         },
         faults: FaultName::ALL.to_vec(),
         program: None,
+        left_out: Kinds::NONE,
         store,
     };
     generate(&shape, &mut choices, "bytes of a fuzzer".to_owned())

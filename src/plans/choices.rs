@@ -13,6 +13,12 @@ pub trait Choices {
     /// generators put the plainest choice first.
     fn below(&mut self, purpose: Purpose, bound: u64) -> u64;
 
+    /// The seed, where there is one. What must not be left to luck follows from it: consecutive seeds
+    /// take turns.
+    fn seed(&self) -> Option<u64> {
+        None
+    }
+
     /// A number between two bounds, both included.
     fn between(&mut self, purpose: Purpose, low: u64, high: u64) -> u64 {
         low + self.below(purpose, high.saturating_sub(low).saturating_add(1))
@@ -47,27 +53,36 @@ pub trait Choices {
 /// Choices from a seed: the fast path of `check`.
 #[derive(Clone, Debug)]
 pub struct SeededChoices {
+    seed: u64,
     shape: Random,
     operations: Random,
     faults: Random,
+    names: Random,
 }
 
 impl SeededChoices {
     /// The choices of this seed.
     pub fn new(seed: u64) -> Self {
         Self {
+            seed,
             shape: Random::new(seed, Purpose::Shape),
             operations: Random::new(seed, Purpose::Operations),
             faults: Random::new(seed, Purpose::Faults),
+            names: Random::new(seed, Purpose::Names),
         }
     }
 }
 
 impl Choices for SeededChoices {
+    fn seed(&self) -> Option<u64> {
+        Some(self.seed)
+    }
+
     fn below(&mut self, purpose: Purpose, bound: u64) -> u64 {
         match purpose {
             Purpose::Operations => self.operations.below(bound),
             Purpose::Faults => self.faults.below(bound),
+            Purpose::Names => self.names.below(bound),
             _ => self.shape.below(bound),
         }
     }

@@ -19,7 +19,9 @@ use crate::{
     },
 };
 
-use super::{Act, Choices, ContextChoice, PLAN_VERSION, Plan, Step, Time, tables};
+use super::{
+    Act, Choices, ContextChoice, Kinds, PLAN_VERSION, Plan, Step, Stratum, Time, tables, vocabulary,
+};
 
 /// The bounds within which plans are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Shape {
     pub operations: u32,
     /// The kinds of fault that may occur.
     pub faults: Vec<FaultName>,
+    /// The kinds of keys and values that are not drawn.
+    pub left_out: Kinds,
 }
 
 impl Shape {
@@ -79,6 +83,7 @@ impl Shape {
             keys: Self::KEYS,
             operations: Self::OPERATIONS,
             faults: Self::possible_faults(nodes),
+            left_out: Kinds::NONE,
         }
     }
 
@@ -112,6 +117,9 @@ impl Shape {
             faults.join(",")
         };
         flag("faults", self.faults != usual.faults, &faults);
+        // What a program takes need not be found out again.
+        let unusual = self.left_out != usual.left_out || self.program.is_some();
+        flag("leave-out", unusual, &self.left_out);
         flag("time", self.time != usual.time, &self.time);
         flag("claim", self.claim != usual.claim, &self.claim);
         if self.replica_monotonic {
@@ -143,6 +151,9 @@ struct Mix {
     hot_key_percent: u64,
     /// The longest pause between two operations of a client.
     think_ns: u64,
+    /// In how many of a hundred operations that get a context a client uses it at once at another
+    /// node.
+    outrunning_percent: u64,
 }
 
 const CONTEXTS: [ContextChoice; 5] = [
@@ -172,11 +183,27 @@ impl Mix {
             roaming_percent: [0, 0, 20, 60][usize::try_from(weight(0, 3)).unwrap_or(0)],
             hot_key_percent: weight(20, 80),
             think_ns: [2_000_000, 200_000, 10_000_000][usize::try_from(weight(0, 2)).unwrap_or(0)],
+            outrunning_percent: 0,
         }
     }
 }
 
 impl Mix {
+    /// Lays down what a stratum demands.
+    fn lay_down(&mut self, stratum: Stratum) {
+        match stratum {
+            Stratum::Free => {}
+            Stratum::Staying => self.roaming_percent = 0,
+            Stratum::Roaming => self.roaming_percent = 80,
+            Stratum::Outrunning => {
+                self.outrunning_percent = 60;
+                self.think_ns = 1_000_000;
+            }
+            Stratum::HotKey => self.hot_key_percent = 95,
+            Stratum::Alike => self.equal_values_percent = 60,
+        }
+    }
+
     /// Leaves out what a program's dialect has no words for.
     fn leave_out(&mut self, dialect: &Dialect) {
         let wording = dialect.wording();
@@ -204,10 +231,16 @@ impl Mix {
 pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Plan {
     let (nodes, keys) = (shape.nodes.max(1), shape.keys.max(1));
     let mut mix = Mix::draw(choices);
+    let stratum = choices
+        .seed()
+        .filter(|_| shape.program.is_some())
+        .map_or(Stratum::Free, |seed| Stratum::of(seed, shape));
+    mix.lay_down(stratum);
     if let Some(dialect) = &shape.program {
         mix.leave_out(dialect);
     }
-    let network = network(nodes, choices);
+    let mut network = network(nodes, choices);
+    stratum.slow_down(&mut network);
     let mut values = Values::new(shape);
     let clients = clients(shape, nodes, keys, &mix, &mut values, choices);
     let anti_entropy_ns = Nanos::from_millis(50);
@@ -233,6 +266,8 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         expect: None,
     };
     plan.be_patient();
+    let always = stratum == Stratum::Alike && shape.program.is_some();
+    vocabulary::draw(&mut plan, shape.left_out, always, choices);
     match shape.time {
         Time::Virtual => plan,
         Time::Real => plan.in_real_time(),
@@ -324,7 +359,7 @@ fn clients(
                 } else {
                     1
                 };
-                steps.push(Step {
+                let step = Step {
                     think_ns: Nanos(choices.below(Purpose::Operations, mix.think_ns)),
                     node: narrow(
                         if choices.percent(Purpose::Operations, mix.roaming_percent) {
@@ -341,7 +376,20 @@ fn clients(
                         },
                     ),
                     act,
-                });
+                };
+                steps.push(step.clone());
+                if left > 0
+                    && let Some(act) = at_once(act, mix, values, choices)
+                {
+                    left -= 1;
+                    let further = choices.between(Purpose::Operations, 1, u64::from(nodes) - 1);
+                    steps.push(Step {
+                        think_ns: Nanos::ZERO,
+                        node: narrow((u64::from(step.node) + further) % u64::from(nodes)),
+                        act,
+                        ..step
+                    });
+                }
             }
             steps
         })
@@ -364,6 +412,22 @@ fn act(client: u32, left: u32, mix: &Mix, values: &mut Values, choices: &mut imp
             context: context(mix, choices),
         },
     }
+}
+
+/// The write that passes the context of an operation on, elsewhere and at once; none in most plans.
+fn at_once(act: Act, mix: &Mix, values: &mut Values, choices: &mut impl Choices) -> Option<Act> {
+    let context = match act {
+        Act::Read => ContextChoice::LastRead,
+        Act::Write { .. } | Act::Resolve { .. } => ContextChoice::LastWrite,
+        Act::Delete { .. } => return None,
+    };
+    // Nothing is drawn where it cannot be, so that other plans stay as they are.
+    let outruns =
+        mix.outrunning_percent > 0 && choices.percent(Purpose::Operations, mix.outrunning_percent);
+    outruns.then(|| Act::Write {
+        value: values.position(choices.below(Purpose::Operations, u64::MAX)),
+        context,
+    })
 }
 
 /// The values of a plan while it is drawn.

@@ -8,15 +8,19 @@ mod choices;
 mod file;
 mod generate;
 mod shrink;
+mod strata;
 mod strategy;
 mod tables;
 mod version_1;
+mod vocabulary;
 
 pub use choices::{ByteChoices, Choices, SeededChoices};
 pub use file::{PlanError, read_plan, write_plan};
 pub use generate::{Shape, generate};
 pub use shrink::{Position, Shrinker, Shrunk, Sighting, shrink};
+pub use strata::{STRATA, Stratum};
 pub use strategy::{PlanStrategy, plans};
+pub use vocabulary::{Kind, Kinds, Table, UnknownKind};
 
 use std::{fmt, str::FromStr};
 

@@ -47,12 +47,18 @@ impl Plan {
         }
     }
 
+    /// The first plain value from a position on that no other one equals. O(values).
+    fn free_value(&self, from: usize) -> Json {
+        let mut plain = (from..).map(|at| self.plain_value(at));
+        let free = plain.find(|value| !self.values.contains(value));
+        free.unwrap_or(Json::Null)
+    }
+
     /// Adds a plain value that no other one equals, and tells its position. O(values).
     pub(super) fn add_plain_value(&mut self) -> u32 {
         let position = self.values.len();
-        let mut free = (position..).map(|at| self.plain_value(at));
-        let value = free.find(|value| !self.values.contains(value));
-        self.values.extend(value);
+        let value = self.free_value(position);
+        self.values.push(value);
         u32::try_from(position).unwrap_or(u32::MAX)
     }
 
@@ -92,5 +98,38 @@ fn kept<T>(table: &mut Vec<T>, used: &BTreeSet<u32>) -> impl Fn(u32) -> u32 + us
     move |old| {
         let new = used.binary_search(&old).unwrap_or(0);
         u32::try_from(new).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{SeededChoices, Shape, generate};
+    use super::*;
+    use crate::nodes::StoreName;
+
+    #[test]
+    fn what_is_not_used_is_dropped_and_the_rest_keeps_its_meaning() {
+        let shape = Shape::new(StoreName::Dotted);
+        let mut plan = generate(&shape, &mut SeededChoices::new(1), String::new());
+        plan.keys = vec!["a".into(), "b".into(), "c".into()];
+        plan.values = vec![json!(0), json!([1]), json!("2"), json!(null)];
+        plan.clients.truncate(1);
+        plan.clients[0].truncate(2);
+        plan.clients[0][0].key = 1;
+        plan.clients[0][0].act = Act::Resolve { value: 3 };
+        plan.clients[0][1].key = 2;
+        plan.clients[0][1].act = Act::Resolve { value: 1 };
+        plan.drop_unused_keys();
+        plan.drop_unused_values();
+        assert_eq!(plan.keys, ["b", "c"]);
+        assert_eq!(plan.values, [json!([1]), json!(null)]);
+        let [first, second] = [0, 1].map(|at| plan.clients[0][at].clone());
+        assert_eq!((first.key, first.act), (0, Act::Resolve { value: 1 }));
+        assert_eq!((second.key, second.act), (1, Act::Resolve { value: 0 }));
+        plan.clients.clear();
+        plan.drop_unused_keys();
+        assert_eq!(plan.keys, ["k1"]);
     }
 }

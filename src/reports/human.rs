@@ -6,6 +6,7 @@ use sibcheck_checkers::{History, Outcome, Verdict};
 
 use crate::{
     corpus::{Judged, Saved},
+    nodes::external::NotTaken,
     plans::Time,
 };
 
@@ -148,6 +149,10 @@ fn write_program(
         let text = format!("tolerated   {count} {name} ({}): {remedy}", oddity.first);
         writeln!(out, "{}", wrapped(&text, "  ", "              ", width))?;
     }
+    if !program.not_taken.is_empty() {
+        let not_taken = told_not_taken(&program.not_taken);
+        writeln!(out, "{}", row("not taken", &not_taken, width))?;
+    }
     if !verbose {
         let left_out = program.not_exercised.iter();
         // Behind the colon is why.
@@ -173,6 +178,22 @@ fn first_failure(rungs: &[Rung], faultless: bool) -> Option<String> {
         (_, true) => format!("found with {name}, but it takes no fault: what is left has none"),
         (below, false) => format!("first failed with {name}; it held below, with {below}"),
     })
+}
+
+/// Each kind with what became of it; those of which the same became are told together.
+fn told_not_taken(not_taken: &[NotTaken]) -> String {
+    let mut told: Vec<(String, &str)> = Vec::new();
+    for NotTaken { kind, how } in not_taken {
+        match told.last_mut() {
+            Some((kinds, same)) if *same == how => {
+                // Writing to a string cannot fail.
+                let _ = write!(kinds, ", {kind}");
+            }
+            _ => told.push((kind.to_string(), how)),
+        }
+    }
+    let told = told.iter().map(|(kinds, how)| format!("{kinds} ({how})"));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// The verdict on one recorded history.

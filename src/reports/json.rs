@@ -81,6 +81,7 @@ fn store(checked: &Checked) -> Json {
         "nodes": shape.nodes,
         "clients": shape.clients,
         "keys": shape.keys,
+        "left_out": shape.left_out.to_string(),
         "runs_asked": checked.campaign.runs,
         "runs": outcomes,
         "inconclusive": tally.unknown,
@@ -125,6 +126,11 @@ fn program(program: &ProgramFigures) -> Json {
         .iter()
         .map(|oddity| (oddity.sin.name().to_owned(), oddity.count.into()))
         .collect();
+    let not_taken: Map<String, Json> = program
+        .not_taken
+        .iter()
+        .map(|refused| (refused.kind.name().to_owned(), refused.how.clone().into()))
+        .collect();
     json!({
         "command_line": program.command_line,
         "dialect": program.dialect.name(),
@@ -132,6 +138,7 @@ fn program(program: &ProgramFigures) -> Json {
         "real_time_because": program.real_time_because,
         "rungs": rungs,
         "messages": program.messages,
+        "not_taken": not_taken,
         "not_exercised": program.not_exercised,
         "tolerated": tolerated,
         "failure": program.failure,

@@ -16,7 +16,7 @@ use std::{path::PathBuf, time::Duration};
 use crate::{
     campaign::{Campaign, Judged, Tally},
     cli::Exit,
-    nodes::external::Sin,
+    nodes::external::{NotTaken, Sin},
     plans::{Shrunk, Time},
     protocol::Dialect,
     simulation::FaultName,
@@ -111,6 +111,8 @@ pub struct ProgramFigures {
     pub rungs: Vec<Rung>,
     /// Messages that it was handed.
     pub messages: u64,
+    /// Kinds of keys and values that it does not take, so that they were not drawn.
+    pub not_taken: Vec<NotTaken>,
     /// What the dialect cannot express, so that it was not exercised: a sentence each.
     pub not_exercised: Vec<String>,
     /// Oddities that were tolerated.

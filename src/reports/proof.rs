@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use sibcheck_checkers::{History, Outcome, Verdict, Violation};
+use sibcheck_checkers::{History, Outcome, Verdict, Violation, shown};
 
 use crate::plans::Time;
 
@@ -34,7 +34,7 @@ pub(super) fn write_violations(
 
 /// `dominance, key k1: the read by c1 …`
 fn told(history: &History, violation: &Violation) -> String {
-    let key = &history.keys[violation.key as usize];
+    let key = shown::key(&history.keys[violation.key as usize]);
     let sentence = violation.sentence(history);
     format!("{}, key {key}: {sentence}", violation.invariant)
 }
@@ -122,7 +122,7 @@ fn write_names(
         return Ok(());
     }
     let names = others.iter().map(|violation| {
-        let key = &history.keys[violation.key as usize];
+        let key = shown::key(&history.keys[violation.key as usize]);
         format!("{} ({key})", violation.invariant)
     });
     let names = names.collect::<Vec<_>>().join(", ");

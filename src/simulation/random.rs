@@ -25,6 +25,8 @@ pub enum Purpose {
     Loss = 5,
     /// Which messages are duplicated.
     Duplication = 6,
+    /// The keys and values of a plan.
+    Names = 7,
 }
 
 /// A stream of random numbers for one purpose.

@@ -1,6 +1,6 @@
 //! Values as they stand in histories: any JSON, the common ones in few bytes.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value as Json};
@@ -23,8 +23,8 @@ enum Held {
     Fraction(f64),
     /// A text of up to [`SHORT`] bytes, filled up with zeros.
     Short(u8, [u8; SHORT]),
-    /// What is none of these.
-    Other(Box<Json>),
+    /// What is none of these. It is shared: a value that is read often is held once.
+    Other(Arc<Json>),
 }
 
 const SHORT: usize = 14;
@@ -99,9 +99,9 @@ impl From<Json> for Data {
             Json::Number(number) => return number.into(),
             Json::String(text) => match short(&text) {
                 Some(short) => short,
-                None => Held::Other(Box::new(Json::String(text))),
+                None => Held::Other(Arc::new(Json::String(text))),
             },
-            other => Held::Other(Box::new(other)),
+            other => Held::Other(Arc::new(other)),
         })
     }
 }
@@ -112,14 +112,14 @@ impl From<Number> for Data {
             (Some(number), ..) => Held::Natural(number),
             (None, Some(number), _) => Held::Negative(number),
             (None, None, Some(number)) => Held::Fraction(number),
-            (None, None, None) => Held::Other(Box::new(Json::Number(number))),
+            (None, None, None) => Held::Other(Arc::new(Json::Number(number))),
         })
     }
 }
 
 impl From<&str> for Data {
     fn from(text: &str) -> Self {
-        Self(short(text).unwrap_or_else(|| Held::Other(Box::new(Json::from(text)))))
+        Self(short(text).unwrap_or_else(|| Held::Other(Arc::new(Json::from(text)))))
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     history::{Action, Clock, History, OpId, Operation, Status, Time},
     verdict::{Finding, Reason, Start, Unknown, Verdict, Violation},
 };
+use crate::shown;
 
 impl Verdict {
     /// The verdict for programs.
@@ -150,7 +151,9 @@ impl Violation {
             ),
             Finding::NoOrder { op } => {
                 let start = match self.start {
-                    Start::Initial => format!("from {} on", short(history.value(history.initial))),
+                    Start::Initial => {
+                        format!("from {} on", shown::value(history.value(history.initial)))
+                    }
                     Start::Anything => "whatever was there before".to_owned(),
                 };
                 format!(
@@ -225,7 +228,7 @@ impl History {
             Action::Read(Some(value))
             | Action::CompareAndSet {
                 expected: value, ..
-            } => short(self.value(value)),
+            } => shown::value(self.value(value)),
             _ => "its value".to_owned(),
         }
     }
@@ -239,7 +242,7 @@ impl History {
     }
 
     fn asked(&self, operation: &Operation) -> String {
-        let value = |id| short(self.value(id));
+        let value = |id| shown::value(self.value(id));
         match operation.action {
             Action::Read(None) => "the read".to_owned(),
             Action::Read(Some(returned)) => format!("the read of {}", value(returned)),
@@ -265,7 +268,7 @@ impl History {
     /// An operation by itself: `at 5 ns c1: write 3 → ok at 9 ns`.
     fn step(&self, op: OpId) -> String {
         let operation = &self.operations[op as usize];
-        let value = |id| short(self.value(id));
+        let value = |id| shown::value(self.value(id));
         let asked = match operation.action {
             Action::Read(_) => "read".to_owned(),
             Action::Write(written) => format!("write {}", value(written)),
@@ -292,17 +295,4 @@ impl History {
             self.client_name(operation.client)
         )
     }
-}
-
-/// A value as it stands in a sentence: long ones are cut in the middle.
-fn short(value: &Json) -> String {
-    const LONGEST: usize = 80;
-    let text = value.to_string();
-    let length = text.chars().count();
-    if length <= LONGEST {
-        return text;
-    }
-    let beginning: String = text.chars().take(LONGEST / 2).collect();
-    let end: String = text.chars().skip(length - LONGEST / 2).collect();
-    format!("{beginning}…{end} ({length} characters)")
 }

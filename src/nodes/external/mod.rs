@@ -15,6 +15,7 @@ mod intake;
 mod lifecycle;
 mod lull;
 mod names;
+mod probe;
 mod program;
 mod routing;
 mod sins;
@@ -24,6 +25,7 @@ mod speech;
 pub use conversation::converse;
 pub use detect::detect;
 pub use names::{BadNames, NodeNames};
+pub use probe::{NotTaken, kinds_not_taken};
 pub use program::{NodeFailure, Program};
 pub use sins::{Sin, Tolerated};
 
@@ -170,10 +172,11 @@ impl<'p> External<'p> {
     ) -> Self {
         let nodes = plan.nodes;
         let names: Vec<Actor> = (0..nodes).map(|node| program.names.of(node)).collect();
+        let values = (!plan.numbered_values).then_some(plan.values.as_slice());
         Self {
             program,
             tolerated,
-            speaker: Speaker::new(&program.dialect, &names, plan),
+            speaker: Speaker::new(&program.dialect, &names, plan.clients.len(), values),
             names,
             processes: (0..nodes).map(|_| None).collect(),
             intakes: (0..nodes).map(|_| Intake::default()).collect(),

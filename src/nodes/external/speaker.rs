@@ -15,7 +15,6 @@ use sibcheck_checkers::{
 use crate::{
     clocks::{Actor, ClockForm, VectorClock},
     nodes::{Ask, Context, Manner, Reply, Request, TaggedValue, reported},
-    plans::Plan,
     protocol::{Contexts, Dialect, Filling, Wording},
     stores::Key,
 };
@@ -43,13 +42,18 @@ pub(super) struct Question {
 }
 
 impl<'p> Speaker<'p> {
-    /// Speaks to `nodes` as a plan asks: where clients make the clocks, each of its clients has a
-    /// slot; else each node has.
-    pub(super) fn new(dialect: &'p Dialect, nodes: &[Actor], plan: &'p Plan) -> Self {
+    /// Speaks to `nodes`, to which so many clients write: where clients make the clocks, each of
+    /// them has a slot; else each node has. Without `values` each is named after its operation.
+    pub(super) fn new(
+        dialect: &'p Dialect,
+        nodes: &[Actor],
+        clients: usize,
+        values: Option<&'p [Json]>,
+    ) -> Self {
         let wording = dialect.wording();
         let contexts = wording.contexts();
         let slots = match contexts {
-            Contexts::Made => (1..=plan.clients.len())
+            Contexts::Made => (1..=clients)
                 .map(|client| format_compact!("c{client}"))
                 .collect(),
             Contexts::Carried | Contexts::Absent => nodes.to_vec(),
@@ -60,7 +64,7 @@ impl<'p> Speaker<'p> {
             slots,
             heard: Heard::default(),
             advanced: BTreeMap::new(),
-            values: (!plan.numbered_values).then_some(&plan.values),
+            values,
         }
     }
 
@@ -172,7 +176,11 @@ impl<'p> Speaker<'p> {
         let form = match (self.wording.clocks, self.contexts) {
             (Some(form), _) => form.readable(),
             (None, Contexts::Made) => Some(self.heard.form.unwrap_or(ClockForm::Slots)),
-            (None, _) => Some(self.heard.form.unwrap_or(ClockForm::Object)),
+            (None, _) => Some(self.heard.form.unwrap_or(if self.heard.empty_list {
+                ClockForm::Pairs
+            } else {
+                ClockForm::Object
+            })),
         };
         match (context, clock, form) {
             (Context::Opaque(json), _, _) => json.clone(),

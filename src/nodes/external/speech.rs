@@ -98,6 +98,8 @@ impl Asking {
 pub(super) struct Heard {
     /// The form of the first clock that had one.
     pub(super) form: Option<ClockForm>,
+    /// An empty clock was a list. With slots it would have zeros, so this is a list of entries.
+    pub(super) empty_list: bool,
     /// A clock or context could not be read.
     pub(super) opaque: bool,
 }
@@ -169,6 +171,7 @@ impl Listener<'_> {
         let clock = VectorClock::from_json(json, self.slots)
             .map_err(|error| format!("its {pointer}: {error}"))?;
         self.heard.form = self.heard.form.or_else(|| ClockForm::of(json));
+        self.heard.empty_list |= json.as_array().is_some_and(Vec::is_empty);
         Ok(Context::Clocks(vec![clock]))
     }
 

@@ -1,0 +1,68 @@
+//! Strata: what few runs must not leave to luck.
+//!
+//! A swarm finds what is rare in many runs. A program outside gets few, and a bug that only clients
+//! of one habit can see would be met on some seeds only. So of eight runs with consecutive seeds each
+//! of five has a habit that is laid down, and three are drawn freely. The stratum follows from the
+//! run's own seed, so that the seed alone repeats the run.
+
+use crate::{
+    protocol::Contexts,
+    simulation::{Latency, Nanos, NetworkPlan},
+};
+
+use super::Shape;
+
+/// Runs with consecutive seeds in which every stratum has its turn.
+pub const STRATA: u64 = 8;
+
+/// What is laid down for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stratum {
+    /// Nothing.
+    Free,
+    /// Clients stay at their nodes.
+    Staying,
+    /// Clients go to another node with most operations.
+    Roaming,
+    /// Clients get an answer at one node and at once write with its context at another, where what
+    /// the context speaks of has not arrived yet.
+    Outrunning,
+    /// Nearly all operations are on one key.
+    HotKey,
+    /// Keys and values are alike: many equal values where a tag tells them apart, and elsewhere those
+    /// that programs confuse.
+    Alike,
+}
+
+impl Stratum {
+    /// That of the run with this seed. Where a habit would change nothing the run is free: going to
+    /// other nodes where there is one, and taking contexts there where writes carry none.
+    pub fn of(seed: u64, shape: &Shape) -> Self {
+        let contexts = shape
+            .program
+            .as_ref()
+            .map(|dialect| dialect.wording().contexts());
+        match seed % STRATA {
+            0 if shape.nodes > 1 => Self::Staying,
+            1 if shape.nodes > 1 => Self::Roaming,
+            2 if shape.nodes > 1 && contexts != Some(Contexts::Absent) => Self::Outrunning,
+            3 => Self::HotKey,
+            4 => Self::Alike,
+            _ => Self::Free,
+        }
+    }
+
+    /// Makes nodes slower to hear of each other than clients are to get to another node, where that
+    /// matters.
+    pub(super) fn slow_down(self, network: &mut NetworkPlan) {
+        if self == Self::Outrunning {
+            network.client_latency = Latency::Constant {
+                ns: Nanos::from_micros(50),
+            };
+            network.node_latency = Latency::Uniform {
+                min_ns: Nanos::from_micros(500),
+                max_ns: Nanos::from_millis(4),
+            };
+        }
+    }
+}
