@@ -53,6 +53,8 @@ pub struct Tally {
     pub situations: Situations,
     /// Writes that were under way during a partition.
     pub writes_during_partition: u64,
+    /// Writes whose context rests on what their coordinator could not have heard of yet.
+    pub contexts_ahead: u64,
     /// How often each invariant had something to test.
     pub exercised: Exercised,
     /// Why runs were inconclusive.
@@ -280,6 +282,7 @@ impl Tally {
         self.operations += run.planned as u64;
         self.final_reads += (run.history.operations.len() - run.planned) as u64;
         self.traffic.add(&run.traffic);
+        self.contexts_ahead += run.contexts_ahead;
         self.situations.add(&verdict.situations);
         for (invariant, count) in verdict.exercised.iter() {
             if !vacuous(plan, invariant) {
@@ -337,6 +340,7 @@ impl Tally {
         }
         self.situations.add(&other.situations);
         self.writes_during_partition += other.writes_during_partition;
+        self.contexts_ahead += other.contexts_ahead;
         for (invariant, count) in other.exercised.iter() {
             self.exercised.add(invariant, count);
         }

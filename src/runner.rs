@@ -43,6 +43,9 @@ pub struct Run {
     pub steps: Vec<(usize, usize)>,
     /// When the last planned operation ended and all faults healed.
     pub healed: Nanos,
+    /// How many writes reached their coordinator with a context that rests on a write of another node
+    /// which it cannot have heard of yet.
+    pub contexts_ahead: u64,
 }
 
 /// Runs a plan on the in-process store that it names.
@@ -184,6 +187,11 @@ struct Runner<'a, N: Nodes> {
     planned: usize,
     steps: Vec<(usize, usize)>,
     healed: Nanos,
+    /// When the request of an operation reached its node, by operation.
+    taken: Vec<Option<Nanos>>,
+    /// The write of a value that has no tag, by key and value.
+    writers: BTreeMap<(u32, String), OpId>,
+    contexts_ahead: u64,
     /// What the final reads returned when they were made before.
     final_answers: Option<FinalAnswers>,
 }
@@ -223,6 +231,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
             planned: 0,
             steps: Vec::with_capacity(capacity),
             healed: Nanos::ZERO,
+            taken: Vec::with_capacity(capacity),
+            writers: BTreeMap::new(),
+            contexts_ahead: 0,
             final_answers: None,
         }
     }
@@ -311,6 +322,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             traffic: self.simulation.traffic(),
             faults,
             healed: self.healed,
+            contexts_ahead: self.contexts_ahead,
         }
     }
 
@@ -500,6 +512,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 to: Address::Node(node),
                 message,
             } => {
+                if let Some(op) = self.nodes.request_id(&message) {
+                    self.take(node, op);
+                }
                 self.nodes.deliver(node, from, message, &mut self.out);
                 self.flush(node);
             }
@@ -542,6 +557,45 @@ impl<'a, N: Nodes> Runner<'a, N> {
                     self.begin_stage();
                 }
             },
+        }
+    }
+
+    /// A request reaches its node.
+    fn take(&mut self, node: u32, op: OpId) {
+        self.taken[op as usize] = Some(self.simulation.now());
+        if self.plan.nodes > 1
+            && let Action::Write(write) = &self.history.operations[op as usize].action
+        {
+            let ahead = write
+                .sources
+                .iter()
+                .any(|source| self.is_ahead(node, *source));
+            self.contexts_ahead += u64::from(ahead);
+        }
+    }
+
+    /// Whether a context of this answer rests on a write that a node cannot have heard of.
+    fn is_ahead(&self, node: u32, source: OpId) -> bool {
+        let unheard = |write: OpId| {
+            let home = self.history.operations[write as usize].node;
+            let taken = self.taken[write as usize];
+            home != node && taken.is_some() && self.simulation.knows(node, home) < taken
+        };
+        let operation = &self.history.operations[source as usize];
+        match &operation.action {
+            Action::Write(_) => unheard(source),
+            Action::Read(read) => read.siblings.iter().any(|sibling| {
+                let write = match sibling.value.tag {
+                    Some(tag) => OpId::try_from(tag).ok(),
+                    None => self
+                        .writers
+                        .get(&(operation.key, sibling.value.data.to_string()))
+                        .copied(),
+                };
+                // A node may return what nobody wrote.
+                let known = write.filter(|write| (*write as usize) < self.taken.len());
+                known.is_some_and(unheard)
+            }),
         }
     }
 
@@ -619,8 +673,14 @@ impl<'a, N: Nodes> Runner<'a, N> {
         } else {
             context.joined()
         };
+        let recorded = self.nodes.recorded(written);
+        if recorded.tag.is_none() {
+            let op = index(self.history.operations.len());
+            let value = (key, recorded.data.to_string());
+            self.writers.insert(value, op);
+        }
         let write = Write {
-            value: self.nodes.recorded(written),
+            value: recorded,
             tombstone: value.is_none(),
             sources: sources.into(),
             context: readable.map(|clock| self.reports.clock(&clock)),
@@ -709,6 +769,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
         }
         self.invokers.push(index(client));
         self.contexts.push(None);
+        self.taken.push(None);
         self.clients[client].waiting = Some(op);
         let message = self.nodes.request(Request {
             id: op,

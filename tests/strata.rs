@@ -8,8 +8,12 @@ use std::path::PathBuf;
 use sibcheck::{
     laboratory::Laboratory,
     nodes::{StoreName, external::Program},
-    plans::{Act, Plan, STRATA, SeededChoices, Shape, Stratum, generate},
+    plans::{
+        Act, ContextChoice, Kinds, Plan, STRATA, SeededChoices, Shape, Step, Stratum, generate,
+    },
     protocol::Dialect,
+    runner,
+    simulation::{Latency, Nanos},
 };
 use sibcheck_checkers::Outcome;
 
@@ -58,9 +62,13 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
         assert!(caught, "not in the runs from seed {first} on");
     }
     let correct = laboratory(&["--keep"]);
+    let mut ahead = Vec::new();
     for seed in 0..STRATA {
-        assert_eq!(outcome(&correct, seed), Outcome::Valid, "seed {seed}");
+        let judged = correct.run(&plan(seed)).unwrap();
+        assert_eq!(judged.verdict.outcome, Outcome::Valid, "seed {seed}");
+        ahead.push(judged.run.contexts_ahead);
     }
+    assert!(ahead[0] == 0 && ahead[2] > 20, "{ahead:?}");
 }
 
 #[test]
@@ -102,4 +110,48 @@ fn each_stratum_shows_its_habit() {
         }
         assert_eq!(tame.operations(), plan.operations());
     }
+}
+
+/// A write at one node, and one with its context at another, so much later.
+fn ahead(wait: u64, relay: bool) -> u64 {
+    let shape = Shape {
+        faults: Vec::new(),
+        left_out: Kinds::ALL,
+        ..Shape::new(StoreName::Versioned)
+    };
+    let mut plan = generate(&shape, &mut SeededChoices::new(1), String::new());
+    let constant = |ns| Latency::Constant { ns: Nanos(ns) };
+    plan.network.client_latency = constant(10);
+    plan.network.node_latency = constant(1_000);
+    plan.network.links.clear();
+    let step = |node, think, act| Step {
+        think_ns: Nanos(think),
+        node,
+        key: 0,
+        act,
+    };
+    let (last, blind) = (ContextChoice::LastWrite, ContextChoice::Blind);
+    let write = |value, context| Act::Write { value, context };
+    plan.clients = vec![vec![
+        step(0, 0, write(0, blind)),
+        step(1, wait, write(1, last)),
+    ]];
+    if relay {
+        // What was written at the first node is read there, and its context used at the second.
+        plan.clients[0].truncate(1);
+        plan.clients.push(vec![
+            step(0, 100, Act::Read),
+            step(1, wait, write(1, ContextChoice::LastRead)),
+        ]);
+    }
+    runner::run(&plan).contexts_ahead
+}
+
+/// The first write is taken after 10 ns, when its copies leave, which arrive at 1,010 ns. The second is
+/// sent at 20 ns and taken 10 ns later.
+#[test]
+fn a_context_is_ahead_until_word_of_its_writes_can_have_come() {
+    assert_eq!((ahead(0, false), ahead(970, false)), (1, 1));
+    assert_eq!((ahead(990, false), ahead(5_000, false)), (0, 0));
+    assert_eq!((ahead(0, true), ahead(5_000, true)), (1, 0));
 }

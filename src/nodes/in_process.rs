@@ -198,6 +198,13 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         Packet::Request(request)
     }
 
+    fn request_id(&self, message: &Self::Message) -> Option<u32> {
+        match message {
+            Packet::Request(request) => Some(request.id),
+            Packet::Answer { .. } | Packet::Replica(_) => None,
+        }
+    }
+
     fn reply(&mut self, _: u32, message: Self::Message) -> Option<(u32, Reply)> {
         let Packet::Answer { to, answer } = message else {
             return None;

@@ -148,6 +148,9 @@ pub trait Nodes {
     /// Encodes a client's request.
     fn request(&mut self, request: Request) -> Self::Message;
 
+    /// The id of the request that a message is, if it is one.
+    fn request_id(&self, message: &Self::Message) -> Option<u32>;
+
     /// Decodes a message that arrived at a client: the id of the request it answers, and the
     /// answer. `None` when it answers nothing.
     fn reply(&mut self, client: u32, message: Self::Message) -> Option<(u32, Reply)>;

@@ -219,6 +219,10 @@ pub(super) fn situations(tally: &Tally) -> impl Iterator<Item = (&'static str, u
         .into_iter()
         .map(|situation| (situation.name(), tally.situations.count(situation)));
     from_histories.chain([
+        (
+            "writes whose context is ahead of their coordinator",
+            tally.contexts_ahead,
+        ),
         ("writes during a partition", tally.writes_during_partition),
         ("messages delivered twice", tally.traffic.duplicated),
     ])

@@ -11,7 +11,9 @@ use crate::{
 };
 
 use super::{
-    Checked, ProgramFigures, Proof, Report, Rung, figures,
+    Checked, ProgramFigures, Proof, Report, Rung,
+    caveats::caveats,
+    figures,
     proof::{write_proof, write_violations},
     text::{BOLD, color, count, height, row, thousands, verdict_word, wrapped},
 };
@@ -91,6 +93,10 @@ fn write_checked(
         } else {
             figures::write_brief(out, checked, width)?;
         }
+    }
+    let caveats = caveats(checked);
+    if !caveats.is_empty() {
+        writeln!(out, "{}", row("but", &caveats.join("; "), width))?;
     }
     let failure = checked
         .program

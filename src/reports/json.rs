@@ -5,7 +5,9 @@ use sibcheck_checkers::{History, Outcome, Verdict};
 
 use crate::corpus::{Judged, Saved};
 
-use super::{Checked, ProgramFigures, Proof, Report, SCHEMA_VERSION, figures::situations};
+use super::{
+    Checked, ProgramFigures, Proof, Report, SCHEMA_VERSION, caveats::caveats, figures::situations,
+};
 
 /// What `sibcheck check` found.
 pub fn check(report: &Report) -> String {
@@ -100,6 +102,7 @@ fn store(checked: &Checked) -> Json {
         },
         "faults": faults,
         "situations": situations,
+        "caveats": caveats(checked),
         "exercised": exercised,
         "program": checked.program.as_ref().map(program),
         "violation": checked.proof.as_ref().map(proof),

@@ -2,6 +2,7 @@
 //!
 //! No rendering decides anything: both forms are made from the same values.
 
+mod caveats;
 pub mod conform;
 mod figures;
 pub mod foreign;

@@ -6,6 +6,7 @@
 //! order in which they were scheduled, and randomness is seeded by purpose.
 
 mod faults;
+mod knowledge;
 mod nemesis;
 mod network;
 mod queue;
@@ -23,6 +24,7 @@ pub use time::Nanos;
 pub use trace::{Fate, Happening, Traced};
 
 use self::{
+    knowledge::{Knowledge, Snapshot},
     nemesis::{Epoch, Nemesis},
     network::{Carriage, Network, Stamp},
     queue::Queue,
@@ -75,6 +77,7 @@ enum Scheduled<M> {
         from: Address,
         to: Address,
         stamp: Stamp,
+        known: Snapshot,
         message: M,
     },
     Timer {
@@ -113,6 +116,7 @@ pub struct Simulation<M> {
     now: Nanos,
     queue: Queue<Scheduled<M>>,
     network: Network,
+    knowledge: Knowledge,
     nodes: Vec<NodeState<M>>,
     nemesis: Nemesis,
     /// No fault begins any more.
@@ -137,6 +141,7 @@ impl<M: Clone> Simulation<M> {
             now: Nanos::ZERO,
             queue,
             network: Network::new(network, nodes),
+            knowledge: Knowledge::new(nodes),
             nodes: (0..nodes).map(|_| NodeState::default()).collect(),
             nemesis: Nemesis::new(faults),
             healed: false,
@@ -230,6 +235,7 @@ impl<M: Clone> Simulation<M> {
                         from,
                         to,
                         stamp,
+                        known: self.snapshot(from, to),
                         message,
                     };
                     self.queue.push(at, copy);
@@ -238,11 +244,29 @@ impl<M: Clone> Simulation<M> {
                     from,
                     to,
                     stamp,
+                    known: self.snapshot(from, to),
                     message,
                 };
                 self.queue.push(first, message);
             }
         }
+    }
+
+    /// What a message takes along. Only messages between nodes can tell one what another did.
+    fn snapshot(&mut self, from: Address, to: Address) -> Snapshot {
+        match (from, to) {
+            (Address::Node(node), Address::Node(_)) => self.knowledge.leave(node, self.now),
+            _ => Snapshot::NONE,
+        }
+    }
+
+    /// The latest time of which a node can know what another one had done by then: a chain of
+    /// delivered messages leads from there to here. `None` when there is no such chain. O(1).
+    pub fn knows(&self, node: u32, other: u32) -> Option<Nanos> {
+        if node == other {
+            return Some(self.now);
+        }
+        self.knowledge.of(node, other)
     }
 
     /// Sets a timer of a node; it is forgotten if the node crashes before.
@@ -301,8 +325,9 @@ impl<M: Clone> Simulation<M> {
                 from,
                 to,
                 stamp,
+                known,
                 message,
-            } => self.arrive(from, to, stamp, message),
+            } => self.arrive(from, to, (stamp, known), message),
             Scheduled::Timer { node, timer, life } => {
                 let state = &mut self.nodes[node as usize];
                 if state.life != life || state.crashed > 0 {
@@ -321,18 +346,26 @@ impl<M: Clone> Simulation<M> {
     }
 
     /// A message has come to the end of its way: unless something is wrong there it is delivered.
-    fn arrive(&mut self, from: Address, to: Address, stamp: Stamp, message: M) -> Option<Event<M>> {
+    fn arrive(
+        &mut self,
+        from: Address,
+        to: Address,
+        (stamp, known): (Stamp, Snapshot),
+        message: M,
+    ) -> Option<Event<M>> {
         let epoch = self.nemesis.epoch();
         if let Address::Node(node) = to {
             if self.network.is_cut(from, to) {
                 self.network.traffic.cut += 1;
                 self.note_message(Fate::Lost, from, to, &message);
                 self.charge(epoch, from, to, |fault| fault.cuts(from, to));
+                self.knowledge.drop(known);
                 return None;
             }
             let state = &mut self.nodes[node as usize];
             if state.crashed > 0 {
                 self.die_with(from, to, &message);
+                self.knowledge.drop(known);
                 return None;
             }
             if state.paused > 0 {
@@ -340,11 +373,15 @@ impl<M: Clone> Simulation<M> {
                     from,
                     to,
                     stamp,
+                    known,
                     message,
                 });
                 self.charge(epoch, from, to, |fault| *fault == FaultKind::Pause { node });
                 return None;
             }
+        }
+        if let Address::Node(node) = to {
+            self.knowledge.arrive(node, known);
         }
         let arrival = self.network.arrive(from, to, stamp);
         self.note_message(Fate::Delivered, from, to, &message);
@@ -398,9 +435,14 @@ impl<M: Clone> Simulation<M> {
             state.life += u32::from(first);
             for held in std::mem::take(&mut state.backlog) {
                 if let Scheduled::Message {
-                    from, to, message, ..
+                    from,
+                    to,
+                    known,
+                    message,
+                    ..
                 } = held
                 {
+                    self.knowledge.drop(known);
                     self.die_with(from, to, &message);
                 }
             }

@@ -259,6 +259,13 @@ impl Nodes for External<'_> {
         }
     }
 
+    fn request_id(&self, message: &Wire) -> Option<u32> {
+        match message {
+            Wire::Request { request, .. } => Some(*request),
+            Wire::Line(_) | Wire::Answer { .. } => None,
+        }
+    }
+
     fn reply(&mut self, _client: u32, message: Wire) -> Option<(u32, Reply)> {
         let Wire::Answer {
             node,
