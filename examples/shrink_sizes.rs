@@ -5,7 +5,6 @@
 
 #![allow(
     clippy::print_stdout,
-    clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "its output is a table with times"
 )]
@@ -70,13 +69,6 @@ fn main() {
             let began = Instant::now();
             let shrunk = shrink_failure(failure.plan, invariant, |_| true);
             seconds.push(began.elapsed().as_secs_f64());
-            if shrunk.plan.operations() > 4 && env::var("SHOW").is_ok() {
-                eprintln!(
-                    "{} {invariant:?} {}",
-                    failure.seed,
-                    shrunk.plan.operations()
-                );
-            }
             faults.push(shrunk.plan.faults.len());
             sizes.push(shrunk.plan.operations());
             tries.push(shrunk.tries);

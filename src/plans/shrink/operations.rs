@@ -89,7 +89,8 @@ pub(super) fn plainer_acts(script: &Script) -> Vec<OperationEdit> {
     let acts = || script.lines.iter().map(|line| line.step.act).enumerate();
     let deletes = || acts().filter(|(_, act)| matches!(act, Act::Delete { .. }));
     let mut edits = Vec::new();
-    if deletes().next().is_some() {
+    // Values tell the writes to programs apart.
+    if script.plan.program.is_none() && deletes().next().is_some() {
         edits.push(OperationEdit::WriteEverywhere);
     }
     edits.extend(deletes().map(|(line, _)| OperationEdit::WriteInstead { line }));

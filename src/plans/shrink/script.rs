@@ -266,3 +266,56 @@ impl Script {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{SeededChoices, Shape, generate};
+    use super::*;
+    use crate::nodes::StoreName;
+
+    fn script(seed: u64) -> Script {
+        let shape = Shape::new(StoreName::Dotted);
+        let plan = generate(&shape, &mut SeededChoices::new(seed), String::new());
+        Script::new(&plan, &Sighting::default())
+    }
+
+    fn read_again(script: &Script) -> Script {
+        Script::new(&script.to_plan(), &Sighting::default())
+    }
+
+    #[test]
+    fn leaving_operations_out_moves_no_other() {
+        for seed in 0..20 {
+            let mut script = script(seed);
+            let mut position = 0;
+            script.lines.retain(|_| {
+                position += 1;
+                position % 3 != 0
+            });
+            let moments = |script: &Script| -> Vec<Nanos> {
+                script.lines.iter().map(|line| line.at).collect()
+            };
+            assert_eq!(moments(&read_again(&script)), moments(&script));
+        }
+    }
+
+    #[test]
+    fn spreading_keeps_what_comes_before_what() {
+        let met = |script: &Script| -> Vec<[usize; 2]> {
+            let begun = |moment| script.lines.partition_point(|line| line.at < moment);
+            let faults = script.plan.faults.iter();
+            faults
+                .map(|fault| [begun(fault.begin_ns), begun(fault.end_ns)])
+                .collect()
+        };
+        for seed in 0..20 {
+            let mut spread = script(seed);
+            let before = met(&spread);
+            let Some(spacing) = Spacing::ALL.first() else {
+                return;
+            };
+            spread.respace(*spacing);
+            assert_eq!(met(&spread), before);
+        }
+    }
+}
