@@ -9,10 +9,11 @@
     reason = "its output is a table with times"
 )]
 
-use std::{env, sync::atomic::AtomicBool, time::Instant};
+use std::{env, time::Instant};
 
 use sibcheck::{
     campaign::{Campaign, run_and_judge, shrink_failure},
+    interrupt::Interrupt,
     nodes::StoreName,
     plans::Shape,
     stores::faulty::Flaw,
@@ -59,7 +60,7 @@ fn main() {
                 runs: APART,
                 threads: 1,
             };
-            let (_, Some(failure)) = campaign.run(&AtomicBool::new(false), |_| {}) else {
+            let (_, Some(failure)) = campaign.run(&Interrupt::default(), |_| {}) else {
                 println!("{store}: nothing failed from seed {seed} on");
                 continue;
             };

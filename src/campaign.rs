@@ -4,19 +4,17 @@
 //! one run. Memory does not grow with the number of runs: each is judged, counted and forgotten,
 //! and only the first violation is kept. The result does not depend on the number of threads.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use sibcheck_checkers::{
-    Invariant, Outcome, Situations, Verdict,
-    history::Action,
+    History, Invariant, Outcome, Scarcity, Situations, Verdict,
+    history::{Action, Operation, Status},
     judge,
     verdict::{Exercised, Reason},
 };
 
 use crate::{
+    interrupt::Interrupt,
     plans::{Plan, Position, SeededChoices, Shape, Shrunk, Sighting, generate, shrink},
     protocol::Contexts,
     runner::{self, Run},
@@ -59,15 +57,53 @@ pub struct Tally {
     pub exercised: Exercised,
     /// Why runs were inconclusive.
     pub unknown: BTreeMap<String, u64>,
+    /// How reads ended, final reads included.
+    pub reads: Answers,
+    /// How writes and deletes ended.
+    pub writes: Answers,
 }
 
-/// How many faults of a kind there were.
+/// How many faults of a kind there were, and what they did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultCount {
     /// In the plans.
     pub planned: u64,
-    /// During which at least one operation was under way.
-    pub overlapped: u64,
+    /// That affected something: others were not exercised, however long they lasted.
+    pub exercised: u64,
+    /// Messages and records that they affected.
+    pub affected: u64,
+}
+
+/// How operations of a kind ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Answered.
+    pub ok: u64,
+    /// Refused, or, of reads, never answered.
+    pub failed: u64,
+    /// It is not known whether they took effect.
+    pub unknown: u64,
+}
+
+impl Answers {
+    fn count(&mut self, status: Status) {
+        match status {
+            Status::Ok => self.ok += 1,
+            Status::Fail => self.failed += 1,
+            Status::Info => self.unknown += 1,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+    }
+
+    /// How many there were.
+    pub fn all(self) -> u64 {
+        self.ok + self.failed + self.unknown
+    }
 }
 
 /// A run that violated its claim.
@@ -129,16 +165,16 @@ impl Campaign {
         generate(&self.shape, &mut SeededChoices::new(seed), origin)
     }
 
-    /// Runs until a run violates its claim, all runs are done, or `stop` is set. `progress` is
+    /// Runs until a run violates its claim, all runs are done, or `interrupt` is raised. `progress` is
     /// told now and then how many runs are done.
     pub fn run(
         &self,
-        stop: &AtomicBool,
+        interrupt: &Interrupt,
         mut progress: impl FnMut(u64),
     ) -> (Tally, Option<Failure>) {
         let mut tally = Tally::default();
         let mut done = 0;
-        while done < self.runs && !stop.load(Ordering::Relaxed) {
+        while done < self.runs && !interrupt.is_raised() {
             let batches: Vec<(u64, u64)> = (0..self.threads.max(1) as u64)
                 .map(|thread| done + thread * BATCH)
                 .take_while(|first| *first < self.runs)
@@ -147,7 +183,7 @@ impl Campaign {
             let results: Vec<_> = std::thread::scope(|scope| {
                 let threads: Vec<_> = batches
                     .iter()
-                    .map(|&(first, count)| scope.spawn(move || self.batch(first, count)))
+                    .map(|&(first, count)| scope.spawn(move || self.batch(first, count, interrupt)))
                     .collect();
                 threads
                     .into_iter()
@@ -171,9 +207,12 @@ impl Campaign {
         (tally, None)
     }
 
-    fn batch(&self, first: u64, count: u64) -> (Tally, Option<Failure>) {
+    fn batch(&self, first: u64, count: u64, interrupt: &Interrupt) -> (Tally, Option<Failure>) {
         let mut tally = Tally::default();
         for run in first..first + count {
+            if interrupt.is_raised() {
+                break;
+            }
             let seed = self.seed.wrapping_add(run);
             let plan = self.plan(seed);
             let judged = run_and_judge(&plan);
@@ -293,9 +332,15 @@ impl Tally {
             let reasons = verdict
                 .unknown
                 .iter()
-                .map(|unknown| reason(&unknown.reason));
+                .map(|unknown| reason(&unknown.reason, &run.history));
             for reason in reasons.collect::<BTreeSet<_>>() {
                 *self.unknown.entry(reason).or_default() += 1;
+            }
+        }
+        for operation in &run.history.operations {
+            match operation.action {
+                Action::Read(_) => self.reads.count(operation.status),
+                Action::Write(_) => self.writes.count(operation.status),
             }
         }
         self.count_faults(plan, run);
@@ -303,26 +348,25 @@ impl Tally {
 
     fn count_faults(&mut self, plan: &Plan, run: &Run) {
         let planned = &run.history.operations[..run.planned];
-        for fault in &plan.faults {
+        for (fault, record) in plan.faults.iter().zip(&run.faults) {
             let count = self.faults.entry(fault.what.name()).or_default();
             count.planned += 1;
-            let (begin, end) = (fault.begin_ns.0, fault.end_ns.0.min(run.healed.0));
-            let overlaps = |invoked: u64, completed: Option<u64>| {
-                invoked <= end
-                    && completed.is_none_or(|completed| completed >= begin)
-                    && begin < end
-            };
-            let mut under_way = planned
-                .iter()
-                .filter(|operation| overlaps(operation.invoked, operation.completed));
-            if matches!(fault.what, FaultKind::Partition { .. }) {
-                let writes = under_way
-                    .clone()
-                    .filter(|operation| operation.is_write())
-                    .count();
-                self.writes_during_partition += writes as u64;
+            let affected = record.affected();
+            if affected == 0 {
+                continue;
             }
-            count.overlapped += u64::from(under_way.next().is_some());
+            count.exercised += 1;
+            count.affected += affected;
+            if let (FaultKind::Partition { .. }, Some(began)) = (&fault.what, record.began) {
+                let ended = record.ended.unwrap_or(run.healed);
+                let under_way = |operation: &&Operation| {
+                    let completed = operation.completed;
+                    operation.is_write()
+                        && operation.invoked <= ended.0
+                        && completed.is_none_or(|completed| completed >= began.0)
+                };
+                self.writes_during_partition += planned.iter().filter(under_way).count() as u64;
+            }
         }
     }
 
@@ -336,7 +380,8 @@ impl Tally {
         for (name, count) in &other.faults {
             let sum = self.faults.entry(*name).or_default();
             sum.planned += count.planned;
-            sum.overlapped += count.overlapped;
+            sum.exercised += count.exercised;
+            sum.affected += count.affected;
         }
         self.situations.add(&other.situations);
         self.writes_during_partition += other.writes_during_partition;
@@ -344,6 +389,8 @@ impl Tally {
         for (invariant, count) in other.exercised.iter() {
             self.exercised.add(invariant, count);
         }
+        self.reads.add(other.reads);
+        self.writes.add(other.writes);
         for (reason, runs) in &other.unknown {
             *self.unknown.entry(reason.clone()).or_default() += runs;
         }
@@ -364,9 +411,9 @@ fn vacuous(plan: &Plan, invariant: Invariant) -> bool {
 }
 
 /// Why a run was inconclusive, without what differs from run to run.
-fn reason(reason: &Reason) -> String {
+fn reason(reason: &Reason, history: &History) -> String {
     match reason {
-        Reason::NothingTested => "no read was answered after two writes of a key".to_owned(),
+        Reason::NothingTested => Scarcity::of(history).told().to_owned(),
         Reason::NoFinalRead { .. } => "an acknowledged write had no final read".to_owned(),
         Reason::HiddenTombstones => "reads hide tombstones".to_owned(),
         Reason::NotExercised { invariant } => format!("nothing could have broken {invariant}"),
@@ -389,7 +436,7 @@ mod tests {
     }
 
     fn outcome(campaign: &Campaign) -> (String, Option<u64>) {
-        let (tally, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+        let (tally, failure) = campaign.run(&Interrupt::default(), |_| {});
         (format!("{tally:?}"), failure.map(|failure| failure.seed))
     }
 
@@ -404,14 +451,14 @@ mod tests {
     #[test]
     fn a_failing_run_is_repeated_by_its_seed_alone() {
         let many = campaign("faulty:last-writer-wins".parse().unwrap(), 1);
-        let (_, failure) = many.run(&AtomicBool::new(false), |_| {});
+        let (_, failure) = many.run(&Interrupt::default(), |_| {});
         let failure = failure.unwrap();
         let one = Campaign {
             seed: failure.seed,
             runs: 1,
             ..many
         };
-        let (tally, again) = one.run(&AtomicBool::new(false), |_| {});
+        let (tally, again) = one.run(&Interrupt::default(), |_| {});
         assert_eq!(tally.outcome(), Outcome::Violated);
         assert_eq!(again.map(|failure| failure.plan), Some(failure.plan));
     }
@@ -421,7 +468,7 @@ mod tests {
         let mut campaign = campaign(StoreName::Dotted, 1);
         campaign.shape.operations = 1;
         campaign.shape.clients = 1;
-        let (tally, _) = campaign.run(&AtomicBool::new(false), |_| {});
+        let (tally, _) = campaign.run(&Interrupt::default(), |_| {});
         assert_eq!(tally.outcome(), Outcome::Unknown);
         assert!(!tally.unknown.is_empty());
     }
@@ -429,7 +476,7 @@ mod tests {
     #[test]
     fn shrinking_keeps_the_invariant_and_makes_it_small() {
         let campaign = campaign("faulty:never-supersede".parse().unwrap(), 1);
-        let (_, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+        let (_, failure) = campaign.run(&Interrupt::default(), |_| {});
         let shrunk = shrink_failure(failure.unwrap().plan, Some(Invariant::Dominance), |_| true);
         assert!(shrunk.plan.operations() <= 4, "{:?}", shrunk.plan.clients);
     }

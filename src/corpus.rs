@@ -17,8 +17,12 @@ use sibcheck_checkers::{Claim, History, Invariant, Outcome, Verdict, format::rea
 use crate::{
     campaign::{self, run_and_judge},
     fuzzing::TARGETS,
-    laboratory::{Laboratory, RunError},
-    nodes::{Server, external::Program, serve},
+    laboratory::{Laboratory, Purpose, RunError},
+    nodes::{
+        Server,
+        external::{NodeFailure, Program},
+        serve,
+    },
     plans::{Plan, read_plan},
     protocol::Case,
 };
@@ -80,11 +84,19 @@ pub enum CorpusError {
         error: io::Error,
     },
     /// The program that it is run on failed.
+    #[error("{}: {failure}", path.display())]
+    Node {
+        /// The plan.
+        path: PathBuf,
+        /// How it failed.
+        failure: NodeFailure,
+    },
+    /// It could not be run.
     #[error("{}: {error}", path.display())]
     Run {
         /// The plan.
         path: PathBuf,
-        /// How it failed.
+        /// Why.
         error: RunError,
     },
     /// It is not what its place and name say.
@@ -224,12 +236,23 @@ impl Saved {
             dialect: dialect.clone(),
             ..program.clone()
         };
-        Laboratory::new(program)
-            .run(plan)
+        let path = || self.path.clone();
+        let observed = Laboratory::new(program)
+            .run(plan, Purpose::Search)
             .map_err(|error| CorpusError::Run {
-                path: self.path.clone(),
+                path: path(),
                 error,
-            })
+            })?;
+        match observed.failure {
+            // A violation outranks what became of the node afterwards.
+            Some(failure) if observed.judged.verdict.outcome != Outcome::Violated => {
+                Err(CorpusError::Node {
+                    path: path(),
+                    failure,
+                })
+            }
+            _ => Ok(observed.judged),
+        }
     }
 
     fn judge_history(&self, bytes: &[u8]) -> Result<Judged, CorpusError> {

@@ -9,17 +9,17 @@ use std::{
     },
 };
 
-use sibcheck_checkers::judge;
+use sibcheck_checkers::{Outcome, judge};
 
 use crate::{
     campaign::Judged,
     nodes::{
-        external::{External, NodeFailure, Program, Tolerated},
+        external::{External, FailureKind, NodeFailure, Program, Tolerated},
         process,
     },
     plans::Plan,
     protocol::Dialect,
-    runner::{self, Run},
+    runner,
 };
 
 /// A program under test and what its runs have shown.
@@ -35,26 +35,41 @@ pub struct Laboratory {
     heard_opaque: AtomicBool,
 }
 
-/// A judged run with all that there is to see of it.
+/// A judged run, with all that there is to see of it where that was asked for.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// The run and its verdict.
+    /// The run and its verdict. Where a node failed, of what was recorded until then.
     pub judged: Judged,
     /// What became of every message: one JSON object a line.
     pub trace: String,
     /// What each node wrote to stderr, by its name.
     pub logs: Vec<(String, Vec<u8>)>,
+    /// How a node failed, if one did: it broke the protocol, died or never answered.
+    pub failure: Option<NodeFailure>,
+}
+
+/// What a run is for, which decides how patient it is and what is kept of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To look for findings: those are told with their trace, and the folders of nodes that failed
+    /// stay.
+    Search,
+    /// To see whether a smaller plan shows a finding, too: with less patience for nodes that stay
+    /// apart, which may be found to differ although gossip would still have reached them.
+    Shrink,
+    /// To see everything of one plan.
+    Repeat,
 }
 
 /// A run that could not be judged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// A node broke the protocol, died or never answered.
-    #[error(transparent)]
-    Node(#[from] NodeFailure),
     /// The machine refused something.
     #[error("{0}")]
     Machine(String),
+    /// This process was asked to end while the run went on.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl Laboratory {
@@ -97,103 +112,79 @@ impl Laboratory {
         self.delivered.load(Ordering::Relaxed)
     }
 
-    /// Runs a plan with fresh processes and judges the history. What the nodes wrote to their
-    /// folders and to stderr is kept only when a node failed.
+    /// Runs a plan with fresh processes and judges the history, of what was recorded until then if a
+    /// node fails.
     ///
     /// # Errors
     ///
-    /// When a node failed, or the machine refused a folder.
-    pub fn run(&self, plan: &Plan) -> Result<Judged, RunError> {
-        let (judged, ()) = self.drive(plan, |plan, nodes| (runner::drive(plan, nodes), ()))?;
-        Ok(judged)
-    }
-
-    /// As [`Laboratory::run`], with less patience for nodes that stay apart: they may be found to
-    /// differ although gossip would still have reached them. For plans that are tried by the dozen.
-    ///
-    /// # Errors
-    ///
-    /// As [`Laboratory::run`].
-    pub fn run_in_a_hurry(&self, plan: &Plan) -> Result<Judged, RunError> {
-        let (judged, ()) = self.drive(plan, |plan, nodes| {
-            nodes.hurry();
-            (runner::drive(plan, nodes), ())
-        })?;
-        Ok(judged)
-    }
-
-    /// As [`Laboratory::run`], and keeps the message trace and what the nodes wrote to stderr.
-    ///
-    /// # Errors
-    ///
-    /// As [`Laboratory::run`].
-    pub fn observe(&self, plan: &Plan) -> Result<Observed, RunError> {
-        let (judged, (trace, logs)) = self.drive(plan, |plan, nodes| {
-            let (run, trace) = runner::drive_traced(plan, nodes);
-            nodes.finish();
-            (run, (trace, nodes.logs()))
-        })?;
-        Ok(Observed {
-            judged,
-            trace,
-            logs,
-        })
-    }
-
-    /// Runs a plan as it is, or in real time where nothing else will do.
-    fn drive<T>(
-        &self,
-        plan: &Plan,
-        drive: impl Fn(&Plan, &mut External<'_>) -> (Run, T),
-    ) -> Result<(Judged, T), RunError> {
+    /// When the machine refused a folder, or this process was asked to end.
+    pub fn run(&self, plan: &Plan, purpose: Purpose) -> Result<Observed, RunError> {
         if self.real_time_because().is_some() {
-            return self.drive_once(&plan.in_real_time(), drive);
+            return self.run_once(&plan.in_real_time(), purpose);
         }
-        match self.drive_once(plan, &drive) {
-            Err(RunError::Node(failure)) => match failure.why_restless() {
-                Some(why) => {
-                    self.real_time_because.get_or_init(|| why.to_owned());
-                    self.drive_once(&plan.in_real_time(), drive)
-                }
-                None => Err(failure.into()),
-            },
-            done => done,
+        let observed = self.run_once(plan, purpose)?;
+        let restless = observed.failure.as_ref();
+        match restless.and_then(NodeFailure::why_restless) {
+            Some(why) => {
+                self.real_time_because.get_or_init(|| why.to_owned());
+                self.run_once(&plan.in_real_time(), purpose)
+            }
+            None => Ok(observed),
         }
     }
 
-    fn drive_once<T>(
-        &self,
-        plan: &Plan,
-        drive: impl Fn(&Plan, &mut External<'_>) -> (Run, T),
-    ) -> Result<(Judged, T), RunError> {
+    /// Runs a plan as it is.
+    fn run_once(&self, plan: &Plan, purpose: Purpose) -> Result<Observed, RunError> {
         let number = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
         let folder = self.program.folder.join(format!("run-{number}"));
         fs::create_dir_all(&folder).map_err(|error| refused("create", &folder, &error))?;
         let mut nodes = External::new(&self.program, &self.tolerated, plan, folder.clone());
-        let (run, more) = drive(plan, &mut nodes);
+        if purpose == Purpose::Shrink {
+            nodes.hurry();
+        }
+        let (run, trace) = runner::drive_recorded(plan, &mut nodes);
         nodes.check_final_reads(&run.history);
         nodes.finish();
         self.delivered.fetch_add(nodes.delivered, Ordering::Relaxed);
         self.heard_opaque
             .fetch_or(nodes.heard_opaque(), Ordering::Relaxed);
         let failure = nodes.failure().cloned();
-        // Ends the processes before their folders go.
-        drop(nodes);
-        if failure
-            .as_ref()
-            .is_none_or(|failure| failure.why_restless().is_some())
-        {
-            fs::remove_dir_all(&folder).map_err(|error| refused("remove", &folder, &error))?;
-        }
-        if let Some(failure) = failure {
-            return Err(failure.into());
-        }
+        let kind = failure.as_ref().map(NodeFailure::kind);
         let verdict = judge(&run.history, plan.promise()).map_err(|fault| {
             RunError::Machine(format!(
                 "the recorded history makes no sense, which is a bug of sibcheck: {fault}"
             ))
         })?;
-        Ok((Judged { run, verdict }, more))
+        let found = verdict.outcome == Outcome::Violated || kind.is_some();
+        let kept = found || purpose != Purpose::Search;
+        let (trace, logs) = if kept {
+            (trace.text(&run.history, &nodes), nodes.logs())
+        } else {
+            (String::new(), Vec::new())
+        };
+        // Ends the processes before their folders go.
+        drop(nodes);
+        let own_fault = kind
+            .is_some_and(|kind| kind != FailureKind::Restless && kind != FailureKind::Interrupted);
+        let stays = purpose == Purpose::Search && own_fault;
+        if !stays {
+            fs::remove_dir_all(&folder).map_err(|error| refused("remove", &folder, &error))?;
+        }
+        if kind == Some(FailureKind::Interrupted) {
+            return Err(RunError::Interrupted);
+        }
+        Ok(Observed {
+            judged: Judged { run, verdict },
+            trace,
+            logs,
+            failure: failure.map(|failure| {
+                if stays {
+                    failure
+                } else {
+                    failure.without_place()
+                }
+            }),
+        })
     }
 }
 

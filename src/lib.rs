@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clocks;
 pub mod corpus;
 pub mod fuzzing;
+pub mod interrupt;
 pub mod laboratory;
 pub mod nodes;
 pub mod plans;

@@ -73,11 +73,67 @@ pub fn drive<N: Nodes>(plan: &Plan, nodes: &mut N) -> Run {
 
 /// As [`drive`], with what became of every message: one JSON object a line.
 pub fn drive_traced<N: Nodes>(plan: &Plan, nodes: &mut N) -> (Run, String) {
+    let (run, trace) = drive_recorded(plan, nodes);
+    let text = trace.text(&run.history, nodes);
+    (run, text)
+}
+
+/// As [`drive`], with what became of every message, to be told later if anybody asks.
+pub fn drive_recorded<N: Nodes>(plan: &Plan, nodes: &mut N) -> (Run, Trace<N::Message>) {
     let mut runner = Runner::new(plan, nodes);
     runner.simulation.record();
     runner.run();
-    let trace = runner.trace();
+    let trace = Trace(runner.simulation.take_trace());
     (runner.finish(), trace)
+}
+
+/// What became of every message and node of a run.
+#[derive(Clone, Debug)]
+pub struct Trace<M>(Vec<Traced<M>>);
+
+impl<M: Clone> Trace<M> {
+    /// One JSON object a line. `history` and `nodes` are those of the run.
+    pub fn text(&self, history: &History, nodes: &impl Nodes<Message = M>) -> String {
+        let name = |address: Address| match address {
+            Address::Client(identity) => history.clients[identity as usize].clone(),
+            Address::Node(node) => history.nodes[node as usize].clone(),
+        };
+        let mut text = String::new();
+        for Traced { at, what } in &self.0 {
+            let (event, node) = match what {
+                Happening::Message {
+                    fate,
+                    from,
+                    to,
+                    message,
+                } => {
+                    // Writing to a string cannot fail.
+                    let _ = writeln!(
+                        text,
+                        r#"{{"ns":{},"event":"{}","from":"{}","to":"{}","message":{}}}"#,
+                        at.0,
+                        fate.name(),
+                        name(*from),
+                        name(*to),
+                        nodes.shown(message)
+                    );
+                    continue;
+                }
+                Happening::Crash(node) => ("crash", node),
+                Happening::Stop(node) => ("stop", node),
+                Happening::Restart(node) => ("restart", node),
+                Happening::Pause(node) => ("pause", node),
+                Happening::Resume(node) => ("resume", node),
+            };
+            let node = name(Address::Node(*node));
+            let _ = writeln!(
+                text,
+                r#"{{"ns":{},"event":"{event}","node":"{node}"}}"#,
+                at.0
+            );
+        }
+        text
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,51 +321,12 @@ impl<'a, N: Nodes> Runner<'a, N> {
         self.begin_stage();
     }
 
-    /// What was recorded, one JSON object a line.
-    fn trace(&mut self) -> String {
-        let trace = self.simulation.take_trace();
-        let name = |address: Address| match address {
-            Address::Client(identity) => self.history.clients[identity as usize].clone(),
-            Address::Node(node) => self.history.nodes[node as usize].clone(),
-        };
-        let mut text = String::new();
-        for Traced { at, what } in &trace {
-            let (event, node) = match what {
-                Happening::Message {
-                    fate,
-                    from,
-                    to,
-                    message,
-                } => {
-                    // Writing to a string cannot fail.
-                    let _ = writeln!(
-                        text,
-                        r#"{{"ns":{},"event":"{}","from":"{}","to":"{}","message":{}}}"#,
-                        at.0,
-                        fate.name(),
-                        name(*from),
-                        name(*to),
-                        self.nodes.shown(message)
-                    );
-                    continue;
-                }
-                Happening::Crash(node) => ("crash", node),
-                Happening::Stop(node) => ("stop", node),
-                Happening::Restart(node) => ("restart", node),
-                Happening::Pause(node) => ("pause", node),
-                Happening::Resume(node) => ("resume", node),
-            };
-            let node = name(Address::Node(*node));
-            let _ = writeln!(
-                text,
-                r#"{{"ns":{},"event":"{event}","node":"{node}"}}"#,
-                at.0
-            );
-        }
-        text
-    }
-
     fn finish(mut self) -> Run {
+        if self.stage != Stage::Done {
+            // A node failed before the final reads were complete, or had been made for good.
+            self.take_back_final_reads();
+            self.planned = self.steps.len();
+        }
         let faults = self.simulation.fault_records();
         let begun = self.plan.faults.iter().zip(&faults);
         self.history.faults = begun
@@ -429,13 +446,18 @@ impl<'a, N: Nodes> Runner<'a, N> {
 
     /// Nodes had timers of their own: what they did is sent, and the final reads come again.
     fn settle_again(&mut self, grace: Grace<N::Message>) {
+        self.take_back_final_reads();
+        self.send_all(grace.outputs);
+        self.settle(self.plan.settle_ns + grace.settle);
+    }
+
+    /// The final reads were no such: they are reads like any other.
+    fn take_back_final_reads(&mut self) {
         for operation in &mut self.history.operations {
             if let Action::Read(read) = &mut operation.action {
                 read.last = false;
             }
         }
-        self.send_all(grace.outputs);
-        self.settle(self.plan.settle_ns + grace.settle);
     }
 
     /// What the last final reads returned. O(operations).

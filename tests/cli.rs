@@ -292,7 +292,7 @@ fn json_reports_have_a_schema_version() {
     let report: Json = serde_json::from_slice(&sibcheck(&folder, &check).stdout).unwrap();
     assert_eq!(
         (&report["schema_version"], &report["exit_code"]),
-        (&1.into(), &0.into())
+        (&2.into(), &0.into())
     );
     assert_eq!(report["stores"][0]["runs"]["valid"], 20);
     assert!(report["stores"][0]["situations"]["reads of two siblings"].as_u64() > Some(0));
@@ -324,7 +324,7 @@ fn a_check_in_which_nothing_happens_is_inconclusive() {
     assert_eq!(code(&output), 3);
     assert!(stdout(&output).contains("UNKNOWN"), "{}", stdout(&output));
     assert!(
-        stdout(&output).contains("inconclusive in 3 runs"),
+        stdout(&output).contains("inconclusive in 2 runs: nothing was written"),
         "{}",
         stdout(&output)
     );
@@ -528,39 +528,4 @@ fn colours_can_be_asked_for() {
     let folder = folder("colour");
     let check = ["check", "--seed", "1", "--runs", "5", "--color", "always"];
     assert!(stdout(&sibcheck(&folder, &check)).contains('\u{1b}'));
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_keeps_what_was_found_so_far() {
-    use std::time::Duration;
-
-    let folder = folder("interrupt");
-    let child = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args([
-            "check",
-            "--seed",
-            "1",
-            "--runs",
-            "100000000",
-            "--store",
-            "dotted",
-        ])
-        .current_dir(&folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_secs(2));
-    let pid = child.id().to_string();
-    let killed = Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    assert!(killed.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let report = stdout(&output);
-    assert!(
-        report.contains("interrupted: this is what was found so far"),
-        "{report}"
-    );
-    assert!(report.contains("of 100,000,000: "), "{report}");
 }

@@ -8,10 +8,9 @@
     reason = "a panic fails the test"
 )]
 
-use std::sync::atomic::AtomicBool;
-
 use sibcheck::{
     campaign::{Campaign, Tally, run_and_judge},
+    interrupt::Interrupt,
     nodes::StoreName,
     plans::{Shape, plans},
     stores::faulty::Flaw,
@@ -33,13 +32,13 @@ fn campaign(store: StoreName, nodes: u32, seed: u64, runs: u64) -> Campaign {
 }
 
 fn run(campaign: &Campaign) -> Tally {
-    campaign.run(&AtomicBool::new(false), |_| {}).0
+    campaign.run(&Interrupt::default(), |_| {}).0
 }
 
 fn assert_clean(nodes: u32, runs: u64) {
     for store in StoreName::CORRECT {
         let campaign = campaign(store, nodes, 1_000_000 * u64::from(nodes), runs);
-        let (tally, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+        let (tally, failure) = campaign.run(&Interrupt::default(), |_| {});
         if let Some(failure) = failure {
             let judged = run_and_judge(&failure.plan);
             let violation = &judged.verdict.violations[0];
@@ -108,7 +107,7 @@ fn the_first_failure_names_the_invariant() {
     ] {
         for start in STARTS {
             let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
-            let (_, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+            let (_, failure) = campaign.run(&Interrupt::default(), |_| {});
             let violations = run_and_judge(&failure.unwrap().plan).verdict.violations;
             let named: Vec<_> = violations.iter().map(|v| v.invariant).collect();
             assert!(named.contains(&flaw.breaks()), "{}: {named:?}", flaw.name());

@@ -271,6 +271,8 @@ fn a_described_dialect_gives_the_history_of_the_built_in_one() {
                 nodes,
                 "--runs",
                 "1",
+                "--faults",
+                "none",
                 "--save-first",
             ];
             place.check(&bin, &flags).expect(0, &["VALID"]);
@@ -397,7 +399,7 @@ fn tombstones_are_shown_where_the_file_says_so() {
         );
     fs::write(place.0.join("shown.toml"), &shown).unwrap();
     let said = place.check(&bin, &["--dialect", "shown.toml", "--runs", "10"]);
-    let said = said.expect(0, &["20 of 20: 20 valid;"]);
+    let said = said.expect(0, &["10 of 10: 10 valid;"]);
     assert!(!said.stdout.contains("linearizability of keys with deletes"));
     assert_ne!(said.times("writes over a tombstone"), 0, "{}", said.stdout);
     // Not every plan has deletes.

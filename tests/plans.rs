@@ -5,7 +5,7 @@
 use std::{fs, path::PathBuf};
 
 use sibcheck::{
-    laboratory::Laboratory,
+    laboratory::{Laboratory, Purpose},
     nodes::external::Program,
     plans::{Plan, read_plan, write_plan},
     runner,
@@ -82,7 +82,12 @@ fn plans_of_version_1_for_programs_run_as_they_did() {
         );
         let laboratory = Laboratory::new(program);
         for plan in [again(&plan), plan] {
-            let now = laboratory.run(&plan).unwrap().run.history;
+            let now = laboratory
+                .run(&plan, Purpose::Repeat)
+                .unwrap()
+                .judged
+                .run
+                .history;
             assert_same(&now, &then);
         }
     }

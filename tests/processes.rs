@@ -16,8 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sibcheck::nodes::process::{
-    Ended, ExternalError, Idle, Launch, Limits, Line, Process, Storm, Unsettled, Waited, supported,
+use sibcheck::{
+    interrupt::Interrupt,
+    nodes::process::{
+        Ended, ExternalError, Idle, Launch, Limits, Line, Process, Storm, Unsettled, Waited,
+        supported,
+    },
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -37,6 +41,7 @@ impl Scratch {
             argv: argv.iter().map(|word| (*word).to_owned()).collect(),
             folder: self.0.join("data"),
             stderr_file: self.0.join("logs/n1.stderr"),
+            interrupt: Interrupt::default(),
             name: "n1".to_owned(),
             guard: None,
         }
@@ -201,7 +206,7 @@ fn a_partial_line_at_exit_is_handed_over() {
     let ExternalError::Died {
         ref name,
         status,
-        ref stderr_tail,
+        ref last_words,
         ..
     } = error
     else {
@@ -211,7 +216,7 @@ fn a_partial_line_at_exit_is_handed_over() {
         (name.as_str(), status.and_then(|status| status.code())),
         ("n1", Some(3))
     );
-    assert_eq!(stderr_tail, &["why"]);
+    assert_eq!(last_words.tail, ["why"]);
     assert!(
         error.to_string().contains("n1 died (exit status: 3)"),
         "{error}"

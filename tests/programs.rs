@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value as Json;
 use sibcheck::{
-    laboratory::Laboratory,
+    laboratory::{Laboratory, Purpose},
     nodes::external::Program,
     plans::{SeededChoices, Shape, generate},
     protocol::Dialect,
@@ -101,7 +101,6 @@ fn a_correct_node_holds_and_its_dialect_is_found_out() {
         "program: VALID (claim linearizable)",
         "python3 node.py (dialect vc)",
         "no faults             held in 3 runs",
-        "reordering            held in 3 runs",
     ] {
         assert!(report.contains(word), "{word:?} is missing:\n{report}");
     }
@@ -307,13 +306,8 @@ fn nodes_that_stay_apart_are_not_waited_for_long() {
             ..Program::new(argv.to_vec(), Dialect::Vc, folder.clone())
         };
         let laboratory = Laboratory::new(program);
-        for (hurried, most) in [(false, 15), (true, 7)] {
-            let judged = if hurried {
-                laboratory.run_in_a_hurry(&plan)
-            } else {
-                laboratory.run(&plan)
-            };
-            let judged = judged.unwrap();
+        for (purpose, most) in [(Purpose::Search, 15), (Purpose::Shrink, 7)] {
+            let judged = laboratory.run(&plan, purpose).unwrap().judged;
             assert_eq!(judged.verdict.outcome, Outcome::Violated);
             let reads = judged.run.history.operations.len() - judged.run.planned;
             let rounds = reads / (plan.nodes as usize * plan.keys.len());

@@ -75,7 +75,7 @@ fn check(name: &str, node: &str, flags: &[&str]) -> Option<Checked> {
 fn a_correct_node_holds_in_real_time() {
     let faults = "pause,crash,stop,client-loss";
     let flags = [
-        "--time", "real", "--ops", "40", "--runs", "2", "--claim", "eventual",
+        "--time", "real", "--ops", "60", "--runs", "4", "--claim", "eventual",
     ];
     // Its values live in a file, so that they outlast what happens to it.
     let node = NODE.replace(

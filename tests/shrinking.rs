@@ -7,10 +7,9 @@
     reason = "a panic fails the test"
 )]
 
-use std::sync::atomic::AtomicBool;
-
 use sibcheck::{
     campaign::{Campaign, run_and_judge, shrink_failure},
+    interrupt::Interrupt,
     nodes::StoreName,
     plans::{Plan, Shape, Shrunk},
     stores::faulty::Flaw,
@@ -25,7 +24,7 @@ fn shrunk(flaw: Flaw, nodes: u32, seed: u64) -> (Shrunk, Invariant) {
         runs: 1_000,
         threads: 1,
     };
-    let (_, failure) = campaign.run(&AtomicBool::new(false), |_| {});
+    let (_, failure) = campaign.run(&Interrupt::default(), |_| {});
     let plan = failure.expect("every planted bug is found").plan;
     let invariant = run_and_judge(&plan).gravest();
     let shrunk = shrink_failure(plan, invariant, |_| true);

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use sibcheck::{
-    laboratory::Laboratory,
+    laboratory::{Laboratory, Purpose},
     nodes::{StoreName, external::Program},
     plans::{
         Act, ContextChoice, Kinds, Plan, STRATA, SeededChoices, Shape, Step, Stratum, generate,
@@ -52,7 +52,7 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
         Laboratory::new(Program::new(argv, Dialect::Vc, folder))
     };
     let outcome = |laboratory: &Laboratory, seed| {
-        let judged = laboratory.run(&plan(seed)).unwrap();
+        let judged = laboratory.run(&plan(seed), Purpose::Search).unwrap().judged;
         judged.verdict.outcome
     };
     let forgetful = laboratory(&[]);
@@ -64,7 +64,7 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
     let correct = laboratory(&["--keep"]);
     let mut ahead = Vec::new();
     for seed in 0..STRATA {
-        let judged = correct.run(&plan(seed)).unwrap();
+        let judged = correct.run(&plan(seed), Purpose::Search).unwrap().judged;
         assert_eq!(judged.verdict.outcome, Outcome::Valid, "seed {seed}");
         ahead.push(judged.run.contexts_ahead);
     }

@@ -97,7 +97,7 @@ fn every_format_is_found_out_and_judged() {
         let output = sibcheck(&["verify", "--format", "json", &sample(name)]);
         assert_eq!(code(&output), exit, "{name}");
         let report: Json = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(report["schema_version"], 1);
+        assert_eq!(report["schema_version"], 2);
         assert!(
             report["format"].is_string() && report["notes"].is_array(),
             "{report}"

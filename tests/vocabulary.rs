@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::Value as Json;
 use sibcheck::{
-    laboratory::Laboratory,
+    laboratory::{Laboratory, Purpose},
     nodes::{StoreName, external::Program},
     plans::{Kinds, SeededChoices, Shape, generate},
     protocol::Dialect,
@@ -138,7 +138,7 @@ fn first_violation(name: &str, flag: &str, seeds: Range<u64>, left_out: Kinds) -
     };
     seeds.into_iter().find(|seed| {
         let plan = generate(&shape, &mut SeededChoices::new(*seed), String::new());
-        let judged = laboratory.run(&plan).unwrap();
+        let judged = laboratory.run(&plan, Purpose::Search).unwrap().judged;
         judged.verdict.outcome == Outcome::Violated
     })
 }

@@ -18,6 +18,7 @@ use crate::{
         Write,
     },
     object_model::ObjectModel,
+    scarcity::Scarcity,
     shown,
     verdict::{Difference, Finding, Reason, Step, ThinAir, Unknown, Verdict, Violation},
 };
@@ -51,6 +52,12 @@ impl Verdict {
     }
 }
 
+/// Operations of a history as a report tells them, in the order in which they are given.
+pub fn told_operations(history: &History, operations: &[OpId]) -> Vec<Step> {
+    let teller = Teller(history);
+    operations.iter().map(|op| teller.step(*op)).collect()
+}
+
 impl Violation {
     /// One sentence: what should have been returned, and why.
     pub fn sentence(&self, history: &History) -> String {
@@ -59,8 +66,7 @@ impl Violation {
 
     /// The operations of the evidence, in the order of their invocation.
     pub fn steps(&self, history: &History) -> Vec<Step> {
-        let steps = self.evidence.iter().map(|op| Teller(history).step(*op));
-        steps.collect()
+        told_operations(history, &self.evidence)
     }
 
     /// The violation as JSON, with names.
@@ -91,10 +97,7 @@ impl Unknown {
             shown::key(&history.keys[key as usize])
         });
         match self.reason {
-            Reason::NothingTested => {
-                "nothing was tested: no key has two writes and an answered read after them"
-                    .to_owned()
-            }
+            Reason::NothingTested => Scarcity::of(history).told().to_owned(),
             Reason::NoFinalRead { write, left_out } => {
                 let teller = Teller(history);
                 let write = teller.known_write(write, None);

@@ -5,18 +5,13 @@ use std::{
     hash::{BuildHasher, RandomState},
     num::NonZeroUsize,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
 };
 
 use clap::Args;
-use sibcheck_checkers::Claim;
+use sibcheck_checkers::{Claim, Outcome};
 
 use crate::{
-    campaign::{Campaign, Failure as Failing, judged, run_and_judge, shrink_failure},
+    campaign::{Campaign, Failure as Failing, Judged, judged, run_and_judge, shrink_failure},
     laboratory::Observed,
     nodes::{StoreName, external::NodeNames},
     plans::{Kinds, Plan, Shape, Time},
@@ -30,7 +25,9 @@ use super::{
     check_program::check_program,
     dialect::GivenDialect,
     output::{self, Progress, Stopwatch},
-    results::{self, Found},
+    results::{self, Found, Seen},
+    shrinking::Shrinking,
+    signals::{Listening, listen},
 };
 
 /// Run concurrent clients against a store under faults and judge what they saw
@@ -151,35 +148,15 @@ pub(super) struct Arguments {
     pub(super) jobs: Option<u16>,
 }
 
-/// How long a found violation is shrunk.
-const SHRINKING: Duration = Duration::from_secs(10);
-
-/// As many smaller plans are tried even when that takes longer: on a busy machine, or of a program
-/// that starts slowly.
-const SHRINKING_TRIES: u64 = 150;
-
-/// But never longer than this.
-const LONGEST_SHRINKING: Duration = Duration::from_mins(1);
-
-/// Whether to go on shrinking after so many tries.
-pub(super) fn worth_shrinking(tries: u64, watch: Stopwatch, stop: &AtomicBool) -> bool {
-    let limit = if tries < SHRINKING_TRIES {
-        LONGEST_SHRINKING
-    } else {
-        SHRINKING
-    };
-    watch.elapsed() < limit && !stop.load(Ordering::Relaxed)
-}
-
 /// Runs of each store, unless the command line says otherwise.
 const RUNS: u64 = 2_000;
 
 pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut shape = shape(arguments)?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
-    let stop = stop_on_interrupt()?;
+    let listening = listen()?;
     if let Some(command_line) = &arguments.bin {
-        return check_program(arguments, command_line, shape, &stop);
+        return check_program(arguments, command_line, shape, &listening);
     }
     let stores = match arguments.store.as_slice() {
         [] => &StoreName::CORRECT,
@@ -205,7 +182,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
         command: format!("sibcheck check{named} --seed {seed} --runs {runs}{flags}"),
         threads: arguments.jobs.map_or_else(processors, usize::from),
         checked: Vec::new(),
-        interrupted: false,
+        interrupted: None,
     };
     for &store in stores {
         shape.store = store;
@@ -215,9 +192,11 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
             runs,
             threads: report.threads,
         };
-        report.checked.push(check_store(campaign, arguments, &stop));
-        report.interrupted = stop.load(Ordering::Relaxed);
-        if report.interrupted {
+        report
+            .checked
+            .push(check_store(campaign, arguments, &listening));
+        report.interrupted = listening.interrupt.signal();
+        if report.interrupted.is_some() {
             break;
         }
     }
@@ -228,17 +207,25 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(report.exit())
 }
 
-fn check_store(campaign: Campaign, arguments: &Arguments, stop: &AtomicBool) -> Checked {
+fn check_store(campaign: Campaign, arguments: &Arguments, listening: &Listening) -> Checked {
     let mut progress = Progress::new(&campaign.shape.store.to_string(), campaign.runs);
     let watch = Stopwatch::start();
-    let (tally, failure) = campaign.run(stop, |done| progress.tell(done));
+    let (tally, failure) = campaign.run(&listening.interrupt, |done| progress.tell(done));
     let elapsed = watch.elapsed();
     progress.end();
     let saved_first = (arguments.save_first && failure.is_none()).then(|| {
         let plan = campaign.plan(campaign.seed);
-        save(arguments, campaign.seed, &plan, &plan, &observe(&plan))
+        let seen = Seen {
+            plan: &plan,
+            observed: &observe(&plan),
+        };
+        let found = Found {
+            first: None,
+            smallest: Some((&plan, seen)),
+        };
+        save(arguments, campaign.seed, &found)
     });
-    let proof = failure.map(|failure| prove(&campaign, &failure, arguments, stop));
+    let proof = failure.map(|failure| prove(&campaign, &failure, arguments, listening));
     Checked {
         campaign,
         tally,
@@ -246,7 +233,14 @@ fn check_store(campaign: Campaign, arguments: &Arguments, stop: &AtomicBool) -> 
         saved_first,
         program: None,
         proof,
+        asked: asked_by_name(&arguments.faults),
     }
+}
+
+/// The kinds of fault that are named on the command line, `all` and `none` left out.
+fn asked_by_name(asked: &[String]) -> Vec<FaultName> {
+    let named = |fault: &FaultName| asked.iter().any(|name| name == fault.name());
+    FaultName::ALL.into_iter().filter(named).collect()
 }
 
 /// Runs a plan on the in-process store that it names, with everything that is kept of a violation.
@@ -256,6 +250,7 @@ fn observe(plan: &Plan) -> Observed {
         judged: judged(plan, run),
         trace,
         logs: Vec::new(),
+        failure: None,
     }
 }
 
@@ -264,50 +259,65 @@ fn prove(
     campaign: &Campaign,
     failure: &Failing,
     arguments: &Arguments,
-    stop: &AtomicBool,
+    listening: &Listening,
 ) -> Proof {
-    let invariant = run_and_judge(&failure.plan).gravest();
-    let watch = Stopwatch::start();
+    let judged = run_and_judge(&failure.plan);
+    let invariant = judged.gravest();
+    let command = campaign.command(failure.seed);
+    let found = found_line(&campaign.shape.store.to_string(), &judged, &command);
+    output::tell(&found);
+    listening.found(found);
+    let original = failure.plan.operations();
+    let shrinking = Shrinking::begin(&listening.interrupt, original, true);
     let shrunk = shrink_failure(failure.plan.clone(), invariant, |tries| {
-        worth_shrinking(tries, watch, stop)
+        shrinking.go_on(tries)
     });
+    shrinking.end();
     let observed = observe(&shrunk.plan);
+    let seen = Seen {
+        plan: &shrunk.plan,
+        observed: &observed,
+    };
+    let found = Found {
+        first: None,
+        smallest: Some((&failure.plan, seen)),
+    };
     Proof {
         seed: failure.seed,
-        command: campaign.command(failure.seed),
-        original: failure.plan.operations(),
-        saved: save(
-            arguments,
-            failure.seed,
-            &failure.plan,
-            &shrunk.plan,
-            &observed,
-        ),
+        command,
+        original,
+        saved: save(arguments, failure.seed, &found),
         shrunk,
         judged: observed.judged,
+        failure: None,
         repeats: None,
+        notes: Vec::new(),
     }
 }
 
-pub(super) fn save(
-    arguments: &Arguments,
-    seed: u64,
-    original: &Plan,
-    plan: &Plan,
-    observed: &Observed,
-) -> Result<PathBuf, String> {
-    let store = plan.store.to_string();
-    let subject = plan
-        .program
-        .as_ref()
-        .map_or(store, |_| "program".to_owned());
+/// What is told of a finding as soon as it is made.
+pub(super) fn found_line(subject: &str, judged: &Judged, command: &str) -> String {
+    let what = judged.gravest().map_or_else(
+        || "a node failed".to_owned(),
+        |invariant| invariant.to_string(),
+    );
+    let word = output::bold_red("VIOLATED");
+    if judged.verdict.outcome == Outcome::Violated {
+        format!("{subject}: {word} ({what}); once more: {command}")
+    } else {
+        format!("{subject}: {what}; once more: {command}")
+    }
+}
+
+/// Saves a finding in the results folder; an error says why that failed.
+pub(super) fn save(arguments: &Arguments, seed: u64, found: &Found<'_>) -> Result<PathBuf, String> {
+    let plan = found.first.or(found.smallest.map(|(_, seen)| seen));
+    let subject = plan.map_or_else(String::new, |seen| match &seen.plan.program {
+        Some(_) => "program".to_owned(),
+        None => seen.plan.store.to_string(),
+    });
     let name = format!("{subject}-seed-{seed}");
-    let found = Found {
-        original,
-        plan,
-        observed,
-    };
-    results::save(&arguments.results, &name, &found).map_err(|error| {
+    results::save(&arguments.results, &name, found).map_err(|error| {
         format!(
             "failed to save it in {}: {error}",
             arguments.results.display()
@@ -402,19 +412,6 @@ pub(super) fn fresh_seed() -> u64 {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-/// A flag that Ctrl-C sets: what was found so far is then reported. A second Ctrl-C ends at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|error| Failure::machine(format!("failed to listen for Ctrl-C: {error}")))?;
-    Ok(stop)
 }
 
 #[cfg(test)]

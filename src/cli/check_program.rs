@@ -2,19 +2,19 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use sibcheck_checkers::Outcome;
 
 use crate::{
-    campaign::{Campaign, Judged, Tally},
-    laboratory::{Laboratory, RunError},
-    nodes::external::{Program, detect, kinds_not_taken},
-    plans::{Plan, STRATA, SeededChoices, Shape, Time, generate, shrink},
+    campaign::{Campaign, Tally},
+    interrupt::Interrupt,
+    laboratory::{Laboratory, Observed, Purpose, RunError},
+    nodes::external::{FailureKind, Program, detect, kinds_not_taken},
+    plans::{Plan, STRATA, SeededChoices, Shape, Time, generate},
     protocol::Dialect,
-    reports::{Checked, Oddity, ProgramFigures, Proof, Report, Rung, human, json},
+    reports::{Checked, Oddity, ProgramFigures, Report, Rung, human, json},
     simulation::FaultName,
 };
 
@@ -22,6 +22,9 @@ use super::{
     Exit, Failure, Format,
     check::{self, Arguments},
     output::{self, Progress, Stopwatch},
+    results::{Found, Seen},
+    sighting::{FirstSighting, follow_up},
+    signals::Listening,
 };
 
 /// How long all runs of a program take, unless the command line says how many there are.
@@ -48,39 +51,28 @@ const LADDER: [(FaultName, &str); 8] = [
     (FaultName::ClientLoss, "lost requests"),
 ];
 
-/// How often a plan that failed is run again to see whether it always does.
-const REPEATS: u32 = 5;
-
 /// The rungs of the ladder: what may go wrong on each.
 fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
-    let rung = |name: &'static str, faults: &[FaultName]| Rung {
-        name,
-        faults: faults.to_vec(),
-        planned: 0,
-        held: 0,
-        failed: false,
-    };
-    if arguments.no_ladder {
-        let name = if shape.faults.is_empty() {
-            "no faults"
-        } else {
-            "all at once"
-        };
-        return vec![rung(name, &shape.faults)];
-    }
     let named = |name: &str| arguments.faults.iter().any(|asked| asked == name);
+    if arguments.no_ladder {
+        if shape.faults.is_empty() {
+            return vec![Rung::new("no faults", Vec::new(), Vec::new())];
+        }
+        let faults = shape.faults.clone();
+        return vec![Rung::new("all at once", faults.clone(), faults)];
+    }
     let climbed = |fault: FaultName| match fault {
         FaultName::Reorder | FaultName::Partition if arguments.faults.is_empty() => true,
         FaultName::ClientLoss => named(fault.name()),
         _ => named("all") || named(fault.name()),
     };
     let mut faults = Vec::new();
-    let mut rungs = vec![rung("no faults", &[])];
+    let mut rungs = vec![Rung::new("no faults", Vec::new(), Vec::new())];
     for (fault, name) in LADDER {
         if climbed(fault) && shape.faults.contains(&fault) {
             faults.push(fault);
             faults.sort_unstable();
-            rungs.push(rung(name, &faults));
+            rungs.push(Rung::new(name, faults.clone(), vec![fault]));
         }
     }
     rungs
@@ -104,7 +96,11 @@ fn runs_flag(ladder: &[Rung]) -> String {
 }
 
 /// The program to be checked, with the dialect that was named or found out, and how to name it.
-fn program(arguments: &Arguments, command_line: &str) -> Result<(Program, String), Failure> {
+fn program(
+    arguments: &Arguments,
+    command_line: &str,
+    interrupt: &Interrupt,
+) -> Result<(Program, String), Failure> {
     let argv = words(command_line)?;
     let folder = arguments
         .results
@@ -115,14 +111,21 @@ fn program(arguments: &Arguments, command_line: &str) -> Result<(Program, String
         guard: std::env::current_exe().ok(),
         names: arguments.node_names.clone(),
         strict: arguments.strict,
+        interrupt: interrupt.clone(),
         ..Program::new(argv, Dialect::Vc, folder)
     };
     let (dialect, named) = if let Some(given) = &arguments.dialect {
         (given.dialect.clone(), given.to_string())
     } else {
-        let found = detect(&program).map_err(|failure| Failure {
-            exit: Exit::Node,
-            message: failure.to_string(),
+        let found = detect(&program).map_err(|failure| match interrupt.signal() {
+            Some(signal) if failure.kind() == FailureKind::Interrupted => Failure {
+                exit: Exit::Interrupted(signal),
+                message: "interrupted before the first run".to_owned(),
+            },
+            _ => Failure {
+                exit: Exit::Node,
+                message: failure.to_string(),
+            },
         })?;
         let name = found.to_string();
         (found, name)
@@ -135,7 +138,7 @@ pub(super) fn check_program(
     arguments: &Arguments,
     command_line: &str,
     mut shape: Shape,
-    stop: &AtomicBool,
+    listening: &Listening,
 ) -> Result<Exit, Failure> {
     if let Some(count) = arguments.node_names.count()
         && count != shape.nodes as usize
@@ -145,13 +148,13 @@ pub(super) fn check_program(
             shape.nodes
         )));
     }
-    let (program, named) = program(arguments, command_line)?;
+    let (program, named) = program(arguments, command_line, &listening.interrupt)?;
     let dialect = program.dialect.clone();
     shape.store = dialect.reference();
     shape.program = Some(dialect.clone());
     let not_taken = match arguments.leave_out {
         Some(_) => Vec::new(),
-        None => kinds_not_taken(&program, || !stop.load(Ordering::Relaxed)),
+        None => kinds_not_taken(&program, || !listening.interrupt.is_raised()),
     };
     for refused in &not_taken {
         shape.left_out.insert(refused.kind);
@@ -159,13 +162,14 @@ pub(super) fn check_program(
     let seed = arguments.seed.unwrap_or_else(check::fresh_seed);
     let names_flag = arguments.node_names.flag();
     let laboratory = Laboratory::new(program);
+    let interrupt = &listening.interrupt;
     let mut trial = Trial {
         laboratory: &laboratory,
         shape,
         command_line,
         dialect: named,
         arguments,
-        stop,
+        interrupt,
         tally: Tally::default(),
     };
     let mut ladder = ladder(arguments, &trial.shape);
@@ -173,21 +177,21 @@ pub(super) fn check_program(
     let climbed = trial.climb(&mut ladder, seed, watch);
     let elapsed = watch.elapsed();
     let command = trial.whole_command(seed, &ladder);
-    let (proof, failure) = match climbed {
-        Ok(None) => (None, None),
-        Ok(Some((failing_seed, plan, judged))) => match trial.prove(failing_seed, &plan, &judged) {
-            Ok(proof) => (Some(proof), None),
-            Err(error) => (None, Some(error)),
-        },
-        Err(error) => (None, Some(error)),
+    let (proof, refused) = match climbed {
+        Ok(None) | Err(RunError::Interrupted) => (None, None),
+        Ok(Some(sighting)) => {
+            let proof = follow_up(&laboratory, arguments, listening, sighting);
+            (Some(proof), None)
+        }
+        Err(RunError::Machine(why)) => (None, Some(why)),
     };
     let campaign = Campaign {
-        runs: ladder.iter().map(|rung| rung.planned).sum(),
+        runs: all_runs(arguments, &ladder, interrupt),
         shape: trial.shape.clone(),
         seed,
         threads: 1,
     };
-    let held = proof.is_none() && failure.is_none();
+    let held = proof.is_none() && refused.is_none() && !interrupt.is_raised();
     let saved_first = (arguments.save_first && held).then(|| {
         trial.shape.faults = ladder
             .first()
@@ -218,22 +222,18 @@ pub(super) fn check_program(
                     .iter()
                     .map(|(sin, count, first)| Oddity { sin, count, first })
                     .collect(),
-                failure: failure.as_ref().map(ToString::to_string),
+                refused,
             }),
             proof,
+            asked: Vec::new(),
         }],
-        interrupted: stop.load(Ordering::Relaxed),
+        interrupted: interrupt.signal(),
     };
     output::print(&match arguments.format {
         Format::Human => human::check(&report, arguments.verbose, output::width()),
         Format::Json => json::check(&report),
     })?;
-    let failed = match failure {
-        Some(RunError::Node(_)) => Exit::Node,
-        Some(RunError::Machine(_)) => Exit::Machine,
-        None => Exit::Holds,
-    };
-    Ok(failed.and(report.exit()))
+    Ok(report.exit())
 }
 
 struct Trial<'a> {
@@ -243,21 +243,21 @@ struct Trial<'a> {
     /// As it is given on the command line.
     dialect: String,
     arguments: &'a Arguments,
-    stop: &'a AtomicBool,
+    interrupt: &'a Interrupt,
     tally: Tally,
 }
 
 impl Trial<'_> {
     /// Runs the plan of this seed.
-    fn run(&mut self, seed: u64) -> Result<(Plan, Judged), RunError> {
+    fn run(&mut self, seed: u64) -> Result<(Plan, Observed), RunError> {
         let mut plan = self.plan(seed);
-        let judged = self.laboratory.run(&plan)?;
+        let observed = self.laboratory.run(&plan, Purpose::Search)?;
         if self.laboratory.real_time_because().is_some() && self.shape.time != Time::Real {
             self.shape.time = Time::Real;
             // Its command says so, too.
             plan = self.plan(seed);
         }
-        Ok((plan, judged))
+        Ok((plan, observed))
     }
 
     /// Runs rung by rung until a run violates its claim. Run k of each rung has the seed `seed` + k;
@@ -267,34 +267,42 @@ impl Trial<'_> {
         ladder: &mut [Rung],
         seed: u64,
         watch: Stopwatch,
-    ) -> Result<Option<(u64, Plan, Judged)>, RunError> {
-        let given = &self.arguments.runs;
+    ) -> Result<Option<FirstSighting>, RunError> {
         let mut progress = Progress::new(self.command_line, 0);
         let rungs = ladder.len() as u64;
         let mut done = 0;
-        for (position, rung) in (0..).zip(ladder) {
+        for (position, rung) in ladder.iter_mut().enumerate() {
             self.shape.faults.clone_from(&rung.faults);
-            let asked = given.get(position).or(given.last()).copied();
+            let asked = asked_runs(self.arguments, position);
             rung.planned = asked.unwrap_or(FIRST_RUNS);
             let left = rungs - position as u64;
             let mut run = 0;
             while run < rung.planned {
                 progress.expect(done + (rung.planned - run) * left);
-                if self.stop.load(Ordering::Relaxed) {
+                if self.interrupt.is_raised() {
                     return Ok(None);
                 }
                 let seed = seed.wrapping_add(run);
-                let (plan, judged) = self.run(seed)?;
-                self.tally.count(&plan, &judged);
+                let (plan, observed) = self.run(seed)?;
+                let violated = observed.judged.verdict.outcome == Outcome::Violated;
+                if violated || observed.failure.is_none() {
+                    self.tally.count(&plan, &observed.judged);
+                }
                 done += 1;
                 run += 1;
                 progress.tell(done);
-                if judged.verdict.outcome == Outcome::Violated {
+                if violated || observed.failure.is_some() {
                     rung.failed = true;
                     progress.end();
-                    return Ok(Some((seed, plan, judged)));
+                    let command = self.command(seed);
+                    return Ok(Some(FirstSighting {
+                        seed,
+                        plan,
+                        observed,
+                        command,
+                    }));
                 }
-                rung.held += 1;
+                rung.count(&plan, &observed.judged);
                 if asked.is_none() && run == FIRST_RUNS {
                     rung.planned += more_runs(watch.elapsed(), done, left);
                 }
@@ -349,52 +357,40 @@ impl Trial<'_> {
     /// Runs the first plan again and saves it.
     fn save_first(&self, seed: u64) -> Result<PathBuf, String> {
         let plan = self.plan(seed);
-        match self.laboratory.observe(&plan) {
-            Ok(observed) => check::save(self.arguments, seed, &plan, &plan, &observed),
+        match self.laboratory.run(&plan, Purpose::Repeat) {
+            Ok(observed) => {
+                let run = Seen {
+                    plan: &plan,
+                    observed: &observed,
+                };
+                let found = Found {
+                    first: None,
+                    smallest: Some((&plan, run)),
+                };
+                check::save(self.arguments, seed, &found)
+            }
             Err(error) => Err(error.to_string()),
         }
     }
+}
 
-    /// Shrinks a failing plan, tells whether it always fails, and saves it.
-    fn prove(&self, seed: u64, plan: &Plan, judged: &Judged) -> Result<Proof, RunError> {
-        let invariant = judged.gravest();
-        let watch = Stopwatch::start();
-        let shrunk = shrink(
-            plan.clone(),
-            &judged.sighting(plan, invariant).unwrap_or_default(),
-            |smaller| {
-                let judged = self.laboratory.run_in_a_hurry(smaller).ok()?;
-                judged.sighting(smaller, invariant)
-            },
-            |tries| check::worth_shrinking(tries, watch, self.stop),
-        );
-        // What was shrunk without waiting for timers must fail with them, too.
-        self.laboratory.tolerated.expect_timers();
-        let first = self.laboratory.observe(&shrunk.plan)?;
-        let mut failed = u32::from(first.judged.violates(invariant));
-        let mut alike = true;
-        let mut observed = first;
-        for _ in 1..REPEATS {
-            let again = self.laboratory.observe(&shrunk.plan)?;
-            let fails = again.judged.violates(invariant);
-            alike &= again.trace == observed.trace
-                && again.judged.run.history == observed.judged.run.history;
-            failed += u32::from(fails);
-            if fails {
-                observed = again;
-            }
+/// How many runs there were to be on all rungs. Of those that an interrupt kept from being reached,
+/// the runs that would surely have come.
+fn all_runs(arguments: &Arguments, ladder: &[Rung], interrupt: &Interrupt) -> u64 {
+    let runs = ladder.iter().enumerate().map(|(position, rung)| {
+        if rung.planned == 0 && interrupt.is_raised() {
+            asked_runs(arguments, position).unwrap_or(FIRST_RUNS)
+        } else {
+            rung.planned
         }
-        let saved = check::save(self.arguments, seed, plan, &shrunk.plan, &observed);
-        Ok(Proof {
-            seed,
-            command: self.command(seed),
-            original: plan.operations(),
-            shrunk,
-            judged: observed.judged,
-            saved,
-            repeats: (failed < REPEATS || !alike).then_some((failed, REPEATS)),
-        })
-    }
+    });
+    runs.sum()
+}
+
+/// How many runs the command line asks for on the rung at this position.
+fn asked_runs(arguments: &Arguments, position: usize) -> Option<u64> {
+    let given = &arguments.runs;
+    given.get(position).or(given.last()).copied()
 }
 
 /// How many more runs fill a rung's share of the time that is left, going by the speed so far.
@@ -434,11 +430,8 @@ mod tests {
 
     fn rungs(planned: &[u64]) -> Vec<Rung> {
         let planned_for = |&planned: &u64| Rung {
-            name: "a rung",
-            faults: Vec::new(),
             planned,
-            held: 0,
-            failed: false,
+            ..Rung::new("a rung", Vec::new(), Vec::new())
         };
         planned.iter().map(planned_for).collect()
     }

@@ -1,8 +1,14 @@
 //! Exit codes: the one place that knows them.
+//!
+//! Where several would do, the first of these counts: 1 (a violation), 130 or 143 (interrupted), 4
+//! (the node failed), 5 (the machine), 2 (usage), 3 (inconclusive), 0. So what was found is never
+//! hidden by what came after it, and nothing that was cut short is ever 0.
 
 use std::process::ExitCode;
 
 use sibcheck_checkers::Outcome;
+
+use crate::interrupt::EndSignal;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +25,8 @@ pub enum Exit {
     Node,
     /// 5: our own fault, or the machine's: a file that cannot be read or written.
     Machine,
+    /// 130 after Ctrl-C, 143 after SIGTERM, as shells say it: what was asked for was not finished.
+    Interrupted(EndSignal),
 }
 
 impl Exit {
@@ -31,24 +39,31 @@ impl Exit {
             Self::Inconclusive => 3,
             Self::Node => 4,
             Self::Machine => 5,
+            Self::Interrupted(signal) => 128 + signal.number(),
         }
     }
 
-    /// Of two ends the one that counts: 1, then 4, 5, 2, 3 and 0.
+    /// The less, the more it counts.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Violation => 0,
+            Self::Interrupted(_) => 1,
+            Self::Node => 2,
+            Self::Machine => 3,
+            Self::Usage => 4,
+            Self::Inconclusive => 5,
+            Self::Holds => 6,
+        }
+    }
+
+    /// Of two ends the one that counts; the head of this file has the order.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        const ORDER: [Exit; 6] = [
-            Exit::Violation,
-            Exit::Node,
-            Exit::Machine,
-            Exit::Usage,
-            Exit::Inconclusive,
-            Exit::Holds,
-        ];
-        ORDER
-            .into_iter()
-            .find(|exit| [self, other].contains(exit))
-            .unwrap_or(self)
+        if other.rank() < self.rank() {
+            other
+        } else {
+            self
+        }
     }
 }
 
@@ -106,5 +121,10 @@ mod tests {
         assert_eq!(Exit::Machine.and(Exit::Node), Exit::Node);
         assert_eq!(Exit::Inconclusive.and(Exit::Machine), Exit::Machine);
         assert_eq!(Exit::Holds.and(Exit::Holds), Exit::Holds);
+        let interrupted = Exit::Interrupted(EndSignal::Terminate);
+        assert_eq!(interrupted.and(Exit::Node), interrupted);
+        assert_eq!(interrupted.and(Exit::Violation), Exit::Violation);
+        assert_eq!(interrupted.code(), 143);
+        assert_eq!(Exit::Interrupted(EndSignal::Interrupt).code(), 130);
     }
 }

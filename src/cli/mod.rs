@@ -12,6 +12,9 @@ mod node;
 mod output;
 mod replay;
 mod results;
+mod shrinking;
+mod sighting;
+mod signals;
 mod verify;
 mod verify_foreign;
 
@@ -37,7 +40,8 @@ Examples:
   sibcheck generate siblings > history.jsonl       write a history for measuring
 
 Exit codes: 0 all hold, 1 a violation, 2 wrong usage or a malformed file, 3 inconclusive,
-4 the node under test failed, 5 this program or the machine failed.")]
+4 the node under test failed, 5 this program or the machine failed, 130 Ctrl-C, 143 SIGTERM.
+Of several the first counts of 1, 130 or 143, 4, 5, 2, 3, 0.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -25,6 +25,11 @@ pub(super) fn print(report: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes a line to stderr at once. One that is closed must not end a campaign.
+pub(super) fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
 /// Red and bold, for what must not be overlooked.
 pub(super) fn bold_red(text: impl Display) -> String {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));

@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::{
     corpus::{CorpusError, Judged, Saved, find},
-    laboratory::RunError,
     nodes::external::{NodeNames, Program},
     protocol::Dialect,
     reports::{human, json},
@@ -97,12 +96,8 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
 fn told(error: &CorpusError) -> Failure {
     let message = error.to_string();
     match error {
-        CorpusError::Io { .. }
-        | CorpusError::Run {
-            error: RunError::Machine(_),
-            ..
-        } => Failure::machine(message),
-        CorpusError::Run { .. } => Failure {
+        CorpusError::Io { .. } | CorpusError::Run { .. } => Failure::machine(message),
+        CorpusError::Node { .. } => Failure {
             exit: Exit::Node,
             message,
         },

@@ -17,45 +17,44 @@ use crate::{
 /// A file's name and content.
 type File = (String, Vec<u8>);
 
-/// Everything that is kept of a violation.
-pub(super) struct Found<'a> {
-    /// The plan as it was drawn.
-    pub(super) original: &'a Plan,
-    /// The shrunk plan.
+/// The folder, inside that of a finding, with what was seen first.
+const FIRST_SEEN: &str = "first-seen";
+
+/// A run of a plan with all that there is to see of it.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// The plan.
     pub(super) plan: &'a Plan,
     /// Its run, judged.
     pub(super) observed: &'a Observed,
 }
 
-/// Writes plan, history, trace and verdict into a folder of their own under `results`, and returns it.
-/// What is already there is never overwritten; the same content is not written twice.
+/// Everything that is kept of a finding.
+pub(super) struct Found<'a> {
+    /// The first sighting of it, where another run of the same plan may show something else.
+    pub(super) first: Option<Seen<'a>>,
+    /// The plan as it was drawn, and the smallest run that shows it.
+    pub(super) smallest: Option<(&'a Plan, Seen<'a>)>,
+}
+
+/// Writes plan, history, trace and verdict into a folder of their own under `results`, and returns
+/// it. What is already there is never overwritten; the same content is not written twice, and a
+/// folder that holds the same first sighting and nothing else is completed.
 ///
 /// # Errors
 ///
 /// When the machine refuses.
 pub(super) fn save(results: &Path, name: &str, found: &Found<'_>) -> io::Result<PathBuf> {
-    let Observed {
-        judged: Judged { run, verdict },
-        trace,
-        logs,
-    } = found.observed;
-    let mut original = Vec::new();
-    write_plan(found.original, &mut original)?;
-    let mut plan = Vec::new();
-    write_plan(found.plan, &mut plan)?;
-    let mut history = Vec::new();
-    write_history(&run.history, &mut history)?;
-    let mut verdict = serde_json::to_vec_pretty(&verdict.to_json(&run.history))?;
-    verdict.push(b'\n');
-    let mut files: Vec<File> = vec![
-        ("plan.json".to_owned(), plan),
-        ("original-plan.json".to_owned(), original),
-        ("history.jsonl".to_owned(), history),
-        (TRACE_FILE.to_owned(), trace.clone().into_bytes()),
-        (VERDICT_FILE.to_owned(), verdict),
-    ];
-    let logs = logs.iter();
-    files.extend(logs.map(|(node, log)| (format!("{node}.{LOG_EXTENSION}"), log.clone())));
+    let mut files: Vec<File> = Vec::new();
+    if let Some(first) = found.first {
+        for (file, content) in files_of(first)? {
+            files.push((format!("{FIRST_SEEN}/{file}"), content));
+        }
+    }
+    if let Some((original, smallest)) = found.smallest {
+        files.extend(files_of(smallest)?);
+        files.push(("original-plan.json".to_owned(), plan_file(original)?));
+    }
     let name = name.replace(':', "-");
     for attempt in 1u32.. {
         let folder = results.join(if attempt == 1 {
@@ -63,19 +62,55 @@ pub(super) fn save(results: &Path, name: &str, found: &Found<'_>) -> io::Result<
         } else {
             format!("{name}.{attempt}")
         });
-        if !folder.exists() {
-            fs::create_dir_all(&folder)?;
-            for (file, content) in &files {
-                fs::write(folder.join(file), content)?;
-            }
-            return Ok(folder);
-        }
-        let same = |(file, content): &File| {
-            fs::read(folder.join(file)).is_ok_and(|there| there == *content)
+        let differs = |(file, content): &File| {
+            let path = folder.join(file);
+            path.exists() && fs::read(path).map_or(true, |there| there != *content)
         };
-        if files.iter().all(same) {
-            return Ok(folder);
+        if files.iter().any(differs) {
+            continue;
         }
+        for (file, content) in &files {
+            let path = folder.join(file);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            if !path.exists() {
+                fs::write(path, content)?;
+            }
+        }
+        return Ok(folder);
     }
     Err(io::Error::other("there are too many results already"))
+}
+
+fn plan_file(plan: &Plan) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    write_plan(plan, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn files_of(seen: Seen<'_>) -> io::Result<Vec<File>> {
+    let Observed {
+        judged: Judged { run, verdict },
+        trace,
+        logs,
+        failure,
+    } = seen.observed;
+    let mut history = Vec::new();
+    write_history(&run.history, &mut history)?;
+    let mut verdict = verdict.to_json(&run.history);
+    if let Some(failure) = failure {
+        verdict["node_failure"] = failure.to_string().into();
+    }
+    let mut verdict = serde_json::to_vec_pretty(&verdict)?;
+    verdict.push(b'\n');
+    let mut files: Vec<File> = vec![
+        ("plan.json".to_owned(), plan_file(seen.plan)?),
+        ("history.jsonl".to_owned(), history),
+        (TRACE_FILE.to_owned(), trace.clone().into_bytes()),
+        (VERDICT_FILE.to_owned(), verdict),
+    ];
+    let logs = logs.iter();
+    files.extend(logs.map(|(node, log)| (format!("{node}.{LOG_EXTENSION}"), log.clone())));
+    Ok(files)
 }

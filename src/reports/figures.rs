@@ -4,7 +4,10 @@ use std::fmt::{self, Write};
 
 use sibcheck_checkers::{Outcome, Promise, Situation};
 
-use crate::{campaign::Tally, simulation::FaultName};
+use crate::{
+    campaign::{Answers, Tally},
+    simulation::FaultName,
+};
 
 use super::{
     Checked,
@@ -18,6 +21,7 @@ pub(super) fn write_brief(out: &mut String, checked: &Checked, width: usize) -> 
     write_saved_first(checked, &mut row)?;
     row("runs", &runs(checked))?;
     write_unknown(tally, &mut row)?;
+    row("answers", &answers(tally))?;
     row("messages", &messages(tally))?;
     row("faults", &faults(tally))?;
     let tests: Vec<u64> = tally.exercised.iter().map(|(_, times)| times).collect();
@@ -80,6 +84,7 @@ pub(super) fn write_all(
         count(threads as u64, "thread")
     );
     row("speed", &speed)?;
+    row("answers", &answers(tally))?;
     row("messages", &messages(tally))?;
     row("faults", &faults(tally))?;
     write_counts(
@@ -139,6 +144,23 @@ fn runs(checked: &Checked) -> String {
     )
 }
 
+/// How reads and writes ended: `37 of 40 writes ok, 3 refused; 60 of 60 reads ok`
+fn answers(tally: &Tally) -> String {
+    let told = |what: &str, answers: Answers, failed: &str| {
+        let (ok, all) = (thousands(answers.ok), count(answers.all(), what));
+        let others = some_of([(answers.failed, failed), (answers.unknown, "unknown")]);
+        match others {
+            None => format!("{ok} of {all} ok"),
+            Some(others) => format!("{ok} of {all} ok, {others}"),
+        }
+    };
+    format!(
+        "{}; {}",
+        told("write", tally.writes, "refused"),
+        told("read", tally.reads, "refused or unanswered")
+    )
+}
+
 /// `99,963: 1,331 lost, 2,382 cut off`
 fn messages(tally: &Tally) -> String {
     let traffic = &tally.traffic;
@@ -156,17 +178,17 @@ fn messages(tally: &Tally) -> String {
     }
 }
 
-/// Faults by kind: how many were under way together with operations, of all that were planned.
+/// Faults by kind: how many affected something, of all that were planned.
 fn faults(tally: &Tally) -> String {
     let told: Vec<String> = FaultName::ALL
         .into_iter()
         .filter_map(|name| Some((name.name(), tally.faults.get(&name)?)))
         .map(|(name, faults)| {
-            let overlapped = thousands(faults.overlapped);
-            if faults.overlapped == faults.planned {
-                format!("{overlapped} {name}")
+            let exercised = thousands(faults.exercised);
+            if faults.exercised == faults.planned {
+                format!("{exercised} {name}")
             } else {
-                format!("{overlapped} {name} (of {})", thousands(faults.planned))
+                format!("{exercised} {name} (of {})", thousands(faults.planned))
             }
         })
         .collect();

@@ -47,10 +47,7 @@ fn write_check(out: &mut String, report: &Report, verbose: bool, width: usize) -
     let room = (!verbose).then(|| SCREEN.saturating_sub(height(&last, width)));
     for checked in &checked {
         writeln!(out)?;
-        write_checked(out, checked, report.threads, room, width)?;
-    }
-    if report.interrupted {
-        writeln!(out, "interrupted: this is what was found so far")?;
+        write_checked(out, checked, report, room, width)?;
     }
     writeln!(out, "{last}")
 }
@@ -58,13 +55,13 @@ fn write_check(out: &mut String, report: &Report, verbose: bool, width: usize) -
 fn write_checked(
     out: &mut String,
     checked: &Checked,
-    threads: usize,
+    report: &Report,
     room: Option<usize>,
     width: usize,
 ) -> fmt::Result {
     let verbose = room.is_none();
     let shape = &checked.campaign.shape;
-    let outcome = checked.tally.outcome();
+    let outcome = checked.outcome();
     write!(
         out,
         "{BOLD}{}{BOLD:#}: {} (claim {}",
@@ -81,7 +78,19 @@ fn write_checked(
         let runs = count(checked.tally.outcomes.values().sum(), "run");
         write!(out, ", {} of {runs} inconclusive", thousands(inconclusive))?;
     }
+    if let Some(after) = checked.interrupted_after(report) {
+        let runs = count(checked.campaign.runs, "run");
+        write!(out, ", interrupted after {} of {runs}", thousands(after))?;
+    }
     writeln!(out, ")")?;
+    if checked.proof.is_none() {
+        for untested in checked.untested() {
+            writeln!(out, "{}", row("not tested", &untested, width))?;
+        }
+        if let Some(advice) = checked.advice() {
+            writeln!(out, "{}", row("instead", &advice, width))?;
+        }
+    }
     if let Some(program) = &checked.program {
         let proof = checked.proof.as_ref();
         let faultless = proof.is_some_and(Proof::is_faultless);
@@ -89,7 +98,7 @@ fn write_checked(
     }
     if !checked.tally.outcomes.is_empty() {
         if verbose {
-            figures::write_all(out, checked, threads, width)?;
+            figures::write_all(out, checked, report.threads, width)?;
         } else {
             figures::write_brief(out, checked, width)?;
         }
@@ -98,12 +107,9 @@ fn write_checked(
     if !caveats.is_empty() {
         writeln!(out, "{}", row("but", &caveats.join("; "), width))?;
     }
-    let failure = checked
-        .program
-        .as_ref()
-        .and_then(|program| program.failure.as_ref());
-    if let Some(failure) = failure {
-        writeln!(out, "  {}", failure.replace('\n', "\n  "))?;
+    let program = checked.program.as_ref();
+    if let Some(refused) = program.and_then(|program| program.refused.as_ref()) {
+        writeln!(out, "  {}", refused.replace('\n', "\n  "))?;
     }
     match &checked.proof {
         Some(proof) => {
@@ -139,12 +145,7 @@ fn write_program(
         (None, Time::Virtual) => {}
     }
     for rung in &program.rungs {
-        let how = match (rung.failed, rung.held) {
-            (true, held_before) => format!("failed in run {}", held_before + 1),
-            (false, 0) => "not reached".to_owned(),
-            (false, held) => format!("held in {}", count(held, "run")),
-        };
-        writeln!(out, "    {:<22}{how}", rung.name)?;
+        writeln!(out, "    {:<22}{}", rung.name, told_rung(rung))?;
     }
     if let Some(text) = first_failure(&program.rungs, faultless) {
         writeln!(out, "{}", wrapped(&text, "    ", "      ", width))?;
@@ -200,6 +201,31 @@ fn told_not_taken(not_taken: &[NotTaken]) -> String {
     }
     let told = told.iter().map(|(kinds, how)| format!("{kinds} ({how})"));
     told.collect::<Vec<_>>().join(", ")
+}
+
+/// How a rung came out: runs that held, that were inconclusive, and in which its faults affected
+/// nothing are three numbers.
+fn told_rung(rung: &Rung) -> String {
+    if rung.failed {
+        return format!("failed in run {}", rung.done() + 1);
+    }
+    let mut told = Vec::new();
+    if rung.held > 0 {
+        told.push(format!("held in {}", count(rung.held, "run")));
+    }
+    if rung.inconclusive > 0 {
+        told.push(format!("inconclusive in {}", thousands(rung.inconclusive)));
+    }
+    if rung.not_exercised > 0 {
+        told.push(format!(
+            "not exercised in {}",
+            thousands(rung.not_exercised)
+        ));
+    }
+    if told.is_empty() {
+        return "not reached".to_owned();
+    }
+    told.join(", ")
 }
 
 /// The verdict on one recorded history.
@@ -314,11 +340,8 @@ mod tests {
     #[test]
     fn a_fault_is_named_only_if_it_takes_one() {
         let rung = |name, failed| Rung {
-            name,
-            faults: Vec::new(),
-            planned: 3,
-            held: 0,
             failed,
+            ..Rung::new(name, Vec::new(), Vec::new())
         };
         let rungs = [rung("no faults", false), rung("partitions", true)];
         let told = |rungs: &[Rung], faultless| first_failure(rungs, faultless).unwrap_or_default();

@@ -3,7 +3,11 @@
 use serde_json::{Map, Value as Json, json};
 use sibcheck_checkers::{History, Outcome, Verdict};
 
-use crate::corpus::{Judged, Saved};
+use crate::{
+    campaign::Answers,
+    corpus::{Judged, Saved},
+    interrupt::EndSignal,
+};
 
 use super::{
     Checked, ProgramFigures, Proof, Report, SCHEMA_VERSION, caveats::caveats, figures::situations,
@@ -11,13 +15,18 @@ use super::{
 
 /// What `sibcheck check` found.
 pub fn check(report: &Report) -> String {
-    let checked: Vec<Json> = report.checked.iter().map(store).collect();
+    let checked: Vec<Json> = report
+        .checked
+        .iter()
+        .map(|checked| store(checked, report))
+        .collect();
     line(&json!({
         "schema_version": SCHEMA_VERSION,
         "command": report.command,
         "seed": report.seed,
         "threads": report.threads,
-        "interrupted": report.interrupted,
+        "interrupted": report.interrupted.is_some(),
+        "signal": report.interrupted.map(EndSignal::name),
         "exit_code": report.exit().code(),
         "stores": checked,
     }))
@@ -53,7 +62,7 @@ fn line(json: &Json) -> String {
     format!("{json:#}\n")
 }
 
-fn store(checked: &Checked) -> Json {
+fn store(checked: &Checked, report: &Report) -> Json {
     let (shape, tally) = (&checked.campaign.shape, &checked.tally);
     let outcomes: Map<String, Json> = Outcome::ALL
         .into_iter()
@@ -63,7 +72,11 @@ fn store(checked: &Checked) -> Json {
         .faults
         .iter()
         .map(|(name, count)| {
-            let counts = json!({"planned": count.planned, "overlapped": count.overlapped});
+            let counts = json!({
+                "planned": count.planned,
+                "exercised": count.exercised,
+                "affected": count.affected,
+            });
             (name.name().to_owned(), counts)
         })
         .collect();
@@ -76,19 +89,30 @@ fn store(checked: &Checked) -> Json {
         .map(|(invariant, times)| (invariant.name().to_owned(), times.into()))
         .collect();
     let traffic = &tally.traffic;
+    let of = |failure: bool| {
+        let found = checked.proof.as_ref();
+        found
+            .filter(|found| found.is_of_a_failure() == failure)
+            .map(proof)
+    };
     json!({
         "store": checked.subject(),
         "claim": shape.claim.name(),
-        "outcome": tally.outcome().name(),
+        "outcome": checked.outcome().name(),
+        "untested": checked.untested(),
+        "advice": checked.advice(),
         "nodes": shape.nodes,
         "clients": shape.clients,
         "keys": shape.keys,
         "left_out": shape.left_out.to_string(),
         "runs_asked": checked.campaign.runs,
+        "interrupted_after": checked.interrupted_after(report),
         "runs": outcomes,
         "inconclusive": tally.unknown,
         "operations": tally.operations,
         "final_reads": tally.final_reads,
+        "reads": answers(tally.reads),
+        "writes": answers(tally.writes),
         "elapsed_s": checked.elapsed.as_secs_f64(),
         "operations_per_s": checked.speed(),
         "messages": {
@@ -104,12 +128,17 @@ fn store(checked: &Checked) -> Json {
         "situations": situations,
         "caveats": caveats(checked),
         "exercised": exercised,
-        "program": checked.program.as_ref().map(program),
-        "violation": checked.proof.as_ref().map(proof),
+        "program": checked.program.as_ref().map(|figures| program(figures, checked)),
+        "violation": of(false),
+        "failure": of(true),
     })
 }
 
-fn program(program: &ProgramFigures) -> Json {
+fn answers(answers: Answers) -> Json {
+    json!({"ok": answers.ok, "failed": answers.failed, "unknown": answers.unknown})
+}
+
+fn program(program: &ProgramFigures, checked: &Checked) -> Json {
     let rungs: Vec<Json> = program
         .rungs
         .iter()
@@ -120,6 +149,8 @@ fn program(program: &ProgramFigures) -> Json {
                 "faults": faults,
                 "planned": rung.planned,
                 "held": rung.held,
+                "inconclusive": rung.inconclusive,
+                "not_exercised": rung.not_exercised,
                 "failed": rung.failed,
             })
         })
@@ -144,7 +175,10 @@ fn program(program: &ProgramFigures) -> Json {
         "not_taken": not_taken,
         "not_exercised": program.not_exercised,
         "tolerated": tolerated,
-        "failure": program.failure,
+        "failure": program.refused.clone().or_else(|| {
+            let failed = checked.proof.as_ref().filter(|proof| proof.is_of_a_failure());
+            failed.and_then(|proof| proof.failure.as_ref()).map(ToString::to_string)
+        }),
     })
 }
 
@@ -159,7 +193,9 @@ fn proof(proof: &Proof) -> Json {
         "operations": proof.original,
         "shrunk_operations": proof.shrunk.plan.operations(),
         "shrink_tries": proof.shrunk.tries,
-        "failed_of_repeats": proof.repeats,
+        "node_failure": proof.failure.as_ref().map(ToString::to_string),
+        "failed_of_repeats": proof.repeats.map(|repeats| [repeats.failed, repeats.runs]),
+        "notes": proof.notes,
         "saved_in": saved_in,
         "not_saved": not_saved,
         "verdict": proof.judged.verdict.to_json(&proof.judged.run.history),

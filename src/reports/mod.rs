@@ -12,19 +12,22 @@ mod proof;
 pub mod strongest;
 mod text;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use sibcheck_checkers::Outcome;
 
 use crate::{
     campaign::{Campaign, Judged, Tally},
     cli::Exit,
-    nodes::external::{NotTaken, Sin},
-    plans::{Shrunk, Time},
+    interrupt::EndSignal,
+    nodes::external::{NodeFailure, NotTaken, Sin},
+    plans::{Plan, Shrunk, Time},
     protocol::Dialect,
     simulation::FaultName,
 };
 
 /// The version of the JSON reports' schema.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What `sibcheck check` found.
 #[derive(Debug)]
@@ -37,16 +40,18 @@ pub struct Report {
     pub threads: usize,
     /// Store by store.
     pub checked: Vec<Checked>,
-    /// Ctrl-C ended it early.
-    pub interrupted: bool,
+    /// The signal that ended it early.
+    pub interrupted: Option<EndSignal>,
 }
 
 impl Report {
     /// How the process should exit.
     pub fn exit(&self) -> Exit {
+        let interrupted = self.interrupted.map(Exit::Interrupted);
         self.checked
             .iter()
-            .map(|checked| Exit::from(checked.tally.outcome()))
+            .map(Checked::exit)
+            .chain(interrupted)
             .fold(Exit::Holds, Exit::and)
     }
 }
@@ -66,6 +71,8 @@ pub struct Checked {
     pub program: Option<ProgramFigures>,
     /// The first violation.
     pub proof: Option<Proof>,
+    /// The faults that were asked for by name.
+    pub asked: Vec<FaultName>,
 }
 
 impl Checked {
@@ -78,13 +85,78 @@ impl Checked {
         }
     }
 
-    /// True when a program failed before it could violate anything.
+    /// After how many runs it was cut short, if it was.
+    pub fn interrupted_after(&self, report: &Report) -> Option<u64> {
+        let done = self.tally.outcomes.values().sum();
+        let cut_short = done < self.campaign.runs && self.proof.is_none();
+        (report.interrupted.is_some() && cut_short).then_some(done)
+    }
+
+    /// True when a node, or the machine, failed before anything could be violated.
     pub fn failed(&self) -> bool {
-        let failure = self
-            .program
-            .as_ref()
-            .and_then(|program| program.failure.as_ref());
-        failure.is_some() && self.proof.is_none()
+        let node_failed = self.proof.as_ref().is_some_and(Proof::is_of_a_failure);
+        let program = self.program.as_ref();
+        node_failed || program.is_some_and(|program| program.refused.is_some())
+    }
+
+    /// The verdict on everything that was asked for: a violation is one, whatever else there was;
+    /// what was asked for and not exercised is never valid.
+    pub fn outcome(&self) -> Outcome {
+        let outcome = self.tally.outcome();
+        if outcome == Outcome::Valid && !self.untested().is_empty() {
+            return Outcome::Unknown;
+        }
+        outcome
+    }
+
+    /// What was asked for and not exercised: a sentence each.
+    pub fn untested(&self) -> Vec<String> {
+        if let Some(program) = &self.program {
+            return program
+                .rungs
+                .iter()
+                .filter_map(Rung::why_untested)
+                .collect();
+        }
+        let runs: u64 = self.tally.outcomes.values().sum();
+        let idle = |fault: &&FaultName| {
+            let count = self.tally.faults.get(fault);
+            count.is_none_or(|count| count.exercised == 0)
+        };
+        let idle = self.asked.iter().filter(idle);
+        if runs < self.campaign.runs {
+            // It was cut short, which is told.
+            return Vec::new();
+        }
+        idle.map(|fault| format!("no message was affected by {}", fault.name()))
+            .collect()
+    }
+
+    /// What would exercise it.
+    pub fn advice(&self) -> Option<String> {
+        let shape = &self.campaign.shape;
+        let more = shape.operations.saturating_mul(20).max(2_000);
+        let program = self.program.as_ref();
+        if self.untested().is_empty() {
+            return None;
+        }
+        Some(match program.map(|program| program.time) {
+            Some(Time::Virtual) => format!(
+                "if the nodes speak to each other by timers, those do not run in virtual time, and \
+                 faults are over before any fires: --time real --ops {more}"
+            ),
+            Some(Time::Real) => format!("runs that last longer: --ops {more}"),
+            None => format!("more runs: --runs {}", (self.campaign.runs * 20).max(200)),
+        })
+    }
+
+    fn exit(&self) -> Exit {
+        let failed = match &self.proof {
+            Some(proof) if proof.is_of_a_failure() => Exit::Node,
+            _ if self.failed() => Exit::Machine,
+            _ => Exit::Holds,
+        };
+        failed.and(self.outcome().into())
     }
 
     /// Client operations simulated and checked in a second.
@@ -118,8 +190,8 @@ pub struct ProgramFigures {
     pub not_exercised: Vec<String>,
     /// Oddities that were tolerated.
     pub tolerated: Vec<Oddity>,
-    /// How a node failed, if one did.
-    pub failure: Option<String>,
+    /// What the machine refused, if it did.
+    pub refused: Option<String>,
 }
 
 /// Something a program did that the protocol does not allow, and that was tolerated.
@@ -134,21 +206,91 @@ pub struct Oddity {
 }
 
 /// A rung of the ladder of faults.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rung {
     /// What it is called.
     pub name: &'static str,
     /// What may go wrong on it.
     pub faults: Vec<FaultName>,
+    /// The faults that the rung is there for: those that lower ones do not have.
+    pub own: Vec<FaultName>,
     /// How many runs there were to be; none when it was not reached.
     pub planned: u64,
-    /// How many runs held.
+    /// How many runs held in which one of its own faults affected something.
     pub held: u64,
-    /// A run violated its claim.
+    /// How many runs were inconclusive.
+    pub inconclusive: u64,
+    /// How many runs held, and none of its own faults affected anything.
+    pub not_exercised: u64,
+    /// Those of its own faults that affected something in some run.
+    pub affected: BTreeSet<FaultName>,
+    /// A run violated its claim, or a node failed.
     pub failed: bool,
 }
 
-/// A violation with all that is needed to see it again.
+impl Rung {
+    /// A rung before its first run.
+    pub fn new(name: &'static str, faults: Vec<FaultName>, own: Vec<FaultName>) -> Self {
+        Self {
+            name,
+            faults,
+            own,
+            planned: 0,
+            held: 0,
+            inconclusive: 0,
+            not_exercised: 0,
+            affected: BTreeSet::new(),
+            failed: false,
+        }
+    }
+
+    /// Counts a run that violated nothing and in which no node failed.
+    pub fn count(&mut self, plan: &Plan, judged: &Judged) {
+        let faults = plan.faults.iter().zip(&judged.run.faults);
+        let affected: BTreeSet<FaultName> = faults
+            .filter(|(_, record)| record.affected() > 0)
+            .map(|(fault, _)| fault.what.name())
+            .filter(|name| self.own.contains(name))
+            .collect();
+        let exercised = self.own.is_empty() || !affected.is_empty();
+        self.affected.extend(affected);
+        if judged.verdict.outcome == Outcome::Unknown {
+            self.inconclusive += 1;
+        } else if exercised {
+            self.held += 1;
+        } else {
+            self.not_exercised += 1;
+        }
+    }
+
+    /// How many runs came to an end.
+    pub fn done(&self) -> u64 {
+        self.held + self.inconclusive + self.not_exercised
+    }
+
+    /// Its own faults that never affected anything, where it was gone through.
+    pub fn idle(&self) -> Vec<FaultName> {
+        let gone_through = !self.failed && self.done() > 0 && self.done() == self.planned;
+        let idle = |fault: &FaultName| gone_through && !self.affected.contains(fault);
+        self.own.iter().copied().filter(idle).collect()
+    }
+
+    /// Where it was gone through, why it proves nothing.
+    fn why_untested(&self) -> Option<String> {
+        let idle: Vec<_> = self.idle().into_iter().map(FaultName::name).collect();
+        if !idle.is_empty() {
+            return Some(format!(
+                "{}: no message was affected by {}",
+                self.name,
+                idle.join(", ")
+            ));
+        }
+        let all_done = !self.failed && self.planned > 0 && self.done() == self.planned;
+        (all_done && self.held == 0).then(|| format!("{}: every run was inconclusive", self.name))
+    }
+}
+
+/// A violation, or the failure of a node, with all that is needed to see it again.
 #[derive(Debug)]
 pub struct Proof {
     /// The seed of the failing run.
@@ -163,8 +305,28 @@ pub struct Proof {
     pub judged: Judged,
     /// The folder in which it is saved, or why it is not.
     pub saved: Result<PathBuf, String>,
-    /// How often the same plan failed, out of how many runs, when it did not always fail alike.
-    pub repeats: Option<(u32, u32)>,
+    /// How a node failed in that run, if one did.
+    pub failure: Option<NodeFailure>,
+    /// How often the shrunk plan failed again, when it did not always fail alike.
+    pub repeats: Option<Repeats>,
+    /// What is to be told beside it: how a node failed in a repeat, for one.
+    pub notes: Vec<String>,
+}
+
+impl Proof {
+    /// True where nothing was violated but a node failed.
+    pub fn is_of_a_failure(&self) -> bool {
+        self.failure.is_some() && self.judged.verdict.outcome != Outcome::Violated
+    }
+}
+
+/// How often a plan failed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeats {
+    /// So often.
+    pub failed: u32,
+    /// In so many runs.
+    pub runs: u32,
 }
 
 impl Proof {

@@ -2,13 +2,15 @@
 
 use std::fmt::{self, Write};
 
-use sibcheck_checkers::{History, Outcome, Verdict, Violation, shown};
+use sibcheck_checkers::{
+    History, Outcome, Verdict, Violation, history::OpId, shown, told_operations,
+};
 
 use crate::plans::Time;
 
 use super::{
-    ProgramFigures, Proof,
-    text::{count, first_lines, height, verdict_word, wrapped},
+    ProgramFigures, Proof, Repeats,
+    text::{count, first_lines, height, indented, verdict_word, wrapped},
 };
 
 /// The first violation in full, the others by their sentences.
@@ -77,7 +79,8 @@ pub(super) fn write_proof(
 ) -> fmt::Result {
     let history = &proof.judged.run.history;
     let Some((first, others)) = proof.judged.verdict.violations.split_first() else {
-        return Ok(());
+        write_failure(out, proof, width)?;
+        return write_origin(out, proof, program, width);
     };
     let word = verdict_word(Outcome::Violated);
     // The colour takes no columns.
@@ -95,7 +98,10 @@ pub(super) fn write_proof(
     } else {
         write_others(&mut end, history, others, width)?;
     }
-    write_origin(&mut end, proof, program)?;
+    if let Some(failure) = &proof.failure {
+        writeln!(end, "{}", indented(&format!("then {failure}"), "  "))?;
+    }
+    write_origin(&mut end, proof, program, width)?;
     let height_of = |text: &str| height(text, width);
     let fits = |lines: usize, room: usize| {
         let paragraphs = std::iter::once(&title).chain(&steps);
@@ -108,6 +114,34 @@ pub(super) fn write_proof(
         writeln!(out, "{}", first_lines(paragraph, lines, width))?;
     }
     out.push_str(&end);
+    Ok(())
+}
+
+/// How a node failed, and after which operations.
+fn write_failure(out: &mut String, proof: &Proof, width: usize) -> fmt::Result {
+    /// More of the last operations than these are in the saved history only.
+    const SHOWN: usize = 10;
+    if let Some(failure) = &proof.failure {
+        writeln!(out, "{}", indented(&failure.to_string(), "  "))?;
+    }
+    let history = &proof.judged.run.history;
+    let begun: Vec<OpId> = (0..).take(history.operations.len()).collect();
+    let last = &begun[begun.len().saturating_sub(SHOWN)..];
+    let all = begun.len();
+    if all == 0 {
+        return writeln!(out, "  it failed before the first operation");
+    }
+    let of_which = if all > SHOWN {
+        format!(", of which the last {SHOWN}")
+    } else {
+        String::new()
+    };
+    let operations = count(all as u64, "operation");
+    writeln!(out, "  it failed after {operations}{of_which}:")?;
+    for (number, step) in (all - last.len() + 1..).zip(told_operations(history, last)) {
+        let text = format!("{number}. {}", step.text);
+        writeln!(out, "{}", wrapped(&text, "    ", "       ", width))?;
+    }
     Ok(())
 }
 
@@ -131,7 +165,15 @@ fn write_names(
 }
 
 /// What the proof was shrunk from, and where it is.
-fn write_origin(out: &mut String, proof: &Proof, program: Option<&ProgramFigures>) -> fmt::Result {
+fn write_origin(
+    out: &mut String,
+    proof: &Proof,
+    program: Option<&ProgramFigures>,
+    width: usize,
+) -> fmt::Result {
+    for note in &proof.notes {
+        writeln!(out, "{}", indented(note, "  "))?;
+    }
     writeln!(
         out,
         "  shrunk from {} to {} in {}",
@@ -139,15 +181,13 @@ fn write_origin(out: &mut String, proof: &Proof, program: Option<&ProgramFigures
         proof.shrunk.plan.operations(),
         count(proof.shrunk.tries, "run")
     )?;
-    if let Some((failed, tries)) = proof.repeats {
-        writeln!(
-            out,
-            "  {}: the same plan failed {failed} of {tries} times",
-            match program.map(|program| program.time) {
-                Some(Time::Real) => "in real time no two runs are alike",
-                _ => "the program is not deterministic",
-            }
-        )?;
+    if let Some(Repeats { failed, runs }) = proof.repeats {
+        let why = match program.map(|program| program.time) {
+            Some(Time::Real) => "in real time no two runs are alike",
+            _ => "timers, threads or randomness of its own",
+        };
+        let what = format!("failed again {failed} of {runs} times: {why}");
+        writeln!(out, "{}", wrapped(&what, "  ", "    ", width))?;
     }
     match &proof.saved {
         Ok(folder) => {

@@ -57,6 +57,12 @@ pub(super) fn height(text: &str, width: usize) -> usize {
     text.lines().map(|line| shown(line).max(1)).sum()
 }
 
+/// Text of several lines, each behind an indent.
+pub(super) fn indented(text: &str, indent: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("{indent}{line}")).collect();
+    lines.join("\n")
+}
+
 /// `1 node`, `3 nodes`, `1,000 nodes`.
 pub(super) fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };

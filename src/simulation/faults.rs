@@ -179,9 +179,13 @@ impl FaultName {
         Self::Stop,
     ];
 
-    /// True for faults of the links between nodes, which one node alone does not have.
+    /// True for faults of the links between nodes, which one node alone does not have. Messages of
+    /// a client never overtake each other: it waits for each answer.
     pub const fn needs_peers(self) -> bool {
-        matches!(self, Self::Loss | Self::Duplicate | Self::Partition)
+        matches!(
+            self,
+            Self::Reorder | Self::Loss | Self::Duplicate | Self::Partition
+        )
     }
 
     /// The name on the command line.

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::nodes::process::{ExternalError, Idle, Launch, Line, Process};
 
 use super::{
-    LAST_WORDS, NodeFailure, Program, STDOUT_IS_FOR_MESSAGES,
+    FailureKind, LAST_WORDS, NodeFailure, Program, STDOUT_IS_FOR_MESSAGES,
     intake::{self, Intake},
     program, speech,
 };
@@ -51,6 +51,7 @@ pub fn converse(
         stderr_file: program.folder.join("stderr"),
         name: name.to_string(),
         guard: program.guard.clone(),
+        interrupt: program.interrupt.clone(),
     };
     let failed = |error: ExternalError| NodeFailure::process(&error);
     let mut process = Process::spawn(&launch).map_err(failed)?;
@@ -119,10 +120,11 @@ pub(super) fn mute(node: &str, what: &str, duty: &str, last_words: &[Line]) -> N
             "{duty}, on a line of its own, and flush stdout after each line; a program that waits \
              with select and reads with a buffered reader sees a line only when the next one comes"
         );
-        return NodeFailure::new(node, what, &remedy);
+        return NodeFailure::new(FailureKind::Silence, node, what, &remedy);
     }
     let count = last_words.len();
     NodeFailure::new(
+        FailureKind::Silence,
         node,
         &format!("{what}, but {count} lines came when its input ended: stdout is block-buffered"),
         "flush stdout after each line: flush=True or `python3 -u`, fflush, setvbuf, `stdbuf -oL`",

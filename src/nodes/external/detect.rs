@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::protocol::{Dialect, ErrorCode};
 
-use super::{INITIATOR, NodeFailure, Program, converse, sins};
+use super::{FailureKind, INITIATOR, NodeFailure, Program, converse, sins};
 
 /// Finds out which dialect a program speaks, by asking a throw-away process for each: about half of
 /// all programs die of a request that they do not know.
@@ -58,6 +58,7 @@ fn ask_for_dialect(program: &Program) -> Result<Dialect, NodeFailure> {
                 }
                 None => format!("no answer in {:?}", program.patience),
             },
+            Err(failure) if failure.kind() == FailureKind::Interrupted => return Err(failure),
             Err(failure) => failure.to_string(),
         };
         let came = came.replace('\n', "\n    ");
@@ -66,6 +67,7 @@ fn ask_for_dialect(program: &Program) -> Result<Dialect, NodeFailure> {
         let _ = write!(tried, "\n  {kind} ({dialect}): {came}");
     }
     Err(NodeFailure::new(
+        FailureKind::Output,
         &name,
         "it answers the read of no dialect that is known here",
         &format!(

@@ -10,8 +10,8 @@ use crate::nodes::{
 };
 
 use super::{
-    External, GRACE, INITIATOR, LAST_WORDS, NodeFailure, Sin, Starting, Wire, conversation::mute,
-    intake::Intake,
+    External, FailureKind, GRACE, INITIATOR, LAST_WORDS, NodeFailure, Sin, Starting, Wire,
+    conversation::mute, intake::Intake,
 };
 
 /// Real time between two looks at a node that starts.
@@ -97,6 +97,7 @@ impl External<'_> {
             Unsettled::Unobservable => "this system does not show whether it is at rest".to_owned(),
             Unsettled::InputUnread => {
                 return self.fail(
+                    FailureKind::Silence,
                     node,
                     &format!("it left input unread for {patience:?}"),
                     "it should read every line of its stdin as it comes",
@@ -118,6 +119,7 @@ impl External<'_> {
             stderr_file: self.stderr_file(node),
             name: name.to_string(),
             guard: self.program.guard.clone(),
+            interrupt: self.program.interrupt.clone(),
         };
         self.processes[node as usize] = Some(Process::spawn(&launch)?);
         Ok(())
@@ -269,7 +271,7 @@ impl External<'_> {
         self.tolerated.note(sin, || name.to_owned());
         if self.program.strict {
             let what = "it went on running after its input had ended, which --strict forbids";
-            let failure = NodeFailure::new(name, what, sin.remedy());
+            let failure = NodeFailure::new(FailureKind::Output, name, what, sin.remedy());
             self.failure.get_or_insert(failure);
         }
     }

@@ -26,7 +26,7 @@ pub use conversation::converse;
 pub use detect::detect;
 pub use names::{BadNames, NodeNames};
 pub use probe::{NotTaken, kinds_not_taken};
-pub use program::{NodeFailure, Program};
+pub use program::{FailureKind, NodeFailure, Program};
 pub use sins::{Sin, Tolerated};
 
 use std::{
@@ -213,8 +213,8 @@ impl<'p> External<'p> {
         self.hurried = true;
     }
 
-    fn fail(&mut self, node: u32, what: &str, remedy: &str) {
-        let failure = NodeFailure::new(&self.names[node as usize], what, remedy);
+    fn fail(&mut self, kind: FailureKind, node: u32, what: &str, remedy: &str) {
+        let failure = NodeFailure::new(kind, &self.names[node as usize], what, remedy);
         self.failure.get_or_insert(failure);
     }
 
@@ -283,6 +283,7 @@ impl Nodes for External<'_> {
                 let dialect = &self.program.dialect;
                 let kind = self.speaker.kind(question).to_owned();
                 self.fail(
+                    FailureKind::Output,
                     node,
                     &format!("its answer to {kind} makes no sense: {why}\n  {shown}"),
                     &format!("it should answer as the dialect {dialect} does; is --dialect right?"),

@@ -192,6 +192,7 @@ impl<'p> Talk<'p> {
             folder,
             name: node.to_string(),
             guard: program.guard.clone(),
+            interrupt: program.interrupt.clone(),
         };
         let mut process = Process::spawn(&launch).map_err(|error| lost(&error))?;
         process.set_patience(program.busy_patience);

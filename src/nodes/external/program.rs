@@ -1,8 +1,11 @@
 //! The program under test: how it is started, and how it failed.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use crate::{nodes::process::ExternalError, protocol::Dialect};
+use crate::{interrupt::Interrupt, nodes::process::ExternalError, protocol::Dialect};
 
 use super::names::NodeNames;
 
@@ -33,6 +36,8 @@ pub struct Program {
     pub names: NodeNames,
     /// Whether what would be tolerated is a failure.
     pub strict: bool,
+    /// Ends every wait for a node once it is raised.
+    pub interrupt: Interrupt,
 }
 
 impl Program {
@@ -49,23 +54,53 @@ impl Program {
             guard: None,
             names: NodeNames::default(),
             strict: false,
+            interrupt: Interrupt::default(),
         }
     }
 }
 
+/// How a node failed, without what differs from run to run: two runs that end in the same kind
+/// fail alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// It could not be started, or the machine refused something.
+    Start,
+    /// It died by itself or closed a pipe.
+    Death,
+    /// It wrote what the protocol does not allow.
+    Output,
+    /// It did not answer.
+    Silence,
+    /// Its rest cannot be seen: it can only be judged in real time.
+    Restless,
+    /// It did nothing wrong: this process was asked to end.
+    Interrupted,
+}
+
 /// A node broke the protocol, died by itself or never answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
+#[error("{what}{}", shown_place(log.as_deref()))]
 pub struct NodeFailure {
+    kind: FailureKind,
     what: String,
+    /// Where its stderr is.
+    log: Option<PathBuf>,
     restless: Option<String>,
+}
+
+fn shown_place(log: Option<&Path>) -> String {
+    log.map_or_else(String::new, |log| {
+        format!("; all of its stderr is in {}", log.display())
+    })
 }
 
 impl NodeFailure {
     /// What a node did, and what can be done about it.
-    pub(super) fn new(node: &str, what: &str, remedy: &str) -> Self {
+    pub(super) fn new(kind: FailureKind, node: &str, what: &str, remedy: &str) -> Self {
         Self {
+            kind,
             what: format!("node {node}: {what}; {remedy}"),
+            log: None,
             restless: None,
         }
     }
@@ -74,8 +109,24 @@ impl NodeFailure {
     pub(super) fn restless(node: &str, what: &str) -> Self {
         Self {
             restless: Some(format!("node {node}: {what}")),
-            ..Self::new(node, what, "judge it in real time: --time real")
+            ..Self::new(
+                FailureKind::Restless,
+                node,
+                what,
+                "judge it in real time: --time real",
+            )
         }
+    }
+
+    /// The same where the folders of its run are not kept.
+    #[must_use]
+    pub fn without_place(self) -> Self {
+        Self { log: None, ..self }
+    }
+
+    /// How it failed.
+    pub fn kind(&self) -> FailureKind {
+        self.kind
     }
 
     /// Why the node, which did nothing wrong, can only be judged in real time.
@@ -95,18 +146,36 @@ impl NodeFailure {
         } = line;
         let shown = super::sins::cut(text);
         Self {
+            kind: FailureKind::Output,
             what: format!(
                 "node {node}: line {number} of its output {what}\n  got       {shown}\n  expected  \
                  {expected}\n  remedy    {remedy}"
             ),
+            log: None,
             restless: None,
         }
     }
 
     /// What became of a process, which names its node and the remedy itself.
     pub(super) fn process(error: &ExternalError) -> Self {
+        let kind = match error {
+            ExternalError::Died { .. } | ExternalError::Closed { .. } => FailureKind::Death,
+            ExternalError::Storm { .. } => FailureKind::Output,
+            ExternalError::Interrupted { .. } => FailureKind::Interrupted,
+            ExternalError::NoProgram { .. }
+            | ExternalError::NotFound { .. }
+            | ExternalError::NotExecutable { .. }
+            | ExternalError::Spawn { .. }
+            | ExternalError::Create { .. }
+            | ExternalError::System { .. } => FailureKind::Start,
+        };
         Self {
+            kind,
             what: error.to_string(),
+            log: match error {
+                ExternalError::Died { stderr_file, .. } => Some(stderr_file.clone()),
+                _ => None,
+            },
             restless: None,
         }
     }

@@ -13,7 +13,7 @@ use super::ExternalError;
 
 /// What a report shows of stderr.
 const TAIL_LINES: usize = 10;
-const TAIL_BYTES: u64 = 4096;
+const TAIL_BYTES: u64 = 64 << 10;
 const TAIL_LINE_CHARS: usize = 300;
 
 /// Finds a program as a shell would, but tells why it cannot.
@@ -65,8 +65,19 @@ pub(super) fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
 
-/// The last lines of a file, cut; none when it cannot be read.
-pub(super) fn tail(path: &Path) -> Vec<String> {
+/// What is shown of a program's stderr.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LastWords {
+    /// The line that names the error, when it stands above the last lines: in the stack traces of
+    /// many languages the message comes first.
+    pub error: Option<String>,
+    /// The last lines, cut.
+    pub tail: Vec<String>,
+}
+
+/// The last lines of a file, cut, and the line before them that names the error; nothing when it
+/// cannot be read.
+pub(super) fn last_words(path: &Path) -> LastWords {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
@@ -76,9 +87,69 @@ pub(super) fn tail(path: &Path) -> Vec<String> {
         Ok(bytes)
     };
     let bytes = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
+    of_text(&String::from_utf8_lossy(&bytes))
+}
+
+fn of_text(text: &str) -> LastWords {
     let lines: Vec<&str> = text.lines().collect();
-    let first = lines.len().saturating_sub(TAIL_LINES);
-    let cut = |line: &&str| line.chars().take(TAIL_LINE_CHARS).collect();
-    lines[first..].iter().map(cut).collect()
+    let (before, tail) = lines.split_at(lines.len().saturating_sub(TAIL_LINES));
+    let cut = |line: &&str| line.chars().take(TAIL_LINE_CHARS).collect::<String>();
+    let named_below = tail.iter().any(|line| names_an_error(line));
+    let error = before.iter().rev().find(|line| names_an_error(line));
+    LastWords {
+        error: error.filter(|_| !named_below).map(cut),
+        tail: tail.iter().map(cut).collect(),
+    }
+}
+
+/// True of a line that tells what went wrong, as Node.js, Java, Go, Rust, Python and others write
+/// it. Frames of a stack are indented and do not count.
+fn names_an_error(line: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "error",
+        "exception",
+        "panic",
+        "fatal",
+        "assertion",
+        "abort",
+        "segmentation fault",
+    ];
+    let indented = line.starts_with([' ', '\t']);
+    let lower = line.to_lowercase();
+    !indented && WORDS.iter().any(|word| lower.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_above_a_long_stack_is_kept() {
+        let frames = "    at a frame\n".repeat(30);
+        let node = format!("/node.js:7\n  throw new Error('x')\n  ^\n\nError: no quorum\n{frames}");
+        let java = format!(
+            "starting\nException in thread \"main\" java.lang.Exception: no quorum\n{frames}"
+        );
+        let go = format!("panic: no quorum\n\ngoroutine 1 [running]:\n{frames}");
+        for (text, error) in [
+            (node, "Error: no quorum"),
+            (
+                java,
+                "Exception in thread \"main\" java.lang.Exception: no quorum",
+            ),
+            (go, "panic: no quorum"),
+        ] {
+            let words = of_text(&text);
+            assert_eq!(words.error.as_deref(), Some(error));
+            assert_eq!(words.tail.len(), TAIL_LINES);
+        }
+    }
+
+    #[test]
+    fn a_message_among_the_last_lines_is_not_repeated() {
+        let python = "an old error\n".to_owned() + &"noise\n".repeat(20) + "ValueError: x\n";
+        assert_eq!(of_text(&python).error, None);
+        assert_eq!(of_text("fine\n").error, None);
+        assert_eq!(of_text(""), LastWords::default());
+    }
 }

@@ -20,6 +20,7 @@ mod lines;
 mod running;
 mod threads;
 
+pub use files::LastWords;
 pub use guardian::{GUARDIAN_COMMAND, guard_over};
 pub use idle::supported;
 pub use lines::{
@@ -36,6 +37,8 @@ use std::{
     process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
+
+use crate::interrupt::Interrupt;
 
 /// The environment variable in which a program finds the folder for its data.
 pub const DATA_DIR_VARIABLE: &str = "SIBCHECK_DATA_DIR";
@@ -66,6 +69,8 @@ pub struct Launch {
     /// sees to it that the program dies with us. It also becomes the guardian ([`guard_over`]) that
     /// ends the program's children when we die. `None` starts the program directly.
     pub guard: Option<PathBuf>,
+    /// Ends every wait for the program once it is raised.
+    pub interrupt: Interrupt,
 }
 
 /// How a delivery ended.
@@ -161,16 +166,16 @@ pub enum ExternalError {
     },
     /// The program is dead.
     #[error(
-        "node {name} died ({}){}; see {} and run the same line by hand",
-        shown_status(*status), shown_tail(stderr_tail), stderr_file.display()
+        "node {name} died ({}){}; run the same line by hand",
+        shown_status(*status), shown_words(last_words)
     )]
     Died {
         /// The node.
         name: String,
         /// Its exit status, when it could be had.
         status: Option<ExitStatus>,
-        /// The last lines of its stderr, cut.
-        stderr_tail: Vec<String>,
+        /// What its stderr ends with.
+        last_words: LastWords,
         /// All of its stderr.
         stderr_file: PathBuf,
     },
@@ -192,6 +197,12 @@ pub enum ExternalError {
         /// Which limit was reached.
         storm: Storm,
     },
+    /// This process was asked to end while it waited for the program.
+    #[error("node {name}: not waited for any longer: this process was asked to end")]
+    Interrupted {
+        /// The node.
+        name: String,
+    },
     /// A pipe or `/proc` failed us.
     #[error("node {name}: cannot {action}: {source}; {remedy}")]
     System {
@@ -210,12 +221,13 @@ fn shown_status(status: Option<ExitStatus>) -> String {
     status.map_or_else(|| "status unknown".to_owned(), |status| status.to_string())
 }
 
-fn shown_tail(tail: &[String]) -> String {
-    if tail.is_empty() {
-        " and wrote nothing to stderr".to_owned()
-    } else {
-        format!(", last on stderr:\n  {}\n", tail.join("\n  "))
+fn shown_words(words: &LastWords) -> String {
+    if words.tail.is_empty() {
+        return " and wrote nothing to stderr".to_owned();
     }
+    let error = words.error.iter().map(|line| format!("{line}\n  …\n  "));
+    let error: String = error.collect();
+    format!(", last on stderr:\n  {error}{}\n", words.tail.join("\n  "))
 }
 
 /// Becomes the program `argv`, which the kernel then kills when the thread that started this

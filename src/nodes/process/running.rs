@@ -19,12 +19,13 @@ use rustix::{
 use super::{
     DATA_DIR_VARIABLE, DEFAULT_PATIENCE, ExternalError, GUARD_COMMAND, Idle, Launch, Limits, Line,
     Unsettled, Waited,
-    files::{append_to, locate, tail},
+    files::{append_to, last_words, locate},
     guardian::Guardian,
     idle::{self, Before, Rest, Watch},
     lines::{Lines, Storm},
     now,
 };
+use crate::interrupt::Interrupt;
 
 /// Read at once: as much as a pipe holds unless it was enlarged.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -35,6 +36,8 @@ const EAGER: Duration = Duration::from_micros(200);
 /// The first sleep between looks; it doubles until [`LONGEST_NAP`]. Output or death end it.
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_millis(1);
+/// The longest sleep in which an interrupt may go unnoticed.
+const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
 /// From a closed pipe to the end of the process that closed it.
 const DEATH_NOTICE: Duration = Duration::from_millis(500);
 /// From SIGKILL to the end; more means that it hangs in a system call.
@@ -78,6 +81,8 @@ pub struct Process {
     /// Its end was seen and it was waited for: its number may mean another process by now.
     gone: bool,
     status: Option<ExitStatus>,
+    /// Whoever waits for the program stops waiting when it is raised.
+    interrupt: Interrupt,
 }
 
 impl fmt::Debug for Process {
@@ -193,6 +198,7 @@ impl Process {
             paused: false,
             gone: false,
             status: None,
+            interrupt: launch.interrupt.clone(),
         };
         // From here on an error drops, and so ends, the process.
         process
@@ -347,6 +353,7 @@ impl Process {
             if self.has_ended() {
                 return Err(self.died(out));
             }
+            self.check_interrupt()?;
             let left = deadline.saturating_duration_since(now());
             if left.is_zero() {
                 let rests = match &mut self.watch {
@@ -358,7 +365,7 @@ impl Process {
                 };
                 return Ok(if rests { Waited::Silent } else { Waited::Busy });
             }
-            self.nap(left);
+            self.nap(left.min(LONGEST_DEAFNESS));
         }
     }
 
@@ -421,7 +428,7 @@ impl Process {
         }
         let deadline = now() + grace;
         self.close_input();
-        while !self.has_ended() && now() < deadline {
+        while !self.has_ended() && now() < deadline && !self.interrupt.is_raised() {
             if self.read(out).is_err() {
                 break;
             }
@@ -503,6 +510,7 @@ impl Process {
                 if self.has_ended() {
                     return Err(self.died(out));
                 }
+                self.check_interrupt()?;
                 self.nap(nap.min(left));
                 nap = (nap * 2).min(LONGEST_NAP);
             }
@@ -681,7 +689,16 @@ impl Process {
     }
 
     fn check_alive(&self) -> Result<(), ExternalError> {
+        self.check_interrupt()?;
         if self.gone { Err(self.dead()) } else { Ok(()) }
+    }
+
+    fn check_interrupt(&self) -> Result<(), ExternalError> {
+        if self.interrupt.is_raised() {
+            let name = self.name.clone();
+            return Err(ExternalError::Interrupted { name });
+        }
+        Ok(())
     }
 
     /// A pipe was closed, most likely by the end of the process.
@@ -711,7 +728,7 @@ impl Process {
         ExternalError::Died {
             name: self.name.clone(),
             status: self.status,
-            stderr_tail: tail(&self.stderr_file),
+            last_words: last_words(&self.stderr_file),
             stderr_file: self.stderr_file.clone(),
         }
     }
