@@ -94,6 +94,29 @@ fn every_planted_bug_is_caught_and_its_invariant_named() {
     }
 }
 
+/// `cargo test --test controls -- --ignored --nocapture`
+#[test]
+#[ignore = "a minute of campaigns"]
+fn every_planted_bug_is_caught_within_twenty_runs_in_the_median() {
+    for flaw in Flaw::ALL {
+        let mut runs: Vec<u64> = (0..50)
+            .map(|start| {
+                let start = start * 1_000;
+                let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
+                let caught = (0..RUNS_TO_CATCH).find(|run| {
+                    let judged = run_and_judge(&campaign.plan(start + run));
+                    judged.verdict.outcome == Outcome::Violated
+                });
+                caught.unwrap_or(RUNS_TO_CATCH) + 1
+            })
+            .collect();
+        runs.sort_unstable();
+        let (median, worst) = (runs[25], runs[49]);
+        println!("{}: median {median}, worst {worst} runs", flaw.name());
+        assert!(median <= 20, "{}: {runs:?}", flaw.name());
+    }
+}
+
 /// Bugs that nothing rare is needed for show their invariant in the very first failure.
 #[test]
 fn the_first_failure_names_the_invariant() {
