@@ -226,10 +226,18 @@ impl Campaign {
 }
 
 impl Judged {
-    /// The gravest of the violated invariants.
+    /// The violated invariant that a plan is shrunk for: one of the values that clients get rather
+    /// than of clocks, so that the damage stays in the proof beside its cause, which leads it.
     pub fn gravest(&self) -> Option<Invariant> {
-        let violations = self.verdict.violations.iter();
-        violations.map(|violation| violation.invariant).min()
+        let mut violated = self
+            .verdict
+            .violations
+            .iter()
+            .map(|violation| violation.invariant);
+        let first = violated.clone().next();
+        violated
+            .find(|invariant| !invariant.is_of_clocks())
+            .or(first)
     }
 
     /// True when this invariant is violated, or any if `None`.

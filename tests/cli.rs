@@ -66,7 +66,7 @@ fn a_clean_check_reports_what_was_exercised_and_exits_with_0() {
     for word in [
         "concurrent writes through one coordinator",
         "tests made",
-        "nothing of: context covers; dot discipline",
+        "nothing of: dot discipline; context covers",
         " operations a second on ",
     ] {
         assert!(counts.contains(word), "{word:?} is missing:\n{counts}");

@@ -108,7 +108,7 @@ fn a_faulty_node_is_caught_in_real_time() {
         return;
     };
     assert_eq!(output.status.code(), Some(1), "{report}");
-    assert!(report.contains("sibling preservation, key k"), "{report}");
+    assert!(report.contains("sibling preservation"), "{report}");
     let plan = fs::read(folder.join("sibcheck-results/program-seed-1/plan.json")).unwrap();
     let plan: Json = serde_json::from_slice(&plan).unwrap();
     assert_eq!(plan["time"], "real");

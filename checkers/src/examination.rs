@@ -8,6 +8,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use crate::{
     HistoryFault,
     causality::{KeyView, ReadView},
+    causes,
     claim::{Claim, Promise},
     clock_table::ClockTable,
     happens_before::Causes,
@@ -30,9 +31,15 @@ pub(crate) struct Examination {
 }
 
 /// What one key shows.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the key"
+)]
 struct ExaminedKey {
     exercised: Exercised,
     violations: Vec<Violation>,
+    /// Something was lost, and not because of versions.
+    lost_beside_versions: bool,
     situations: Situations,
     /// Why a lost update would not show.
     no_final_read: Option<Reason>,
@@ -86,12 +93,15 @@ impl Examination {
                 exercised.add(invariant, examined.exercised.count(invariant));
             }
             let broken = examined.violations.iter();
-            violations.extend(broken.filter(|v| promised(&v.invariant)).cloned());
+            let broken = broken.filter(|v| promised(&v.invariant)).cloned();
+            violations.extend(broken);
             unknown.extend(examined.untested(claim).map(|reason| Unknown {
                 key: Some(key),
                 reason,
             }));
         }
+        let beside_versions = self.keys.iter().any(|key| key.lost_beside_versions);
+        violations.sort_by_key(|violation: &Violation| causes::rank(violation, beside_versions));
         let of_history = self.untested(promise, &exercised, violations.is_empty());
         let of_history = of_history.map(|reason| Unknown { key: None, reason });
         unknown.splice(0..0, of_history);
@@ -160,6 +170,7 @@ impl ExaminedKey {
         Self {
             exercised: healthy.exercised,
             violations: Vec::new(),
+            lost_beside_versions: false,
             situations: healthy.situations,
             no_final_read: healthy.no_final_read,
             hides_deletes: false,
@@ -194,6 +205,7 @@ impl ExaminedKey {
         let tells_in_order = first == Some(true) || telling.any(|read| read.in_order);
         Self {
             exercised,
+            lost_beside_versions: causes::beside_versions(&view, &clocks, &violations),
             violations,
             situations,
             no_final_read: no_final_read(&view),

@@ -30,6 +30,7 @@
 
 pub mod brute_force;
 mod causality;
+mod causes;
 pub mod claim;
 mod clock_table;
 mod examination;

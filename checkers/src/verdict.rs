@@ -41,38 +41,62 @@ impl Outcome {
 }
 
 /// A named property of sibling stores: one row of the table of invariants.
+///
+/// # The order of causes
+///
+/// Invariants are ordered so that the cause of what is wrong stands before what follows from it. It
+/// is the order of the steps that lead from a write to an answer: a step can break what comes after
+/// it, and nothing before it.
+///
+/// 1. *What was written*: an answer with a value that nobody wrote tells nothing of the steps between.
+/// 2. *The version of a write* is made once, when it is accepted, from the context and the state of
+///    its coordinator. That two writes have one version spoils every comparison with either; next
+///    come versions that are wrong in themselves (a dot that did not grow, a clock that does not
+///    cover its own context), then those wrong only beside another. A version too small makes a
+///    replica keep what was superseded, one too large makes it drop what was concurrent.
+/// 3. *One answer* shows what a replica kept by its versions: duplicates, superseded siblings,
+///    siblings without bound.
+/// 4. *Final reads* show what was dropped for good. First what was pushed out, and by what; then what
+///    is missing, what came back, contexts that shrank with it, and last that replicas differ, which
+///    follows from any of these.
+/// 5. *Guarantees between answers* of clients, from one client to all: a write that is lost is missing
+///    in each of them, while a read that is merely stale breaks none above.
+///
+/// The order decides which violation leads a report, never what is a violation. It names the first
+/// cause that clients can see: a crash that loses state is the cause of a version that is given twice.
+/// Where something was lost and not because of versions, versions stand last: see `causes.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
     /// Every returned value was written to that key before the read completed.
     NoThinAir,
+    /// One clock, one write; one write, one clock.
+    ClockIdentity,
+    /// A dot is not in its own past, and one coordinator's dots only grow.
+    DotDiscipline,
+    /// A write's clock is above the context it carried.
+    ClockAdvance,
+    /// A superseding write has the larger clock.
+    ClockSoundness,
+    /// A larger clock belongs to a superseding write.
+    ClockPrecision,
     /// No value appears twice in one answer.
     NoDuplicateSibling,
     /// No sibling is returned together with a write that supersedes it.
     Dominance,
+    /// The clocks of one answer are pairwise concurrent.
+    AnswerAntichain,
+    /// Writers that use what they read never cause more siblings than writers.
+    BoundedSiblings,
     /// Concurrent writes both survive.
     SiblingPreservation,
     /// Every acknowledged write is returned or superseded in every final read.
     NoLostUpdate,
     /// What was seen superseded does not come back.
     NoResurrection,
-    /// Final reads agree at all nodes.
-    Convergence,
-    /// A superseding write has the larger clock.
-    ClockSoundness,
-    /// A larger clock belongs to a superseding write.
-    ClockPrecision,
-    /// A write's clock is above the context it carried.
-    ClockAdvance,
-    /// One clock, one write; one write, one clock.
-    ClockIdentity,
-    /// The clocks of one answer are pairwise concurrent.
-    AnswerAntichain,
     /// A read's context includes every returned dot and never shrinks.
     ContextCovers,
-    /// A dot is not in its own past, and one coordinator's dots only grow.
-    DotDiscipline,
-    /// Writers that use what they read never cause more siblings than writers.
-    BoundedSiblings,
+    /// Final reads agree at all nodes.
+    Convergence,
     /// A client sees its own acknowledged writes.
     ReadYourWrites,
     /// A client sees again what it saw.
@@ -92,23 +116,23 @@ pub enum Invariant {
 }
 
 impl Invariant {
-    /// Every invariant, in the order in which violations are listed.
+    /// Every invariant, in the order of causes.
     pub const ALL: [Self; 23] = [
         Self::NoThinAir,
+        Self::ClockIdentity,
+        Self::DotDiscipline,
+        Self::ClockAdvance,
+        Self::ClockSoundness,
+        Self::ClockPrecision,
         Self::NoDuplicateSibling,
         Self::Dominance,
+        Self::AnswerAntichain,
+        Self::BoundedSiblings,
         Self::SiblingPreservation,
         Self::NoLostUpdate,
         Self::NoResurrection,
-        Self::Convergence,
-        Self::ClockSoundness,
-        Self::ClockPrecision,
-        Self::ClockAdvance,
-        Self::ClockIdentity,
-        Self::AnswerAntichain,
         Self::ContextCovers,
-        Self::DotDiscipline,
-        Self::BoundedSiblings,
+        Self::Convergence,
         Self::ReadYourWrites,
         Self::MonotonicReads,
         Self::MonotonicWrites,
@@ -118,6 +142,20 @@ impl Invariant {
         Self::ReplicaMonotonicity,
         Self::Linearizability,
     ];
+
+    /// True for what is demanded of clocks, dots and contexts, and not of the values that clients get.
+    pub const fn is_of_clocks(self) -> bool {
+        matches!(
+            self,
+            Self::ClockIdentity
+                | Self::DotDiscipline
+                | Self::ClockAdvance
+                | Self::ClockSoundness
+                | Self::ClockPrecision
+                | Self::AnswerAntichain
+                | Self::ContextCovers
+        )
+    }
 
     /// The name in the words of the field.
     pub const fn name(self) -> &'static str {
@@ -270,7 +308,8 @@ pub struct Verdict {
     pub claim: Claim,
     /// Whether nodes were held to answer reads from their own state, without going backwards.
     pub replica_monotonic: bool,
-    /// At most one for each key and invariant, by key and then in the order of [`Invariant::ALL`].
+    /// At most one for each key and invariant, causes before what follows from them, then by key: the
+    /// first leads.
     pub violations: Vec<Violation>,
     /// What could not be tested, and why. Kept beside violations too.
     pub unknown: Vec<Unknown>,
