@@ -28,6 +28,9 @@ pub use timeline::{Moment, Timeline, What};
 /// So many siblings of one answer are told.
 const SIBLINGS: usize = 10;
 
+/// So many entries of one clock are told.
+const ENTRIES: usize = 20;
+
 /// So many operations of the evidence stand in JSON.
 const MOST_STEPS: usize = 1_000;
 
@@ -821,11 +824,15 @@ struct Shown<'a, T>(&'a T);
 impl Display for Shown<'_, ReportedClock> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{")?;
-        for (at, (name, counter)) in self.0.entries().iter().enumerate() {
+        let entries = self.0.entries();
+        for (at, (name, counter)) in entries.iter().take(ENTRIES).enumerate() {
             let comma = if at > 0 { ", " } else { "" };
             write!(f, "{comma}{name}:{counter}")?;
         }
-        f.write_str("}")
+        match entries.len().saturating_sub(ENTRIES) {
+            0 => f.write_str("}"),
+            more => write!(f, ", … and {} more}}", grouped(more)),
+        }
     }
 }
 

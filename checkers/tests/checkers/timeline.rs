@@ -190,3 +190,37 @@ fn very_many_operations_are_cut_and_counted() {
     let json = first(&history(&text)).to_json(&history(&text));
     assert_eq!(json["timeline"][0]["left_out"], 99);
 }
+
+/// Two reads return so many siblings, each with a clock of its own, and a context of all of them; only
+/// the first was written.
+fn of_many_siblings(siblings: usize) -> History {
+    let returned: Vec<String> = (0..siblings).map(|at| format!("v{at}=a{at}.1")).collect();
+    let context: Vec<String> = (0..siblings).map(|at| format!("a{at}:1")).collect();
+    let (returned, context) = (returned.join(" "), context.join(","));
+    history(&format!(
+        "c1@n1 write v0 -> a0.1/{{}}\n\
+         c2@n1 read {returned} context {{{context}}}\n\
+         c3@n1 final {returned} context {{{context}}}"
+    ))
+}
+
+#[test]
+fn long_answers_and_contexts_are_cut_and_counted() {
+    let history = of_many_siblings(2_000);
+    let verdict = judge(&history, Claim::Eventual).unwrap();
+    assert_eq!(verdict.outcome, Outcome::Violated);
+    let told = told(&history).concat();
+    assert!(
+        told.contains("\"v9\" dot (a9, 1), … and 1,990 more] with context {"),
+        "{told}"
+    );
+    assert!(told.contains(", … and 1,980 more}"), "{told}");
+    let sentences: usize = verdict
+        .violations
+        .iter()
+        .map(|violation| violation.sentence(&history).len())
+        .sum();
+    assert!(told.len() + sentences < 2_000, "{told}");
+    let json = verdict.to_json(&history).to_string();
+    assert!(json.len() < 5_000, "{}", json.len());
+}
