@@ -21,7 +21,9 @@ pub(super) fn write_brief(out: &mut String, checked: &Checked, width: usize) -> 
     write_saved_first(checked, &mut row)?;
     row("runs", &runs(checked))?;
     write_unknown(tally, &mut row)?;
-    row("answers", &answers(tally))?;
+    if tally.outcome() != Outcome::Valid {
+        row("answers", &answers(tally))?;
+    }
     row("messages", &messages(tally))?;
     row("faults", &faults(tally))?;
     let tests: Vec<u64> = tally.exercised.iter().map(|(_, times)| times).collect();
@@ -188,7 +190,7 @@ fn faults(tally: &Tally) -> String {
             if faults.exercised == faults.planned {
                 format!("{exercised} {name}")
             } else {
-                format!("{exercised} {name} (of {})", thousands(faults.planned))
+                format!("{exercised}/{} {name}", thousands(faults.planned))
             }
         })
         .collect();
