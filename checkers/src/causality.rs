@@ -32,7 +32,11 @@
 mod replica;
 mod siblings;
 
-use std::{ops::Range, sync::OnceLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::OnceLock,
+};
 
 use crate::{
     history::{
@@ -432,7 +436,8 @@ impl<'h> KeyView<'h> {
         });
     }
 
-    /// Settles what falls on one instant, each operation after those that it depends on.
+    /// Settles what falls on one instant, each operation after those that it depends on, and reads
+    /// after all writes that they may have seen.
     ///
     /// Operations that wait for each other in a circle cannot be: some read returned a write
     /// whose context was made of that very read. Such a sibling comes out of thin air.
@@ -440,40 +445,56 @@ impl<'h> KeyView<'h> {
         if let [event] = events {
             return self.settle(*event);
         }
-        let mut waiting = events.to_vec();
-        while !waiting.is_empty() {
-            let before = waiting.len();
-            waiting.retain(|event| {
-                let ready = self.is_ready(*event);
-                if ready {
-                    self.settle(*event);
+        let mut awaited_by: BTreeMap<OpId, Vec<usize>> = BTreeMap::new();
+        let mut waits = vec![0; events.len()];
+        // Writes and reads, all that are left and those of them that are ready.
+        let [mut left, mut ready] = [(); 2].map(|()| [BTreeSet::new(), BTreeSet::new()]);
+        for (at, event) in events.iter().enumerate() {
+            let unsettled = self.unsettled(*event);
+            waits[at] = unsettled.len();
+            let kind = usize::from(event.is_read);
+            left[kind].insert(at);
+            if unsettled.is_empty() {
+                ready[kind].insert(at);
+            }
+            for op in unsettled {
+                awaited_by.entry(op).or_default().push(at);
+            }
+        }
+        loop {
+            let next = ready.iter_mut().find_map(BTreeSet::pop_first);
+            let next = next.or_else(|| left[1].first().or(left[0].first()).copied());
+            let Some(at) = next else { return };
+            let event = events[at];
+            left[usize::from(event.is_read)].remove(&at);
+            self.settle(event);
+            for waiting in awaited_by.remove(&event.op).unwrap_or_default() {
+                waits[waiting] -= 1;
+                let kind = usize::from(events[waiting].is_read);
+                if waits[waiting] == 0 && left[kind].contains(&waiting) {
+                    ready[kind].insert(waiting);
                 }
-                !ready
-            });
-            if waiting.len() == before {
-                let read = waiting.iter().position(|event| event.is_read).unwrap_or(0);
-                self.settle(waiting.remove(read));
             }
         }
     }
 
-    fn is_ready(&self, event: Event) -> bool {
-        let settled = |op: OpId| match self.node(op) {
-            Some(Node::Write(_, write)) => write.settled,
-            Some(Node::Read(_, read)) => read.settled,
-            None => true,
+    /// What an operation depends on that has not been settled.
+    fn unsettled(&self, event: Event) -> Vec<OpId> {
+        let unsettled = |op: &OpId| match self.node(*op) {
+            Some(Node::Write(_, write)) => !write.settled,
+            Some(Node::Read(_, read)) => !read.settled,
+            None => false,
         };
         if event.is_read {
-            let mut siblings = self.reads[event.slot()].siblings.writes();
-            siblings.all(|write| self.writes[write].settled)
+            let siblings = self.reads[event.slot()].siblings.writes();
+            let writes = siblings.map(|write| self.writes[write].id);
+            writes.filter(unsettled).collect()
         } else {
             let sources = self.writes[event.slot()].sources.iter().copied();
             let last = self.previous(event.op);
             let last = last.filter(|op| self.operation(*op).completed == Some(event.time));
-            sources
-                .chain(self.previous_write(event.op))
-                .chain(last)
-                .all(settled)
+            let all = sources.chain(self.previous_write(event.op)).chain(last);
+            all.filter(unsettled).collect()
         }
     }
 
@@ -619,7 +640,11 @@ impl<'h> KeyView<'h> {
         }
         for &delete in &self.hidden {
             let hidden = &self.writes[delete];
-            if hidden.settled && hidden.invoked <= completed && !contradicted(delete) {
+            let had = hidden.client == view.client && hidden.id > view.id
+                || hidden.sources.contains(&view.id);
+            let too_late = had && hidden.invoked == completed;
+            let may_be = hidden.settled && hidden.invoked <= completed && !too_late;
+            if may_be && !contradicted(delete) {
                 self.add_past(&mut may, delete, completed);
             }
         }

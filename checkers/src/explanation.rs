@@ -159,9 +159,9 @@ impl Teller<'_> {
             Finding::ReadNotFollowed { .. }
             | Finding::CauseMissed { .. }
             | Finding::CausalCycle { .. } => self.session(finding),
-            Finding::RegisterSplit { .. } | Finding::RegisterWentBack { .. } => {
-                self.register(finding)
-            }
+            Finding::RegisterSplit { .. }
+            | Finding::RegisterWentBack { .. }
+            | Finding::RegisterCircle { .. } => self.register(finding),
             _ => self.clock(finding),
         }
     }

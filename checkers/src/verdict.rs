@@ -594,6 +594,11 @@ pub enum Finding {
         /// That write, or a read of it: had ended before `read` was invoked.
         done: OpId,
     },
+    /// The values of an atomic register each had to be there before the next, in a circle.
+    RegisterCircle {
+        /// Of each value an operation that ended before one of the next began.
+        steps: Vec<[OpId; 2]>,
+    },
     /// A read saw a write but not one that was acknowledged before that was invoked.
     WritesReordered {
         /// The read.

@@ -171,6 +171,7 @@ impl Naive<'_> {
         self.applied.that(|delete| {
             self.hides(delete)
                 && Some(self.op(delete).invoked) <= self.op(read).completed
+                && !self.had(read, delete)
                 && !self.would_supersede(delete, read)
         })
     }

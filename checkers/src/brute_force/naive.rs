@@ -126,6 +126,11 @@ impl<'h> Naive<'h> {
             && self.write(id).is_some_and(|write| write.tombstone)
     }
 
+    /// Whether a write was invoked after its client, or its context, had the answer of a read.
+    pub(super) fn had(&self, read: usize, write: usize) -> bool {
+        self.precedes(read, write) || self.sources(write).any(|source| source == read)
+    }
+
     /// The write of a sibling, where one explains it.
     fn origin(&self, read: usize, sibling: &Sibling) -> Option<usize> {
         let wrote = |id: &usize| {
@@ -140,6 +145,7 @@ impl<'h> Naive<'h> {
                 && write.tombstone == sibling.tombstone
                 && (write.tombstone || write.value.data == sibling.value.data)
                 && Some(self.op(*id).invoked) <= self.op(read).completed
+                && !self.had(read, *id)
         };
         self.applied.into_iter().find(wrote)
     }

@@ -45,6 +45,20 @@ impl Teller<'_> {
                     ),
                 }
             }
+            Finding::RegisterCircle { ref steps } => {
+                let told = steps.iter().map(|[done, begun]| {
+                    format!(
+                        "{} had ended before {} began",
+                        self.source(*done),
+                        self.source(*begun)
+                    )
+                });
+                let told: Vec<_> = told.collect();
+                format!(
+                    "no order of the writes explains the answers, as each value is there only once: {}",
+                    told.join(", ")
+                )
+            }
             _ => String::new(),
         }
     }

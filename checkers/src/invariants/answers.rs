@@ -2,7 +2,8 @@
 //!
 //! **No thin air.** Every returned value was written to that key by a write that was invoked before
 //! the read completed, and that did not certainly fail. A value whose tag belongs to a write of
-//! another value was altered, and is thin air too. Equal times are given the benefit of the doubt.
+//! another value was altered, and is thin air too. Equal times are given the benefit of the doubt,
+//! unless the write's client, or its context, had the read's answer.
 //!
 //! ```text
 //! c1  write "a" ─ ok

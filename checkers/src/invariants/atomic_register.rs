@@ -20,10 +20,15 @@
 //! ```
 //!
 //! Sound and complete for answers without thin air; with more than one sibling an answer is a
-//! violation by itself. Equal times decide nothing. With hidden tombstones an empty answer has many
+//! violation by itself. Equal times decide nothing between clients. Where a client asks again the
+//! instant it was answered, its operations are in order nevertheless, and clusters may come before
+//! each other in a longer circle: it is looked for in the graph itself, on keys of up to
+//! [`MOST_AT_ONCE`] operations; larger ones are judged by time alone. With hidden tombstones an empty answer has many
 //! explanations, and a key with deletes is left to `Unknown`. Evidence: a conflicting pair of
 //! clusters, cut down to the operations that it takes. Sources: Gibbons & Korach 1997; Herlihy &
 //! Wing 1990; Misra 1986.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Found, Subject};
 use crate::{
@@ -55,6 +60,9 @@ pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
     if view.hides_deletes() {
         return;
+    }
+    if let Some(circle) = circle_at_once(view) {
+        found.violated(|| circle);
     }
     let mut clusters = clusters(view, found);
     clusters.sort_by_key(|cluster| (cluster.end(), cluster.write));
@@ -209,4 +217,99 @@ fn conflict(view: &KeyView<'_>, first: &Cluster, second: &Cluster) -> Option<(Ve
 
 fn conflicting([one, other]: &[Cluster; 2]) -> bool {
     one.end() < other.start() && other.end() < one.start()
+}
+
+/// So many operations are compared with each other.
+const MOST_AT_ONCE: usize = 200;
+
+/// Clusters that come before each other in a circle, where a client asked again the instant it was
+/// answered.
+fn circle_at_once(view: &KeyView<'_>) -> Option<(Vec<OpId>, Finding)> {
+    if !asks_at_once(view) {
+        return None;
+    }
+    let members = members(view);
+    if members.len() > MOST_AT_ONCE {
+        return None;
+    }
+    // Between clusters an operation of the one that precedes one of the other.
+    let mut steps: BTreeMap<(usize, usize), [OpId; 2]> = BTreeMap::new();
+    for &(from, done) in &members {
+        for &(to, begun) in &members {
+            if from != to && view.precedes(done, begun) {
+                steps.entry((from, to)).or_insert([done, begun]);
+            }
+        }
+    }
+    let clusters: BTreeSet<usize> = members.iter().map(|(cluster, _)| *cluster).collect();
+    let empty = clusters.contains(&0);
+    let before =
+        |from: usize, to: usize| steps.contains_key(&(from, to)) || empty && from == 0 && to != 0;
+    let circles = clusters.iter().filter_map(|cluster| {
+        let mut reached: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut queue = VecDeque::from([*cluster]);
+        while let Some(at) = queue.pop_front() {
+            if at != *cluster && before(at, *cluster) {
+                let back = |at: &usize| reached.get(at).copied();
+                return Some(std::iter::successors(Some(at), back).collect::<Vec<_>>());
+            }
+            for next in &clusters {
+                if next != cluster && !reached.contains_key(next) && before(at, *next) {
+                    reached.insert(*next, at);
+                    queue.push_back(*next);
+                }
+            }
+        }
+        None
+    });
+    let mut circle = circles.min_by_key(Vec::len)?;
+    circle.reverse();
+    let next = |at: usize| circle[(at + 1) % circle.len()];
+    let pairs = (0..circle.len()).filter_map(|at| steps.get(&(circle[at], next(at))).copied());
+    let steps: Vec<[OpId; 2]> = pairs.collect();
+    let writes = circle.iter().filter_map(|cluster| cluster.checked_sub(1));
+    let mut evidence: Vec<OpId> = writes.map(|write| view.writes[write].id).collect();
+    evidence.extend(steps.as_flattened());
+    Some((evidence, Finding::RegisterCircle { steps }))
+}
+
+/// Whether a client asks again the instant it was answered.
+fn asks_at_once(view: &KeyView<'_>) -> bool {
+    let writes = view.writes.iter().map(|write| write.id);
+    let mut operations: Vec<OpId> = writes
+        .chain(view.reads.iter().map(|read| read.id))
+        .collect();
+    operations.sort_unstable();
+    let mut over = BTreeSet::new();
+    operations.into_iter().any(|op| {
+        let operation = view.operation(op);
+        let asks = over.contains(&(operation.client, Some(operation.invoked)));
+        if operation.status == Status::Ok {
+            over.insert((operation.client, operation.completed));
+        }
+        asks
+    })
+}
+
+/// The operations that have to be in the order, with the numbers of their clusters.
+fn members(view: &KeyView<'_>) -> BTreeSet<(usize, OpId)> {
+    let mut members = BTreeSet::new();
+    for (number, write) in view.writes.iter().enumerate() {
+        if write.acknowledged() {
+            members.insert((number + 1, write.id));
+        }
+    }
+    for read in view.sound_reads() {
+        match (read.siblings.len(), read.returned.iter().next()) {
+            (0, _) => {
+                members.insert((0, read.id));
+            }
+            (1, Some(write)) => {
+                members.insert((write + 1, read.id));
+                members.insert((write + 1, view.writes[write].id));
+            }
+            _ => {}
+        }
+    }
+    members
 }

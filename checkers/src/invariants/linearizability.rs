@@ -42,12 +42,12 @@
 
 mod graph;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{Found, Subject};
 use crate::{
     causality::{KeyView, Node, ReadView, WriteView},
-    history::{OpId, Status, TimeNs},
+    history::{OpId, Operation, Status, TimeNs},
     verdict::Finding,
     write_set::{NOTHING, WriteSet},
 };
@@ -227,30 +227,37 @@ impl<'v, 'h> Ranking<'v, 'h> {
         completions.sort_unstable();
         let mut completions = completions.into_iter().peekable();
         let mut latest: Option<(usize, OpId)> = None;
+        // The same of each client's own that were answered at one moment: they come before what it
+        // asks at that moment.
+        let mut own: BTreeMap<(u32, TimeNs), (usize, OpId)> = BTreeMap::new();
         let mut ordered = true;
         for &op in &operations {
-            let invoked = self.view.operation(op).invoked;
+            let Operation {
+                client, invoked, ..
+            } = *self.view.operation(op);
             while let Some((_, done)) = completions.next_if(|(completed, _)| *completed < invoked) {
                 latest = latest.max(self.rank(done).map(|rank| (rank, done)));
             }
             let rank = self.rank(op);
-            let at_once = self
-                .view
-                .previous(op)
-                .filter(|done| self.completed(*done) == Some(invoked));
+            let at_once = own.get(&(client, invoked)).copied();
             let sources = match self.view.node(op) {
                 Some(Node::Write(_, write)) => write.sources,
                 _ => &[],
             };
-            let nearby = at_once.into_iter().chain(sources.iter().copied());
-            let nearby = nearby.filter_map(|done| Some((self.rank(done)?, done)));
+            let sources = sources.iter().copied();
+            let sources = sources.filter_map(|done| Some((self.rank(done)?, done)));
             let conflict = latest
                 .into_iter()
-                .chain(nearby)
+                .chain(at_once)
+                .chain(sources)
                 .find(|(before, _)| Some(*before) > rank);
             if let Some((_, first)) = conflict {
                 ordered = false;
                 self.report(first, op, found);
+            }
+            if let (Some(rank), Some(completed)) = (rank, self.completed(op)) {
+                let last = own.entry((client, completed)).or_insert((rank, op));
+                *last = (*last).max((rank, op));
             }
         }
         ordered

@@ -15,14 +15,16 @@
 //! log n), and one comparison of sets a read. Sources: Gifford 1979; Lamport 1986 (regular
 //! registers); `DeCandia` et al. 2007.
 
+use std::collections::BTreeMap;
+
 use super::{
     Found, Subject,
     lacking::Lacking,
     required::{Required, acknowledged_before},
 };
 use crate::{
-    causality::{Node, ReadView, WriteView},
-    history::{OpId, TimeNs},
+    causality::{ReadView, WriteView},
+    history::TimeNs,
     write_set::WriteSet,
 };
 
@@ -36,30 +38,33 @@ pub(super) fn regular_reads(subject: &Subject<'_, '_>, found: &mut Found) {
     completions.sort_unstable();
     let mut completions = completions.into_iter().peekable();
     let mut past = Required::default();
+    // For each client and moment the writes acknowledged then, of those before the read.
+    let mut own: BTreeMap<(u32, TimeNs), WriteSet> = BTreeMap::new();
+    let mut earlier = view.writes.iter().enumerate().peekable();
     for (number, read) in view.reads.iter().enumerate() {
         let invoked = read.invoked;
         while let Some((_, write)) = completions.next_if(|(completed, _)| *completed < invoked) {
             past.add(write);
         }
+        while let Some((number, write)) = earlier.next_if(|(_, write)| write.id < read.id) {
+            if let Some(completed) = write.completed.filter(|_| write.acknowledged()) {
+                let client = view.operation(write.id).client;
+                own.entry((client, completed)).or_default().insert(number);
+            }
+        }
         if !read.sound {
             continue;
         }
         // At one instant only a client's own order decides.
-        let at_once = std::iter::successors(view.previous(read.id), |op| view.previous(*op))
-            .take_while(|op: &OpId| view.operation(*op).completed == Some(invoked))
-            .filter_map(|op| match view.node(op) {
-                Some(Node::Write(number, write)) if write.acknowledged() => Some(number),
-                _ => None,
-            });
-        let at_once: WriteSet = at_once.collect();
-        if past.is_empty() && at_once.is_empty() {
+        let at_once = own.get(&(view.operation(read.id).client, invoked));
+        if past.is_empty() && at_once.is_none() {
             continue;
         }
         found.tested();
         let was_required =
             |write: &WriteView<'_>, last: &ReadView<'_>| acknowledged_before(write, last.invoked);
         let missing = past.missing_in(view, number, was_required);
-        let missing = missing.or_else(|| at_once.difference(&read.visible_may).next());
+        let missing = missing.or_else(|| at_once?.difference(&read.visible_may).next());
         if let Some(write) = missing {
             found.violated(|| Lacking::of(view, read, write).missed());
         }

@@ -31,7 +31,10 @@
 //! Cost: O(n log n), and one union or comparison of sets for each operation and sibling. Sources:
 //! Terry, Demers, Petersen, Spreitzer, Theimer, Welch 1994; Burckhardt et al. 2014.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
 
 use super::{Found, Subject, lacking::Lacking, required::Required};
 use crate::{
@@ -74,13 +77,30 @@ pub(super) fn monotonic_replicas(subject: &Subject<'_, '_>, found: &mut Found) {
 
 fn never_backwards(subject: &Subject<'_, '_>, session: Of, found: &mut Found) {
     let view = subject.view;
+    // What a client was told by a node at one moment it knows when it asks that node again then.
+    let mut told: BTreeMap<(u32, u32), BTreeMap<TimeNs, WriteSet>> = BTreeMap::new();
     sweep(view, session, seen, |past, op| {
         let Node::Read(_, read) = op else { return };
-        if !read.sound || past.is_empty() {
+        if !read.sound {
+            return;
+        }
+        let mut at_once = WriteSet::EMPTY;
+        if matches!(session, Of::Node) {
+            let told = told.entry((read.client, read.node)).or_default();
+            *told = told.split_off(&read.invoked);
+            if let Some(seen) = told.get(&read.invoked) {
+                at_once.union_with(seen);
+            }
+            if let Some(completed) = view.operation(read.id).completed {
+                let seen = told.entry(completed).or_default();
+                seen.union_with(&read.visible_must);
+            }
+        }
+        if past.is_empty() && at_once.is_empty() {
             return;
         }
         found.tested();
-        if past.is_subset(&read.visible_may) {
+        if past.is_subset(&read.visible_may) && at_once.is_subset(&read.visible_may) {
             return;
         }
         let of_session = |earlier: &&ReadView<'_>| match session {
@@ -244,10 +264,11 @@ impl Done<'_> {
         (self.0, self.1)
     }
 
-    /// True when it was over when `op`, a later one, was invoked.
-    fn precedes(&self, op: &Brief) -> bool {
-        self.0 < op.invoked
-            || self.0 == op.invoked && self.0 != TimeNs::MAX && self.2.client == op.client
+    /// True when it was over when `op`, a later one of the session, was invoked. At one moment
+    /// that is known of a client's own alone.
+    fn precedes(&self, op: &Brief, of: Of) -> bool {
+        let own = matches!(of, Of::Client);
+        self.0 < op.invoked || self.0 == op.invoked && self.0 != TimeNs::MAX && own
     }
 }
 
@@ -286,7 +307,7 @@ fn sweep<'v, 'h, P: Default>(
             sessions.resize_with(number + 1, Session::default);
         }
         let session = &mut sessions[number];
-        let over = |done: &Reverse<Done<'_>>| done.0.precedes(brief);
+        let over = |done: &Reverse<Done<'_>>| done.0.precedes(brief, of);
         while session.pending.peek().is_some_and(over) {
             let node = session
                 .pending

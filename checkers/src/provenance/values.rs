@@ -223,7 +223,7 @@ impl<'h> WriteIndex<'h> {
             Origin::ThinAir(ThinAir::Altered { write })
         } else if found.has_failed {
             Origin::ThinAir(ThinAir::Failed { write })
-        } else if write > reader && self.is_too_late(write, read) {
+        } else if write > reader && self.is_too_late(write, reader, read) {
             Origin::ThinAir(ThinAir::NotYetWritten { write })
         } else {
             Origin::Write(write)
@@ -269,11 +269,19 @@ impl<'h> WriteIndex<'h> {
         found.tombstone == sibling.tombstone && (found.tombstone || is_same())
     }
 
-    /// True when a write was invoked only after an earlier read was over.
-    fn is_too_late(&self, write: OpId, read: &Operation) -> bool {
-        let write = &self.history.operations[write as usize];
-        read.completed < Some(write.invoked)
-            || write.client == read.client && read.completed == Some(write.invoked)
+    /// True when a write was invoked only after an earlier read was over: at one moment, if its
+    /// client or its context had the read's answer.
+    fn is_too_late(&self, write: OpId, reader: OpId, read: &Operation) -> bool {
+        let operation = &self.history.operations[write as usize];
+        let had = || {
+            let context = match &operation.action {
+                Action::Write(write) => &write.sources[..],
+                Action::Read(_) => &[],
+            };
+            operation.client == read.client || context.contains(&reader)
+        };
+        read.completed < Some(operation.invoked)
+            || read.completed == Some(operation.invoked) && had()
     }
 }
 

@@ -42,7 +42,11 @@ impl Screen<'_, '_> {
                 past.insert(write as usize);
             }
             let may = self.reads[op.slot as usize].may();
-            let mut at_once = self.own_at_once(place).peekable();
+            let writes = self.own_at_once(place).map(|place| &self.ops[place]);
+            let writes = writes.filter(|op| op.kind == Kind::Write);
+            let mut at_once = writes
+                .map(|op| self.numbers[op.slot as usize] as usize)
+                .peekable();
             if past.is_empty() && at_once.peek().is_none() {
                 continue;
             }
@@ -77,15 +81,18 @@ impl Screen<'_, '_> {
         Some(())
     }
 
-    /// The writes of a read's client that were acknowledged the instant at which it began.
-    fn own_at_once(&self, read: usize) -> impl Iterator<Item = usize> + use<'_> {
-        let invoked = self.ops[read].invoked;
+    /// The earlier operations of an operation's client that were answered the instant at which it
+    /// began. Clients wait for what is answered, so none before that instant is among them.
+    fn own_at_once(&self, place: usize) -> impl Iterator<Item = usize> + use<'_> {
+        let invoked = self.ops[place].invoked;
         let before = |place: &usize| self.place_before(*place);
-        let own = std::iter::successors(self.place_before(read), before);
-        own.map(|place| &self.ops[place])
-            .take_while(move |op| op.status == Status::Ok && op.over == invoked)
-            .filter(|op| op.kind == Kind::Write)
-            .map(|op| self.numbers[op.slot as usize] as usize)
+        let own = std::iter::successors(self.place_before(place), before);
+        let unanswered = |place: usize| self.ops[place].status != Status::Ok;
+        own.take_while(move |place| {
+            let op = &self.ops[*place];
+            op.over == invoked || unanswered(*place) && op.invoked == invoked
+        })
+        .filter(move |place| !unanswered(*place))
     }
 
     /// The place of the same client's operation before.
@@ -147,10 +154,9 @@ impl Screen<'_, '_> {
             while let Some(done) = over_before(&mut pending, op.invoked) {
                 latest = latest.max(done);
             }
-            let at_once = self.place_before(place).filter(|before| {
-                let before = &self.ops[*before];
-                before.status == Status::Ok && before.over == op.invoked
-            });
+            // Earlier ones have no larger rank.
+            let mut own = self.own_at_once(place);
+            let at_once = own.find(|before| self.rank(ranks, *before).is_some());
             let sources = match op.kind {
                 Kind::Write => self.digest.links_of(op),
                 _ => &[],

@@ -19,6 +19,7 @@ use crate::{
     evidence::{proves, superfluous, tellable},
     support::{
         corruption::Corruption,
+        coverage::Coverage,
         definitions::{agree, agree_in_full, lines},
         drawing::{drawn, promises, shape},
         model::{Dice, correct},
@@ -29,10 +30,17 @@ use crate::{
 use sibcheck_checkers::{
     History, Outcome, Verdict,
     format::{read_history, write_history},
+    strongest::{Strongest, strongest},
 };
 
 /// So many that everything happens in them that is to be tested.
 const ENOUGH: u64 = 4_000;
+
+/// So many that everything is drawn under every claim and verdict.
+const JUDGED: u64 = 1_000_000;
+
+/// So many that everything is drawn everywhere.
+const ALL: u64 = 150_000;
 
 /// What is asked for, else so many from 0.
 pub(crate) fn seeds(enough: u64) -> Range<u64> {
@@ -80,6 +88,7 @@ struct Counts {
     uncorrupted: u64,
     corrupted: [u64; Corruption::ALL.len()],
     tally: Tally,
+    coverage: Coverage,
     closely: u64,
     evidence: u64,
     /// Violations whose evidence holds more than it takes.
@@ -99,6 +108,7 @@ impl AddAssign for Counts {
             *all += more;
         }
         self.tally += &other.tally;
+        self.coverage += other.coverage;
         self.fingerprints.extend(other.fingerprints);
     }
 }
@@ -129,6 +139,7 @@ fn ask(seed: u64) -> Result<Counts, String> {
         *count += u64::from(drawn.corruptions.contains(kind));
     }
     counts.tally.add(judged);
+    counts.coverage.add_judged(history, judged);
     for violation in violations(judged) {
         if drawn.closely {
             proves(history, violation)?;
@@ -142,6 +153,17 @@ fn ask(seed: u64) -> Result<Counts, String> {
         let again = read_history(written.as_bytes()).map_err(|error| error.to_string())?;
         if lines(&again) != written {
             return Err(format!("does not read back\n{written}"));
+        }
+        let outcomes = |judged: &Strongest| {
+            judged
+                .verdicts()
+                .iter()
+                .map(|v| v.outcome)
+                .collect::<Vec<_>>()
+        };
+        let again = strongest(&again).map_err(|fault| fault.to_string())?;
+        if outcomes(&again) != outcomes(judged) {
+            return Err(format!("another verdict after being read\n{written}"));
         }
     }
     Ok(counts)
@@ -161,6 +183,21 @@ fn fingerprint(history: &History) -> u64 {
     let mut hashed = Hashed(DefaultHasher::new());
     write_history(history, &mut hashed).expect("it can be written");
     hashed.0.finish()
+}
+
+#[test]
+fn everything_is_drawn() {
+    let add = |mut coverage: Coverage, seed| {
+        coverage.add(&drawn(seed).history);
+        coverage
+    };
+    let drawn = (0..ALL).into_par_iter().fold(Coverage::default, add);
+    let coverage = drawn.reduce(Coverage::default, |mut all, more| {
+        all += more;
+        all
+    });
+    println!("{coverage}");
+    assert_eq!(coverage.holes(), [""; 0]);
 }
 
 /// How many disagreements are told in full.
@@ -212,6 +249,9 @@ fn checkers_agree_with_the_definitions() {
         assert!(total.corrupted.iter().all(|count| *count > 0));
         assert_eq!(total.tally.never_fired(), []);
     }
+    if seeds.end - seeds.start >= JUDGED {
+        assert_eq!(total.coverage.unjudged(), [""; 0]);
+    }
 }
 
 fn summarize(total: &mut Counts, seeds: Range<u64>, disagreements: u64) {
@@ -228,6 +268,7 @@ fn summarize(total: &mut Counts, seeds: Range<u64>, disagreements: u64) {
         println!("  {count:>10} corrupted: {}", kind.name());
     }
     print!("verdicts:\n{}", total.tally);
+    println!("what was drawn:\n{}", total.coverage);
     println!(
         "looked at closely: {} histories, the evidence of {} violations; {} with an operation too many",
         total.closely, total.evidence, total.superfluous

@@ -11,8 +11,8 @@ use sibcheck_checkers::Outcome;
 use super::{asking::agree, coverage::Coverage, drawing::draw, notation::text};
 use crate::agreement::{number, seeds};
 
-/// So many that every kind of finding is among them.
-const ENOUGH: u64 = 10_000;
+/// So many that every row of the table has both verdicts, and every kind of finding is among them.
+const ENOUGH: u64 = 20_000;
 
 /// So many that everything is drawn.
 const ALL: u64 = 200_000;
@@ -29,6 +29,7 @@ struct Counts {
     by_zones: u64,
     outcomes: BTreeMap<String, u64>,
     findings: BTreeMap<String, u64>,
+    coverage: Coverage,
 }
 
 impl Counts {
@@ -36,6 +37,7 @@ impl Counts {
         let (history, correct) = draw(seed);
         self.histories += 1;
         let verdict = agree(&history)?;
+        self.coverage.add(&history, Some(&verdict));
         if correct && !verdict.violations.is_empty() {
             return Err(format!("a register: {verdict:?}\n{}", text(&history)));
         }
@@ -55,6 +57,7 @@ impl Counts {
         self.histories += other.histories;
         self.correct += other.correct;
         self.by_zones += other.by_zones;
+        self.coverage += other.coverage;
         for (outcome, count) in other.outcomes {
             *self.outcomes.entry(outcome).or_default() += count;
         }
@@ -101,8 +104,13 @@ fn checkers_agree_with_the_definition() {
         assert!(disagreements.len() < 20, "and so on");
     }
     println!(
-        "{} histories (seeds {seeds:?}), {} as a register answered, {} by zones: {:?}\n{:#?}",
-        total.histories, total.correct, total.by_zones, total.outcomes, total.findings
+        "{} histories (seeds {seeds:?}), {} as a register answered, {} by zones: {:?}\n{:#?}\n{}",
+        total.histories,
+        total.correct,
+        total.by_zones,
+        total.outcomes,
+        total.findings,
+        total.coverage
     );
     println!("{} disagreements", disagreements.len());
     assert_eq!(disagreements, [""; 0]);
@@ -117,6 +125,7 @@ fn checkers_agree_with_the_definition() {
         assert!(share(count.unwrap_or(0)) > 0, "{outcome:?}");
     }
     assert_eq!(total.findings.len(), 8, "kinds of findings");
+    assert_eq!(total.coverage.unjudged(), [""; 0]);
 }
 
 #[test]
@@ -124,7 +133,7 @@ fn everything_is_drawn() {
     let drawn = (0..ALL)
         .into_par_iter()
         .fold(Coverage::default, |mut coverage, seed| {
-            coverage.add(&draw(seed).0);
+            coverage.add(&draw(seed).0, None);
             coverage
         });
     let coverage = drawn.reduce(Coverage::default, |mut all, more| {

@@ -4,13 +4,15 @@
 //!
 //! Histories of one operation are not counted: nothing stands beside it.
 
-use std::{collections::BTreeMap, fmt, ops::AddAssign};
+use std::{fmt, ops::AddAssign};
 
 use serde_json::Value as Json;
 use sibcheck_checkers::registers::{
-    History,
+    History, Verdict,
     history::{Action, Operation, Status, ValueId},
 };
+
+use crate::support::coverage::{Column, Meets, Place, Ruled, Table, column, columns};
 
 /// What an operation does; a compare-and-set does two things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,23 +56,7 @@ enum Value {
     Empty,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    First,
-    Middle,
-    Last,
-}
-
-/// How its time meets those of the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Meets {
-    Apart,
-    Overlapping,
-    AtEqualTimes,
-}
-
 type Row = (Does, Outcome, Value);
-type Column = (Place, Meets);
 
 /// What a chain of unknown outcomes begins with, that an answer shows to have taken effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,17 +89,10 @@ enum Form {
 /// How often each was drawn.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Coverage {
-    cells: BTreeMap<(Row, Column), u64>,
-    chains: BTreeMap<(usize, Begins, Listed), u64>,
-    forms: BTreeMap<(Does, Outcome, Form), u64>,
-}
-
-const PLACES: [Place; 3] = [Place::First, Place::Middle, Place::Last];
-const MEETS: [Meets; 3] = [Meets::Apart, Meets::Overlapping, Meets::AtEqualTimes];
-
-fn columns() -> impl Iterator<Item = Column> {
-    let of = |place| MEETS.map(|meets| (place, meets));
-    PLACES.into_iter().flat_map(of)
+    places: Table<Row, Column>,
+    verdicts: Table<Row, (Ruled, Way)>,
+    chains: Table<(usize, Begins), Listed>,
+    forms: Table<(Does, Outcome), Form>,
 }
 
 /// Every row that there can be.
@@ -169,37 +148,91 @@ fn possible((_, outcome, value): Row, (place, meets): Column) -> bool {
 /// The longest chains that are told apart.
 const LONGEST: usize = 3;
 
-fn chains() -> Vec<(usize, Begins, Listed)> {
+/// How long a chain is, and what it begins with.
+fn chains() -> Vec<(usize, Begins)> {
     use Begins::*;
-    let mut chains = Vec::new();
-    for length in 0..=LONGEST {
-        for begins in [Never, Initial, Ok, UnknownWrite, Several, Circle] {
-            for listed in [Listed::Forwards, Listed::Backwards, Listed::Mixed] {
-                let told = match length {
-                    0 => listed == Listed::Forwards,
-                    1 => listed != Listed::Mixed,
-                    _ => true,
-                };
-                if told && (length > 0 || begins != UnknownWrite) {
-                    chains.push((length, begins, listed));
-                }
-            }
-        }
-    }
+    let begins = [Never, Initial, Ok, UnknownWrite, Several, Circle];
+    let of = |length| begins.map(|begins| (length, begins));
+    let mut chains: Vec<_> = (0..=LONGEST).flat_map(of).collect();
+    chains.retain(|(length, begins)| *length > 0 || *begins != UnknownWrite);
     chains
 }
 
+fn listable((length, _): (usize, Begins), listed: Listed) -> bool {
+    match listed {
+        Listed::Forwards => true,
+        Listed::Backwards => length > 0,
+        Listed::Mixed => length > 1,
+    }
+}
+
+/// By what a key was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Zones,
+    Search,
+}
+
+const WAYS: [(Ruled, Way); 4] = [
+    (Ruled::Violated, Way::Zones),
+    (Ruled::Violated, Way::Search),
+    (Ruled::Valid, Way::Zones),
+    (Ruled::Valid, Way::Search),
+];
+
+fn decidable((does, outcome, value): Row, (ruled, _): (Ruled, Way)) -> bool {
+    let observes = matches!(does, Does::Reads | Does::Expects) && outcome == Outcome::Ok;
+    let nothing = matches!(value, Value::Never | Value::WrittenByFailed);
+    ruled == Ruled::Violated || !observes || !nothing
+}
+
+const FORMS: [Form; 4] = [Form::Absent, Form::Empty, Form::Text, Form::Number];
+
+fn writable((does, _): (Does, Outcome), form: Form) -> bool {
+    does != Does::Appends || matches!(form, Form::Empty | Form::Text)
+}
+
+fn doings() -> Vec<(Does, Outcome)> {
+    let named = |row: &Row| row.2 != Value::Unanswered;
+    let mut doings: Vec<_> = rows()
+        .iter()
+        .filter(|row| named(row))
+        .map(|row| (row.0, row.1))
+        .collect();
+    doings.dedup();
+    doings
+}
+
+const LISTED: [Listed; 3] = [Listed::Forwards, Listed::Backwards, Listed::Mixed];
+
 impl Coverage {
-    /// Counts what there is in a history.
-    pub(super) fn add(&mut self, history: &History) {
+    /// Counts what there is in a history, and under which verdict, where one was asked for.
+    pub(super) fn add(&mut self, history: &History, verdict: Option<&Verdict>) {
         if history.operations.len() < 2 {
             return;
         }
+        let end = |op: &Operation| match op.status {
+            Status::Info => None,
+            _ => Some(op.completed.unwrap_or(op.invoked)),
+        };
+        let times = history.operations.iter().map(|op| (op.invoked, end(op)));
+        let times: Vec<_> = times.collect();
         for (at, operation) in history.operations.iter().enumerate() {
-            let column = column(history, at);
+            let column = column(&times, at);
             for (does, value) in named(operation) {
                 let row = (does, outcome(operation), origin(history, at, does, value));
-                *self.cells.entry((row, column)).or_default() += 1;
+                self.places.count(row, column);
+                if let Some(verdict) =
+                    verdict.filter(|v| v.outcome != sibcheck_checkers::Outcome::Unknown)
+                {
+                    let ruled = match verdict.violations.as_slice() {
+                        [] => Ruled::Valid,
+                        _ => Ruled::Violated,
+                    };
+                    let by_zones = verdict.figures.keys_by_zones > 0;
+                    let way = if by_zones { Way::Zones } else { Way::Search };
+                    self.verdicts.count(row, (ruled, way));
+                }
                 if let Some(value) = value {
                     let form = match history.value(value) {
                         Json::Null => Form::Absent,
@@ -207,43 +240,37 @@ impl Coverage {
                         Json::String(_) => Form::Text,
                         _ => Form::Number,
                     };
-                    let drawn = (does, outcome(operation), form);
-                    *self.forms.entry(drawn).or_default() += 1;
+                    self.forms.count((does, outcome(operation)), form);
                 }
             }
-            if let Some(chain) = chain(history, at) {
-                *self.chains.entry(chain).or_default() += 1;
+            if let Some((length, begins, listed)) = chain(history, at) {
+                self.chains.count((length, begins), listed);
             }
         }
     }
 
     /// What can be drawn and was not, and what was drawn though it cannot be.
     pub(super) fn holes(&self) -> Vec<String> {
-        let rows = rows();
-        let cells = rows.iter().flat_map(|row| columns().map(|c| (*row, c)));
-        let cells: Vec<_> = cells.filter(|(row, c)| possible(*row, *c)).collect();
-        let chains = chains();
-        let missing = cells.iter().filter(|cell| !self.cells.contains_key(cell));
-        let mut holes: Vec<String> = missing.map(|cell| format!("no {cell:?}")).collect();
-        let strange = self.cells.keys().filter(|cell| !cells.contains(cell));
-        holes.extend(strange.map(|cell| format!("{cell:?} cannot be")));
-        let missing = chains
-            .iter()
-            .filter(|chain| !self.chains.contains_key(chain));
-        holes.extend(missing.map(|chain| format!("no chain {chain:?}")));
-        let strange = self.chains.keys().filter(|chain| !chains.contains(chain));
-        holes.extend(strange.map(|chain| format!("a chain {chain:?} cannot be")));
-        for (does, outcome, value) in rows {
-            for form in [Form::Absent, Form::Empty, Form::Text, Form::Number] {
-                let text = matches!(form, Form::Empty | Form::Text);
-                let can = value != Value::Unanswered && (does != Does::Appends || text);
-                if can && !self.forms.contains_key(&(does, outcome, form)) {
-                    holes.push(format!("no {does:?} {outcome:?} {form:?}"));
-                }
-            }
-        }
-        holes.dedup();
+        let columns: Vec<_> = columns().collect();
+        let mut holes = self.places.holes(&rows(), &columns, possible);
+        holes.extend(self.chains.holes(&chains(), &LISTED, listable));
+        holes.extend(self.forms.holes(&doings(), &FORMS, writable));
         holes
+    }
+
+    /// The rows that were not drawn in a violated history, or in one that is not.
+    pub(super) fn unjudged(&self) -> Vec<String> {
+        // What repeats, zones leave to the search, and need not be asked of it elsewhere.
+        let [violated, _, valid, _] = WAYS;
+        let holes = |ruled: (Ruled, Way)| {
+            let either = [ruled, (ruled.0, Way::Search)];
+            rows().into_iter().filter(move |row| {
+                decidable(*row, ruled) && either.iter().all(|way| !self.verdicts.has(*row, *way))
+            })
+        };
+        let told =
+            |ruled: (Ruled, Way)| holes(ruled).map(move |row| format!("no {row:?} {:?}", ruled.0));
+        told(violated).chain(told(valid)).collect()
     }
 }
 
@@ -371,37 +398,6 @@ fn appended(history: &History, at: usize, value: ValueId) -> Value {
     }
 }
 
-/// Where an operation stands among the others.
-fn column(history: &History, at: usize) -> Column {
-    let end = |op: &Operation| match op.status {
-        Status::Info => u64::MAX,
-        _ => op.completed.unwrap_or(op.invoked),
-    };
-    let one = &history.operations[at];
-    let earlier = others(history, at).filter(|op| op.invoked < one.invoked);
-    let place = match earlier.count() {
-        0 => Place::First,
-        before if before + 1 == history.operations.len() => Place::Last,
-        _ => Place::Middle,
-    };
-    let times = [one.invoked, end(one)].map(|time| (time != u64::MAX).then_some(time));
-    let equal = |op: &Operation| {
-        let ends = [Some(op.invoked), Some(end(op))];
-        times
-            .iter()
-            .any(|time| time.is_some() && ends.contains(time))
-    };
-    let apart = |op: &Operation| end(op) < one.invoked || end(one) < op.invoked;
-    let meets = if others(history, at).any(equal) {
-        Meets::AtEqualTimes
-    } else if others(history, at).all(apart) {
-        Meets::Apart
-    } else {
-        Meets::Overlapping
-    };
-    (place, meets)
-}
-
 /// The chain of unknown outcomes whose end an answer shows.
 fn chain(history: &History, at: usize) -> Option<(usize, Begins, Listed)> {
     let one = &history.operations[at];
@@ -457,56 +453,20 @@ fn chain(history: &History, at: usize) -> Option<(usize, Begins, Listed)> {
 
 impl AddAssign for Coverage {
     fn add_assign(&mut self, other: Self) {
-        for (cell, count) in other.cells {
-            *self.cells.entry(cell).or_default() += count;
-        }
-        for (chain, count) in other.chains {
-            *self.chains.entry(chain).or_default() += count;
-        }
-        for (form, count) in other.forms {
-            *self.forms.entry(form).or_default() += count;
-        }
+        self.places += other.places;
+        self.verdicts += other.verdicts;
+        self.chains += other.chains;
+        self.forms += other.forms;
     }
 }
 
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:42}", "operations")?;
-        for (place, meets) in columns() {
-            write!(f, " {:>12}", format!("{place:?}"))?;
-            debug_assert!(MEETS.contains(&meets));
-        }
-        write!(f, "\n{:42}", "")?;
-        for (_, meets) in columns() {
-            write!(f, " {:>12}", format!("{meets:?}"))?;
-        }
-        writeln!(f)?;
-        for row in rows() {
-            let (does, outcome, value) = row;
-            write!(f, "{:42}", format!("{does:?} {outcome:?} {value:?}"))?;
-            for column in columns() {
-                let count = self.cells.get(&(row, column)).copied().unwrap_or(0);
-                let told = if possible(row, column) {
-                    count.to_string()
-                } else {
-                    "-".to_owned()
-                };
-                write!(f, " {told:>12}")?;
-            }
-            writeln!(f)?;
-        }
-        writeln!(f, "chains of unknown outcomes that an answer shows")?;
-        for chain in chains() {
-            let count = self.chains.get(&chain).copied().unwrap_or(0);
-            let (length, begins, listed) = chain;
-            let told = format!("{length} from {begins:?}, listed {listed:?}");
-            writeln!(f, "{told:42} {count:>12}")?;
-        }
-        writeln!(f, "values")?;
-        for ((does, outcome, form), count) in &self.forms {
-            let told = format!("{does:?} {outcome:?} {form:?}");
-            writeln!(f, "{told:42} {count:>12}")?;
-        }
-        Ok(())
+        let columns: Vec<_> = columns().collect();
+        writeln!(f, "{}", self.places.told(&rows(), &columns, possible))?;
+        writeln!(f, "{}", self.verdicts.told(&rows(), &WAYS, decidable))?;
+        writeln!(f, "chains of unknown outcomes that an answer shows:")?;
+        writeln!(f, "{}", self.chains.told(&chains(), &LISTED, listable))?;
+        writeln!(f, "{}", self.forms.told(&doings(), &FORMS, writable))
     }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use sibcheck_checkers::{
     History, ObjectModel,
     history::{
-        Action, OpId, Operation, Read, ReportedClock, Sibling, Siblings, Sources, Status, Version,
-        Write,
+        Action, OpId, Operation, Read, ReportedClock, Sibling, Siblings, Sources, Status, Value,
+        Version, Write,
     },
 };
 
@@ -42,10 +42,14 @@ pub(crate) enum Corruption {
     ForgetContext,
     /// An operation is about another key.
     OtherKey,
+    /// An answer shows what nothing wrote.
+    Invent,
+    /// Two writes with tags write equal data.
+    EqualData,
 }
 
 impl Corruption {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::DropSibling,
         Self::AddSuperseded,
         Self::SwapValues,
@@ -58,6 +62,8 @@ impl Corruption {
         Self::RefuseWrite,
         Self::ForgetContext,
         Self::OtherKey,
+        Self::Invent,
+        Self::EqualData,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -74,6 +80,8 @@ impl Corruption {
             Self::RefuseWrite => "refuse a write",
             Self::ForgetContext => "forget a context",
             Self::OtherKey => "name another key",
+            Self::Invent => "show what nothing wrote",
+            Self::EqualData => "write equal data",
         }
     }
 
@@ -92,6 +100,8 @@ impl Corruption {
             Self::RefuseWrite => refuse_write(dice, history),
             Self::ForgetContext => forget_context(dice, history),
             Self::OtherKey => name_other_key(dice, history),
+            Self::Invent => invent(dice, history),
+            Self::EqualData => equal_data(dice, history),
         }
     }
 }
@@ -383,9 +393,9 @@ fn move_completion(dice: &mut Dice, history: &mut History) {
         let moment = *completed / 10 * 10;
         let moved = dice.roll(30) as u64 * 10 + 5;
         *completed = if dice.once_in(2) {
-            moment + moved
+            op.invoked.max(moment + moved)
         } else {
-            op.invoked + moved.min((moment - op.invoked).saturating_sub(5).max(5))
+            op.invoked + moved.min(moment.saturating_sub(op.invoked + 5).max(5))
         };
     }
 }
@@ -443,4 +453,52 @@ fn name_other_key(dice: &mut Dice, history: &mut History) {
         dice.roll(history.keys.len()),
     );
     history.operations[at].key = u32::try_from(key).expect("small");
+}
+
+fn invent(dice: &mut Dice, history: &mut History) {
+    let at = any_that(dice, history, is_answered);
+    let value = Value {
+        tag: dice.once_in(2).then_some(999),
+        data: "never".into(),
+    };
+    if let Some(read) = at.and_then(|at| read(history, at)) {
+        let invented = Sibling {
+            value,
+            tombstone: false,
+            version: None,
+        };
+        read.siblings = read.siblings.iter().cloned().chain([invented]).collect();
+    }
+}
+
+/// Wherever a write's value was returned, it keeps its tag.
+fn equal_data(dice: &mut Dice, history: &mut History) {
+    let tagged = |op: &Operation| match &op.action {
+        Action::Write(write) => write.value.tag.is_some() && !write.tombstone,
+        Action::Read(_) => false,
+    };
+    let [Some(at), Some(donor)] = [(); 2].map(|()| any_that(dice, history, tagged)) else {
+        return;
+    };
+    let [Some(old), Some(donor)] = [at, donor].map(|op| write(history, op)) else {
+        return;
+    };
+    let old = old.value.clone();
+    let new = Value {
+        tag: old.tag,
+        data: donor.value.data.clone(),
+    };
+    for operation in &mut history.operations {
+        match &mut operation.action {
+            Action::Write(write) if write.value == old => write.value = new.clone(),
+            Action::Write(_) => {}
+            Action::Read(read) => {
+                let mut siblings = read.siblings.to_vec();
+                for sibling in siblings.iter_mut().filter(|s| s.value == old) {
+                    sibling.value = new.clone();
+                }
+                read.siblings = siblings.into();
+            }
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! What a seed draws: a history, and what is asked of it.
 
-use sibcheck_checkers::{Claim, History, Promise};
+use sibcheck_checkers::{
+    Claim, History, ObjectModel, Promise,
+    history::{Action, Sibling, Tombstones, Write},
+};
 
 use super::{
+    any::any,
     corruption::{Corruption, corrupt},
     model::{Dice, Shape, correct},
 };
@@ -57,8 +61,9 @@ pub(crate) struct Drawn {
     pub(crate) closely: bool,
 }
 
-/// One history in eight remains as the model of a correct store made it; others suffer up to three
-/// corruptions, and half of those are of stores that do not keep clients to their nodes.
+/// A quarter is no store's at all. Of the others one in eight remains as the model of a correct store
+/// made it; the rest suffer up to three corruptions, and half of those are of stores that do not keep
+/// clients to their nodes. In a third of all histories times are so coarse that many are equal.
 pub(crate) fn drawn(seed: u64) -> Drawn {
     let mut dice = Dice(seed ^ 0xc0ff_ee00_0000);
     let claim = promises()[dice.roll(4)].claim;
@@ -72,10 +77,25 @@ pub(crate) fn drawn(seed: u64) -> Drawn {
         }
         1 + dice.roll(3)
     };
-    let mut history = correct(&mut dice, shape);
+    let by_none = dice.once_in(4);
+    let (mut history, kept) = if by_none {
+        (any(&mut dice), None)
+    } else {
+        let kept = (times == 0).then_some(claim);
+        (correct(&mut dice, shape), kept)
+    };
     let corruptions = (0..times).filter_map(|_| corrupt(&mut dice, &mut history));
     let corruptions = corruptions.collect();
-    let kept = (times == 0).then_some(claim);
+    // In the replica model, and where deletes are hidden, equal times are not told apart as the
+    // definitions do: README.md says so.
+    let header = &history.header;
+    let exact = header.model == ObjectModel::Context && header.tombstones == Tombstones::Shown;
+    if exact && dice.once_in(3) {
+        coarsen(&mut history, [20, 40, 100][dice.roll(3)]);
+    }
+    if !exact && by_none || depends_on_itself(&history) {
+        spread(&mut history);
+    }
     let claim = Claim::ALL[dice.roll(Claim::ALL.len())];
     Drawn {
         history,
@@ -86,5 +106,68 @@ pub(crate) fn drawn(seed: u64) -> Drawn {
             replica_monotonic: dice.once_in(2),
         },
         closely: dice.once_in(8),
+    }
+}
+
+/// What was a little earlier than something else is at the same time.
+fn coarsen(history: &mut History, by: u64) {
+    for operation in &mut history.operations {
+        operation.invoked /= by;
+        operation.completed = operation.completed.map(|completed| completed / by);
+    }
+}
+
+/// Whether something comes before itself within one moment: an answer shows a write, and that came
+/// after the answer by way of others. No claim says what such a history means.
+fn depends_on_itself(history: &History) -> bool {
+    let operations = &history.operations;
+    // What `b` asked had the answer of `a`.
+    let had = |a: usize, b: usize| {
+        let (one, other) = (&operations[a], &operations[b]);
+        let source = |write: &Write| write.sources.iter().any(|source| *source as usize == a);
+        let in_context = matches!(&other.action, Action::Write(write) if source(write));
+        let at_once = one.completed == Some(other.invoked);
+        let own = one.client == other.client && a < b;
+        at_once && in_context || own && (at_once || one.invoked == other.invoked)
+    };
+    // What is shown before it was asked for by the same client, or with that context, is thin air.
+    let shown_by = |a: usize, b: usize| match (&operations[a].action, &operations[b].action) {
+        (Action::Write(write), Action::Read(read)) => {
+            let at_once = operations[b].completed == Some(operations[a].invoked);
+            let shows = |sibling: &Sibling| sibling.value == write.value;
+            at_once && read.siblings.iter().any(shows) && !had(b, a)
+        }
+        _ => false,
+    };
+    let comes_before = |a: usize, b: usize| had(a, b) || shown_by(a, b);
+    let mut left: Vec<usize> = (0..operations.len()).collect();
+    loop {
+        let before = left.len();
+        let waits = |op: &usize| left.iter().any(|other| comes_before(*other, *op));
+        let waiting: Vec<usize> = left.iter().copied().filter(waits).collect();
+        left = waiting;
+        if left.is_empty() || left.len() == before {
+            return !left.is_empty();
+        }
+    }
+}
+
+/// No two times are equal any more, and what was over before something else still is.
+fn spread(history: &mut History) {
+    let mut last = 0;
+    for operation in &mut history.operations {
+        last = (last + 1).max(operation.invoked * 100);
+        let completed = operation.completed.map(|completed| completed * 100 + 50);
+        operation.invoked = last;
+        operation.completed = completed.map(|completed| completed.max(last));
+    }
+    for at in 0..history.operations.len() {
+        let (earlier, rest) = history.operations.split_at_mut(at);
+        let Action::Write(write) = &mut rest[0].action else {
+            continue;
+        };
+        let invoked = rest[0].invoked;
+        let possible = |source: &&u32| earlier[**source as usize].completed <= Some(invoked);
+        write.sources = write.sources.iter().filter(possible).copied().collect();
     }
 }

@@ -1,6 +1,8 @@
 //! Histories for tests: a notation of one line an operation, and random ones from a model store.
 
+pub(crate) mod any;
 pub(crate) mod corruption;
+pub(crate) mod coverage;
 pub(crate) mod definitions;
 pub(crate) mod drawing;
 pub(crate) mod model;
