@@ -2,8 +2,9 @@
 //!
 //! A client's write is *open* at its later write `l` of the key when it had not completed before
 //! `l` was invoked (an `info` write never does), and no read that completed before then had
-//! returned it. It may take effect after `l`, and a store whose clock entries are client ids may
-//! then rank it above `l` and above all that `l` covers:
+//! returned it; at one moment, no read of the client's own. It may take effect after `l`, and a
+//! store whose clock entries are client ids may then rank it above `l` and above all that `l`
+//! covers:
 //!
 //! ```text
 //! c1  write "first" ─ info       write "second" ─ ok {c1:1}
@@ -29,10 +30,26 @@ pub(crate) struct LateWrites {
 /// A write that its completion does not put before all its client's later ones.
 struct Open {
     write: usize,
-    /// The first read that returned it.
-    seen_by: Option<OpId>,
+    seen_by: FirstReads,
     /// Where among its client's writes those are that it is open at.
     later: std::ops::Range<usize>,
+}
+
+/// The reads that returned a write and completed first: anyone's, and its own client's. At one moment
+/// a client's own alone comes before what it writes then, so that neither stands for the other.
+#[derive(Clone, Copy, Default)]
+struct FirstReads {
+    anyone: Option<(TimeNs, OpId)>,
+    own: Option<(TimeNs, OpId)>,
+}
+
+impl FirstReads {
+    /// One that was over before an operation was invoked, where any read of the write was.
+    fn before(self, view: &KeyView<'_>, op: OpId) -> Option<OpId> {
+        let reads = [self.anyone, self.own].into_iter().flatten();
+        let mut reads = reads.map(|(_, read)| read);
+        reads.find(|read| view.precedes(*read, op))
+    }
 }
 
 impl LateWrites {
@@ -56,7 +73,7 @@ impl LateWrites {
                 let unfinished =
                     after.partition_point(|w| !view.precedes(view.writes[write].id, id(w)));
                 let seen_by = seen_by[write];
-                let unseen = |w: &usize| seen_by.is_none_or(|read| !view.precedes(read, id(w)));
+                let unseen = |w: &usize| seen_by.before(view, id(w)).is_none();
                 let later = after[..unfinished].partition_point(unseen);
                 if unfinished > 0 {
                     late.open.push(Open {
@@ -98,8 +115,7 @@ impl LateWrites {
         if !one_client || view.precedes(first.id, second.id) {
             return None;
         }
-        let read = self.get(write)?.seen_by?;
-        view.precedes(read, second.id).then_some(read)
+        self.get(write)?.seen_by.before(view, second.id)
     }
 
     fn get(&self, write: usize) -> Option<&Open> {
@@ -108,15 +124,20 @@ impl LateWrites {
     }
 }
 
-/// The read of each write that completed first.
-fn first_reads(view: &KeyView<'_>) -> Vec<Option<OpId>> {
-    let mut first: Vec<Option<(Option<TimeNs>, OpId)>> = vec![None; view.writes.len()];
+/// Of each write.
+fn first_reads(view: &KeyView<'_>) -> Vec<FirstReads> {
+    let mut first = vec![FirstReads::default(); view.writes.len()];
+    let earlier =
+        |known: Option<(TimeNs, OpId)>, read| Some(known.map_or(read, |known| known.min(read)));
     for read in &view.reads {
-        let completed = (Some(read.completed), read.id);
+        let completed = (read.completed, read.id);
         for write in read.siblings.writes() {
-            first[write] = Some(first[write].map_or(completed, |known| known.min(completed)));
+            let first = &mut first[write];
+            first.anyone = earlier(first.anyone, completed);
+            if view.writes[write].client == read.client {
+                first.own = earlier(first.own, completed);
+            }
         }
     }
-    let reads = first.into_iter().map(|first| Some(first?.1));
-    reads.collect()
+    first
 }

@@ -225,6 +225,19 @@ const CONTROLS: &[Control] = &[
         "c1@n1 write a info\nc2@n2 read",
         &[],
     ),
+    claimed(
+        Claim::Quorum,
+        "a client reads its unanswered write as another does, and writes again at once",
+        "c1@n1 [0..] write a info\nc2@n1 [1..3] read a\nc1@n1 [2..3] read a\nc1@n1 [3..3] write b\n\
+         c2@n2 [4..5] read a",
+        &[RegularReads],
+    ),
+    claimed(
+        Claim::Quorum,
+        "another client reads an unanswered write when its client writes again",
+        "c1@n1 [0..] write a info\nc2@n1 [1..3] read a\nc1@n1 [3..3] write b\nc2@n2 [4..5] read a",
+        &[],
+    ),
     eventual(
         "a value from nowhere",
         "c1@n1 write a\nc2@n1 read q",
@@ -715,6 +728,17 @@ const CONTROLS: &[Control] = &[
         "the same, seen before the next",
         "c1@n1 write a info\nc2@n1 read a\nc1@n1 write b\nc2@n1 read a",
         &[Linearizability],
+    ),
+    linearizable(
+        "a client reads its unanswered write as another does, writes at once, and reads nothing",
+        "c1@n1 [0..] write a info\nc2@n1 [1..3] read a\nc1@n1 [2..3] read a\nc1@n1 [3..] write b info\n\
+         c1@n1 [3..4] read",
+        &[Linearizability],
+    ),
+    linearizable(
+        "another client reads an unanswered write when its client reads nothing",
+        "c1@n1 [0..] write a info\nc2@n1 [1..3] read a\nc1@n1 [3..] write b info\nc1@n1 [3..4] read",
+        &[],
     ),
     linearizable(
         "a client's next write cannot excuse what would have superseded a sibling",
