@@ -432,7 +432,7 @@ fn bad_files_are_told_with_their_place() {
     }
     for command in ["verify", "replay"] {
         let output = sibcheck(&folder, &[command, "not-there.jsonl"]);
-        assert_eq!(code(&output), 5);
+        assert_eq!(code(&output), 2);
         assert!(
             stderr(&output).contains("not-there.jsonl"),
             "{}",

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 fn sibcheck(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sibcheck"))
@@ -128,6 +128,94 @@ fn several_files_are_judged_and_the_worst_decides() {
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains("not-there.edn"));
     assert!(stdout(&output).contains("UNKNOWN") && stdout(&output).contains("VIOLATED"));
+}
+
+#[test]
+fn several_files_make_one_document() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let files = [
+        "not-there.edn".to_owned(),
+        folder.to_owned(),
+        sample("register.edn"),
+        sample("outside/counter.edn"),
+        format!("{folder}/corpora/histories/one-write-tells-nothing.jsonl"),
+    ];
+    let mut arguments = vec!["verify", "--format", "json"];
+    arguments.extend(files.iter().map(String::as_str));
+    let output = sibcheck(&arguments);
+    assert_eq!(code(&output), 1);
+    let report: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let told = report["files"].as_array().unwrap();
+    assert_eq!(told.len(), files.len());
+    for (told, file) in told.iter().zip(&files) {
+        assert_eq!(told["file"], **file);
+        assert!(
+            told["error"].is_string() != told["verdict"].is_object(),
+            "{told}"
+        );
+    }
+    let error = told[3]["error"].as_str().unwrap();
+    assert!(error.contains("line 3") && error.contains("add"), "{error}");
+    for (file, words) in [(&files[0], "not-there.edn"), (&files[1], "is a folder")] {
+        let output = sibcheck(&["verify", "--format", "json", file]);
+        assert_eq!(code(&output), 2);
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        let report: Json = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["file"], **file);
+        assert_eq!(report["exit_code"], 2);
+    }
+}
+
+#[test]
+fn what_is_in_doubt_names_the_option_that_decides() {
+    let doubtful = sample("outside/keyed-or-not.edn");
+    let output = sibcheck(&["verify", &doubtful]);
+    assert_eq!(code(&output), 3);
+    assert!(
+        stderr(&output).contains("--keyed yes"),
+        "{}",
+        stderr(&output)
+    );
+    let keyed = sample("outside/keyed.json");
+    for (says, exit) in [("yes", 0), ("no", 1)] {
+        let output = sibcheck(&["verify", "--keyed", says, &keyed]);
+        assert_eq!(code(&output), exit, "{says}: {}", stdout(&output));
+    }
+    let delete = sample("outside/delete-then-empty.jsonl");
+    let output = sibcheck(&["verify", &delete]);
+    assert_eq!(code(&output), 0);
+    assert!(
+        stdout(&output).contains("--tombstones"),
+        "{}",
+        stdout(&output)
+    );
+    let output = sibcheck(&["verify", "--tombstones", "shown", &delete]);
+    assert_eq!(code(&output), 1, "{}", stdout(&output));
+}
+
+#[test]
+fn a_search_that_ends_early_names_its_budget() {
+    let path = temporary("repeated.jsonl");
+    let mut events = Vec::new();
+    for (client, round) in (0..6).flat_map(|client| (0..20).map(move |round| (client, round))) {
+        let value = (client + round) % 3;
+        events.extend([
+            json!({"type": "invoke", "client": client, "f": "write", "key": "x", "value": value}),
+            json!({"type": "ok", "client": client}),
+            json!({"type": "invoke", "client": "r", "f": "read", "key": "x"}),
+            json!({"type": "ok", "client": "r", "value": value}),
+        ]);
+    }
+    let lines: Vec<_> = events.iter().map(Json::to_string).collect();
+    let text = lines.join("\n");
+    fs::write(&path, text).unwrap();
+    let name = path.display().to_string();
+    assert_eq!(code(&sibcheck(&["verify", &name])), 0);
+    for option in ["--budget-steps", "--budget-bytes"] {
+        let output = sibcheck(&["verify", option, "8", &name]);
+        assert_eq!(code(&output), 3, "{option}: {}", stdout(&output));
+        assert!(stdout(&output).contains(option), "{}", stdout(&output));
+    }
 }
 
 #[test]

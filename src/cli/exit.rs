@@ -17,7 +17,7 @@ pub enum Exit {
     Holds,
     /// 1: an invariant is violated, or a saved case did not get its verdict.
     Violation,
-    /// 2: the command line or a file given on it makes no sense.
+    /// 2: the command line or a file given on it makes no sense, or the file is not there.
     Usage,
     /// 3: inconclusive: nothing of interest was exercised, or not everything could be tested.
     Inconclusive,

@@ -1,6 +1,6 @@
 //! `sibcheck replay`: judge saved cases.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use clap::Args;
 
@@ -53,22 +53,28 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         }
         None => None,
     };
-    let mut cases = Vec::new();
+    let (mut cases, mut unreadable) = (Vec::new(), Vec::new());
     for path in &arguments.paths {
-        cases.extend(find(path).map_err(|error| told(&error))?);
+        match find(path) {
+            Ok(found) => cases.extend(found),
+            Err(error) => unreadable.push((path.clone(), told(&error))),
+        }
     }
     let mut judged: Vec<(Saved, Judged)> = Vec::new();
-    let mut unreadable = Vec::new();
     for case in cases {
         // One bad file must not hide the verdicts of the others.
         match case.judge(program.as_ref()) {
             Ok(verdict) => judged.push((case, verdict)),
-            Err(error) => unreadable.push(told(&error)),
+            Err(error) => unreadable.push((case.path, told(&error))),
         }
     }
     output::print(&match arguments.format {
         Format::Human => human::replay(&judged, output::width()),
-        Format::Json => json::replay(&judged),
+        Format::Json => {
+            let unreadable = unreadable.iter();
+            let told = unreadable.map(|(path, failure)| (path.as_path(), failure.message.as_str()));
+            json::replay(&judged, told)
+        }
     })?;
     let verdicts = judged.iter().map(|(_, judged)| {
         if judged.as_expected {
@@ -86,16 +92,19 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
             message: "there is no case to be judged in what was given".to_owned(),
         });
     }
-    for failure in unreadable {
+    for (_, failure) in unreadable {
         anstream::eprintln!("{}: {}", output::bold_red("error"), failure.message);
         exit = exit.and(failure.exit);
     }
     Ok(exit)
 }
 
-fn told(error: &CorpusError) -> Failure {
-    let message = error.to_string();
-    match error {
+fn told(failed: &CorpusError) -> Failure {
+    let message = failed.to_string();
+    match failed {
+        CorpusError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => {
+            Failure::usage(message)
+        }
         CorpusError::Io { .. } | CorpusError::Run { .. } => Failure::machine(message),
         CorpusError::Node { .. } => Failure {
             exit: Exit::Node,

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use sibcheck_checkers::{
     Claim,
-    import::{Content, Import, ImportError, import},
+    import::{Content, Import, ImportError, import_as},
     judge, registers, strongest,
 };
 
@@ -12,39 +12,53 @@ use crate::reports::foreign::{self, Judged};
 
 use super::{
     Exit, Failure, Format, output,
-    verify::{Arguments, promise},
+    verify::{Arguments, Report, Told, promise},
 };
 
-/// Judges a file of a foreign format, reports, and tells how to exit.
+/// Judges a file of a foreign format.
 pub(super) fn verify(
     input: impl BufRead,
     name: &str,
     arguments: &Arguments,
-) -> Result<Exit, Failure> {
-    let import = import(input, name).map_err(|error| {
-        let message = format!("{name}: {error}");
-        match error {
-            ImportError::Io { .. } => Failure::machine(message),
-            ImportError::Fault(_) | ImportError::Unrecognised { .. } => Failure::usage(message),
-        }
-    })?;
+) -> Result<Report, Failure> {
+    let import =
+        import_as(input, name, arguments.options()).map_err(|error| failed(name, &error))?;
     let judged = judge_import(&import, arguments)
         .map_err(|problem| Failure::usage(format!("{name}: {problem}")))?;
-    output::print(&match arguments.format {
-        Format::Human => foreign::human(&import, &judged, output::width()),
-        Format::Json => foreign::json(name, &import, &judged),
-    })?;
+    let told = match arguments.format {
+        Format::Human => Told::Human(foreign::human(&import, &judged, output::width())),
+        Format::Json => Told::Json(foreign::json(&import, &judged)),
+    };
     let exit = Exit::from(judged.outcome());
-    Ok(match &import.fault {
-        Some(fault) => {
-            anstream::eprintln!(
-                "{}: {name}: {fault}; what came before was judged",
-                output::bold_red("error")
-            );
+    let fault = import
+        .fault
+        .map(|fault| format!("{name}: {fault}; what came before was judged"));
+    Ok(Report {
+        told,
+        exit: if fault.is_some() {
             exit.and(Exit::Usage)
-        }
-        None => exit,
+        } else {
+            exit
+        },
+        fault,
     })
+}
+
+/// Why nothing of a file was judged.
+pub(super) fn failed(name: &str, error: &ImportError) -> Failure {
+    let message = format!("{name}: {error}");
+    match error {
+        ImportError::Io { .. } => Failure::machine(message),
+        // Nothing is wrong with the file, it is only not clear what it says.
+        ImportError::Unclear { .. } => Failure {
+            exit: Exit::Inconclusive,
+            message,
+        },
+        ImportError::Fault(_)
+        | ImportError::Unrecognised { .. }
+        | ImportError::OtherObject { .. }
+        | ImportError::NoHistory { .. } => Failure::usage(message),
+    }
 }
 
 fn judge_import(import: &Import, arguments: &Arguments) -> Result<Judged, String> {
@@ -62,7 +76,7 @@ fn judge_import(import: &Import, arguments: &Arguments) -> Result<Judged, String
                     .to_owned(),
             )
         }
-        Content::Registers(history) => registers::judge(history, registers::Budget::default())
+        Content::Registers(history) => registers::judge(history, arguments.budget())
             .map(Judged::Registers)
             .map_err(|fault| contradicts(&fault)),
         Content::Siblings(history) if arguments.strongest => strongest(history)

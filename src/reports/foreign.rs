@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use sibcheck_checkers::{
     Outcome, Verdict,
     import::{Content, Import},
-    registers,
+    registers::{self, verdict::Reason},
     strongest::Strongest,
 };
 
@@ -96,8 +96,13 @@ fn write_registers(
         }
     }
     for unknown in &verdict.unknown {
-        let sentence = unknown.sentence(history);
-        writeln!(out, "{}", wrapped(&sentence, "  ", "    "))?;
+        let more = match unknown.reason {
+            Reason::NothingTested => "",
+            Reason::Steps { .. } => "; --budget-steps allows more",
+            Reason::Memory { .. } => "; --budget-bytes allows more",
+        };
+        let told = format!("{}{more}", unknown.sentence(history));
+        writeln!(out, "{}", wrapped(&told, "  ", "    "))?;
     }
     let figures = &verdict.figures;
     writeln!(
@@ -119,7 +124,7 @@ fn write_registers(
 }
 
 /// The report for programs.
-pub fn json(file: &str, import: &Import, judged: &Judged) -> String {
+pub fn json(import: &Import, judged: &Judged) -> Json {
     let notes: Vec<Json> = import
         .notes
         .iter()
@@ -141,14 +146,12 @@ pub fn json(file: &str, import: &Import, judged: &Judged) -> String {
         }
         _ => (0, Json::Null),
     };
-    let report = json!({
+    json!({
         "schema_version": SCHEMA_VERSION,
-        "file": file,
         "format": import.format.name(),
         "operations": operations,
         "notes": notes,
         "fault": fault,
         "verdict": verdict,
-    });
-    format!("{report:#}\n")
+    })
 }

@@ -1,5 +1,7 @@
 //! Reports for programs: one JSON object with a `schema_version`.
 
+use std::path::Path;
+
 use serde_json::{Map, Value as Json, json};
 use sibcheck_checkers::{History, Outcome, Verdict};
 
@@ -33,15 +35,18 @@ pub fn check(report: &Report) -> String {
 }
 
 /// The verdict on one recorded history.
-pub fn verify(history: &History, verdict: &Verdict) -> String {
+pub fn verify(history: &History, verdict: &Verdict) -> Json {
     let mut object = json!({"schema_version": SCHEMA_VERSION});
     object["operations"] = history.operations.len().into();
     object["verdict"] = verdict.to_json(history);
-    line(&object)
+    object
 }
 
-/// Judged cases.
-pub fn replay(cases: &[(Saved, Judged)]) -> String {
+/// Judged cases, and why others could not be.
+pub fn replay<'e>(
+    cases: &[(Saved, Judged)],
+    unreadable: impl Iterator<Item = (&'e Path, &'e str)>,
+) -> String {
     let cases: Vec<Json> = cases
         .iter()
         .map(|(case, judged)| {
@@ -55,7 +60,10 @@ pub fn replay(cases: &[(Saved, Judged)]) -> String {
             })
         })
         .collect();
-    line(&json!({"schema_version": SCHEMA_VERSION, "cases": cases}))
+    let unreadable: Vec<Json> = unreadable
+        .map(|(path, error)| json!({"path": path.display().to_string(), "error": error}))
+        .collect();
+    line(&json!({"schema_version": SCHEMA_VERSION, "cases": cases, "unreadable": unreadable}))
 }
 
 fn line(json: &Json) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use sibcheck_checkers::{Claim, History, Outcome, Verdict, strongest::Strongest};
 
 use super::{SCHEMA_VERSION, human::write_unknown, proof::write_violations};
@@ -16,13 +16,12 @@ pub fn human(history: &History, strongest: &Strongest, width: usize) -> String {
 }
 
 /// For programs.
-pub fn json(history: &History, strongest: &Strongest) -> String {
-    let object = json!({
+pub fn json(history: &History, strongest: &Strongest) -> Json {
+    json!({
         "schema_version": SCHEMA_VERSION,
         "operations": history.operations.len(),
         "strongest": strongest.to_json(history),
-    });
-    format!("{object:#}\n")
+    })
 }
 
 fn write(out: &mut String, history: &History, strongest: &Strongest, width: usize) -> fmt::Result {

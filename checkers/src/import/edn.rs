@@ -2,7 +2,8 @@
 //!
 //! <https://github.com/edn-format/edn>. Values become JSON: keywords and symbols become strings (a
 //! keyword keeps its colon), lists, vectors and sets become arrays, maps become arrays of pairs
-//! unless all keys are keywords or strings, tags are dropped.
+//! unless all keys are keywords or strings, tags are dropped; that one was there which says that a
+//! vector is a key and a value is remembered.
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -22,7 +23,12 @@ pub(super) struct Reader<'t> {
     text: &'t [u8],
     at: usize,
     line: u64,
+    /// Whether a tag said that a vector is a key and a value.
+    tuples: bool,
 }
+
+/// The tag of a key and a value.
+const TUPLE: &str = "jepsen.independent/tuple";
 
 /// A value and the line that it begins in.
 pub(super) type Placed = (u64, Json);
@@ -33,7 +39,13 @@ impl<'t> Reader<'t> {
             text,
             at: 0,
             line: 1,
+            tuples: false,
         }
+    }
+
+    /// Whether a tag has said so far that a vector is a key and a value.
+    pub(super) const fn saw_tuples(&self) -> bool {
+        self.tuples
     }
 
     /// The next map; vectors and lists at the top are looked through.
@@ -60,16 +72,10 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The only form of the text.
-    pub(super) fn only(text: &'t [u8]) -> Result<Json, EdnFault> {
-        let mut reader = Self::new(text);
-        reader.skip_blanks()?;
-        let form = reader.form(0)?;
-        reader.skip_blanks()?;
-        match reader.peek() {
-            None => Ok(form),
-            Some(_) => Err(reader.fault("expected one value, found more")),
-        }
+    /// The next form, whatever follows it; `None` where there is none.
+    pub(super) fn next_form(&mut self) -> Result<Option<Json>, EdnFault> {
+        self.skip_blanks()?;
+        self.peek().map(|_| self.form(0)).transpose()
     }
 
     fn peek(&self) -> Option<u8> {
@@ -203,7 +209,7 @@ impl<'t> Reader<'t> {
                 Ok(self.token().into())
             }
             _ => {
-                self.token();
+                self.tuples |= self.token() == TUPLE;
                 self.skip_blanks()?;
                 self.form(depth + 1)
             }
@@ -312,7 +318,7 @@ mod tests {
 
     #[test]
     fn every_notation_becomes_a_value() {
-        let read = |text: &str| Reader::only(text.as_bytes()).unwrap();
+        let read = |text: &str| Reader::new(text.as_bytes()).next_form().unwrap().unwrap();
         assert_eq!(read("nil"), json!(null));
         assert_eq!(read("-12"), json!(-12));
         assert_eq!(read("7N"), json!(7));
@@ -330,7 +336,7 @@ mod tests {
 
     #[test]
     fn faults_name_their_line() {
-        let fault = |text: &str| Reader::only(text.as_bytes()).unwrap_err();
+        let fault = |text: &str| Reader::new(text.as_bytes()).next_form().unwrap_err();
         assert_eq!(fault("[1\n 2").line, 2);
         assert_eq!(fault("{:a\n\n}").line, 1);
         assert!(fault("{:a}").problem.contains("every key"));

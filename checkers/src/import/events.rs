@@ -25,6 +25,7 @@ pub(super) enum Kind {
 pub(super) enum Function {
     Read,
     Write,
+    Delete,
     CompareAndSet,
     Append,
 }
@@ -36,6 +37,7 @@ impl Function {
             "write" | "put" | "set" => Self::Write,
             "cas" | "compare-and-set" => Self::CompareAndSet,
             "append" => Self::Append,
+            "delete" => Self::Delete,
             _ => return None,
         })
     }
@@ -50,8 +52,9 @@ pub(super) struct Event {
     /// Of an invocation.
     pub(super) function: Option<Function>,
     pub(super) key: Option<Name>,
-    /// What is written or was read; of a compare-and-set the pair of what it expects and writes.
-    pub(super) value: Json,
+    /// What is written or was read; of a compare-and-set the pair of what it expects and writes, of
+    /// a refused one what it found.
+    pub(super) value: Option<Json>,
     /// Of an answered compare-and-set: false where it was refused.
     pub(super) swapped: bool,
 }
@@ -66,6 +69,8 @@ pub(super) struct Events {
     now: Time,
     asked_again: u64,
     failed_swaps: u64,
+    /// Refused compare-and-sets that showed what they found.
+    found: u64,
     /// Whether a read returned null.
     absent: bool,
 }
@@ -106,10 +111,31 @@ impl Events {
                 operation.status = Status::Ok;
                 match &mut operation.action {
                     Action::Read(returned) => {
-                        *returned = Some(names.value(&event.value));
-                        self.absent |= event.value.is_null();
+                        let Some(value) = &event.value else {
+                            operation.status = Status::Info;
+                            return Err(Fault {
+                                line: event.line,
+                                problem: "expected the value that was read".to_owned(),
+                                remedy: "record what each answered read found, null for nothing",
+                            });
+                        };
+                        *returned = Some(names.value(value));
+                        self.absent |= value.is_null();
                     }
-                    Action::CompareAndSet { swapped, .. } => *swapped = event.swapped,
+                    Action::CompareAndSet {
+                        expected,
+                        new,
+                        swapped,
+                    } => {
+                        *swapped = event.swapped;
+                        if let Some(found) = event.value.as_ref().filter(|_| !event.swapped)
+                            && ![*expected, *new].contains(&names.value(found))
+                            && !pair_of(found, names.named(*expected), names.named(*new))
+                        {
+                            operation.action = Action::Read(Some(names.value(found)));
+                            self.found += 1;
+                        }
+                    }
                     Action::Write(_) | Action::Append(_) => {}
                 }
             }
@@ -124,25 +150,30 @@ impl Events {
             problem: problem.to_owned(),
             remedy,
         };
-        let action = match event.function {
-            None => {
-                return Err(fault(
-                    "expected read, write, cas or append",
-                    "only registers and key-value maps are judged",
-                ));
-            }
-            Some(Function::Read) => Action::Read(None),
-            Some(Function::Write) => Action::Write(self.names.value(&event.value)),
-            Some(Function::Append) if event.value.is_string() => {
-                Action::Append(self.names.value(&event.value))
-            }
-            Some(Function::Append) => {
-                return Err(fault(
-                    "expected an append of a string",
-                    "appends to lists are not judged",
-                ));
-            }
-            Some(Function::CompareAndSet) => match event.value.as_array().map(Vec::as_slice) {
+        let Some(function) = event.function else {
+            return Err(fault(
+                "expected an operation, found none",
+                "say what each invocation asks: read, write, cas, append or delete",
+            ));
+        };
+        let value = event.value.as_ref();
+        let action = match function {
+            Function::Read => Action::Read(None),
+            Function::Delete => Action::Write(self.names.value(&Json::Null)),
+            Function::Write => match value {
+                Some(value) => Action::Write(self.names.value(value)),
+                None => return Err(fault("expected the value that is written", "give it")),
+            },
+            Function::Append => match value.filter(|value| value.is_string()) {
+                Some(value) => Action::Append(self.names.value(value)),
+                None => {
+                    return Err(fault(
+                        "expected an append of a string",
+                        "appends to lists are not judged",
+                    ));
+                }
+            },
+            Function::CompareAndSet => match value.and_then(Json::as_array).map(Vec::as_slice) {
                 Some([expected, new]) => Action::CompareAndSet {
                     expected: self.names.value(expected),
                     new: self.names.value(new),
@@ -187,6 +218,10 @@ impl Events {
             let failed = self.failed_swaps;
             notes.push(Note::FailuresSayNothing { failed });
         }
+        if self.found > 0 {
+            let operations = self.found;
+            notes.push(Note::Found { operations });
+        }
         notes.push(Note::Initial {
             value: initial.to_string(),
         });
@@ -195,4 +230,9 @@ impl Events {
         let history = self.names.history(origin, clock, initial, self.operations);
         (history, notes)
     }
+}
+
+/// True of an answer that only repeats what a compare-and-set was asked.
+fn pair_of(found: &Json, expected: &Json, new: &Json) -> bool {
+    matches!(found.as_array().map(Vec::as_slice), Some([first, second]) if first == expected && second == new)
 }

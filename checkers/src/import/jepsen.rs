@@ -1,34 +1,26 @@
-//! Histories of Jepsen and its relatives: EDN maps, and lines of its log.
+//! Histories of Jepsen and its relatives: EDN maps, and lines of its logs and of `history.txt`.
 //!
 //! ```text
 //! {:process 0, :type :invoke, :f :write, :value 3}        Jepsen, Knossos
 //! {:process 0, :type :ok, :f :read, :value [:x 3]}        with jepsen.independent
 //! {:process 0, :type :invoke, :f :append, :key "a", :value "x"}      Porcupine
 //! INFO  jepsen.util - 0   :invoke :cas    [1 2]           a log
+//! INFO [2024-05-12 13:00:04,071] jepsen worker 0 - jepsen.util 0   :invoke :write  9
+//! 0   :info   :write  9   :timeout                        history.txt, with an error
 //! ```
 //!
 //! A failed operation certainly took no effect; why a compare-and-set failed is not recorded, so
 //! nothing is concluded from one that did. Processes named by a keyword, as `:nemesis`, are no
-//! clients. Values of reads that were invoked with a pair are taken for a key and a value.
+//! clients. An operation that is none of a register's makes all of it a history of another object.
 
 use serde_json::Value as Json;
 
 use super::{
-    Content, Fault, Format, Import, ImportError, Note,
+    Content, Fault, Format, Import, ImportError, Note, Options,
     edn::{EdnFault, Reader},
     events::{Event, Events, Function, Kind},
+    keys,
 };
-use crate::history::Name;
-
-/// One event as it was written.
-struct Raw {
-    line: u64,
-    kind: Kind,
-    process: Json,
-    function: String,
-    key: Option<Json>,
-    value: Json,
-}
 
 const REMEDY: &str = "an event is a map such as {:process 0, :type :invoke, :f :read, :value nil}";
 
@@ -37,39 +29,83 @@ pub(super) fn is_event(line: &[u8]) -> bool {
     words(line).is_some()
 }
 
-/// The process, type, function and value in a line of a log.
+/// The process, type, function and the rest of a line of a log that holds an event.
+///
+/// Before the process stands nothing, or what a logger of Jepsen puts there, which ends in `-` or in
+/// its name; so what nodes and others print is not taken for events.
 fn words(line: &[u8]) -> Option<[&[u8]; 4]> {
-    let at = line.windows(3).position(|part| part == b" - ");
-    let mut rest = at.map_or(line, |at| &line[at + 3..]).trim_ascii();
+    let mut rest = line;
     let mut word = || {
+        rest = rest.trim_ascii_start();
         let end = rest.iter().position(u8::is_ascii_whitespace);
         let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
-        rest = after.trim_ascii_start();
-        word
+        rest = after;
+        (word, after)
     };
-    let (process, kind, function) = (word(), word(), word());
-    let known = [&b":invoke"[..], b":ok", b":fail", b":info"].contains(&kind);
-    (known && !process.is_empty()).then_some([process, kind, function, rest])
+    let logger = |word: &[u8]| {
+        let word = word.strip_suffix(b":").unwrap_or(word);
+        word.is_empty() || word == b"-" || word == b"jepsen.util"
+    };
+    let (mut before, mut process, mut kind) = (&b""[..], word().0, word().0);
+    loop {
+        let (function, after) = word();
+        let known = [&b":invoke"[..], b":ok", b":fail", b":info"].contains(&kind);
+        if known {
+            let holds = logger(before) && is_process(process) && function.starts_with(b":");
+            return holds.then_some([process, kind, function, after]);
+        }
+        if function.is_empty() {
+            return None;
+        }
+        (before, process, kind) = (process, kind, function);
+    }
 }
 
-pub(super) fn read(text: &[u8], format: Format, origin: &str) -> Result<Import, ImportError> {
-    let (raw, mut fault, skipped) = match format {
-        Format::JepsenLog => read_log(text),
-        _ => read_edn(text),
+/// True of a number or a keyword.
+fn is_process(word: &[u8]) -> bool {
+    let digits = || !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+    word.starts_with(b":") || digits()
+}
+
+/// The events of clients, and what else a file held.
+#[derive(Default)]
+struct Found {
+    events: Vec<Event>,
+    fault: Option<Fault>,
+    /// Lines and events of others.
+    skipped: u64,
+    /// Whether a tag said that values are pairs of a key and a value.
+    tagged: bool,
+    /// Whether the words are those of a map of strings.
+    as_map: bool,
+    /// Whether something is deleted.
+    deletes: bool,
+}
+
+pub(super) fn read(
+    text: &[u8],
+    format: Format,
+    origin: &str,
+    options: Options,
+) -> Result<Import, ImportError> {
+    let found = match format {
+        Format::JepsenLog => read_log(text)?,
+        _ => read_edn(text)?,
     };
-    let of_client = |event: &&Raw| !is_keyword(&event.process);
-    let reads = || {
-        raw.iter()
-            .filter(of_client)
-            .filter(|event| event.kind == Kind::Invoke && is_read(&event.function))
-    };
-    let keyed = reads().next().is_some() && reads().all(|event| pair(&event.value).is_some());
-    let as_map = raw
-        .iter()
-        .any(|event| ["get", "put", "append"].contains(&event.function.as_str()));
+    let Found {
+        events: of_clients,
+        mut fault,
+        skipped,
+        tagged,
+        as_map,
+        deletes,
+    } = found;
+    let placed = keys::place(of_clients, tagged, options.keyed)?;
     let mut events = Events::default();
-    for event in raw.iter().filter(of_client) {
-        if let Err(found) = event.placed(keyed).and_then(|event| events.push(&event)) {
+    // What is at fault comes after what was placed.
+    fault = placed.fault.or(fault);
+    for event in &placed.events {
+        if let Err(found) = events.push(event) {
             fault = Some(found);
             break;
         }
@@ -82,19 +118,19 @@ pub(super) fn read(text: &[u8], format: Format, origin: &str) -> Result<Import, 
         };
         return Err(fault.unwrap_or(nothing).into());
     }
-    let initial = if as_map && !events.saw_absence() {
+    let initial = if as_map && !deletes && !events.saw_absence() {
         Json::from("")
     } else {
         Json::Null
     };
     let (history, mut notes) = events.finish(origin, &initial);
-    if keyed {
-        notes.push(Note::Keyed);
+    notes.extend(placed.keyed.then_some(Note::Keyed));
+    if placed.unplaced > 0 {
+        let operations = placed.unplaced;
+        notes.push(Note::Unplaced { operations });
     }
-    let others = raw.len() - raw.iter().filter(of_client).count();
-    if skipped + others as u64 > 0 {
-        let events = skipped + others as u64;
-        notes.push(Note::Skipped { events });
+    if skipped > 0 {
+        notes.push(Note::Skipped { events: skipped });
     }
     Ok(Import {
         format,
@@ -108,17 +144,6 @@ fn is_keyword(value: &Json) -> bool {
     value.as_str().is_some_and(|name| name.starts_with(':'))
 }
 
-fn is_read(function: &str) -> bool {
-    Function::named(function) == Some(Function::Read)
-}
-
-fn pair(value: &Json) -> Option<(&Json, &Json)> {
-    match value.as_array().map(Vec::as_slice) {
-        Some([first, second]) => Some((first, second)),
-        _ => None,
-    }
-}
-
 fn kind(name: &str) -> Option<Kind> {
     Some(match name.trim_start_matches(':') {
         "invoke" => Kind::Invoke,
@@ -127,14 +152,6 @@ fn kind(name: &str) -> Option<Kind> {
         "info" => Kind::Info,
         _ => return None,
     })
-}
-
-/// A name or number as a name: a keyword without its colon.
-fn name(value: &Json) -> Name {
-    match value {
-        Json::String(name) => Name::from(name.trim_start_matches(':')),
-        other => Name::from(other.to_string()),
-    }
 }
 
 impl From<EdnFault> for Fault {
@@ -147,114 +164,128 @@ impl From<EdnFault> for Fault {
     }
 }
 
-type Read = (Vec<Raw>, Option<Fault>, u64);
+impl Found {
+    /// Takes an event of a client; after a fault only what it asks is looked at, because one
+    /// operation of another object makes all verdicts wrong.
+    fn push(&mut self, function: &str, mut event: Event) -> Result<(), ImportError> {
+        let name = function.trim_start_matches(':');
+        event.function = Function::named(name);
+        if event.function.is_none() && !name.is_empty() {
+            return Err(ImportError::OtherObject {
+                line: event.line,
+                function: name.to_owned(),
+            });
+        }
+        self.as_map |= ["get", "put", "append"].contains(&name);
+        self.deletes |= event.function == Some(Function::Delete);
+        if self.fault.is_none() {
+            self.events.push(event);
+        }
+        Ok(())
+    }
+}
 
-fn read_edn(text: &[u8]) -> Read {
+fn read_edn(text: &[u8]) -> Result<Found, ImportError> {
     let mut reader = Reader::new(text);
-    let mut raw = Vec::new();
+    let mut found = Found::default();
     loop {
         let (line, map) = match reader.next_map() {
             Ok(Some(placed)) => placed,
-            Ok(None) => return (raw, None, 0),
-            Err(fault) => return (raw, Some(fault.into()), 0),
+            Ok(None) => break,
+            Err(fault) => {
+                found.fault.get_or_insert(fault.into());
+                break;
+            }
         };
-        match Raw::of_map(line, &map) {
-            Ok(event) => raw.push(event),
-            Err(fault) => return (raw, Some(fault), 0),
+        if found.events.is_empty() && map.get(":valid?").is_some() && map.get(":type").is_none() {
+            return Err(ImportError::NoHistory {
+                found: "a map with :valid?, the results of a test of Jepsen".to_owned(),
+                remedy: "give the history.edn that lies beside it".to_owned(),
+            });
         }
+        let mut push = |map: &Json| {
+            if map.get(":process").is_some_and(is_keyword) {
+                found.skipped += 1;
+                return Ok(());
+            }
+            match event(line, map) {
+                Ok(event) => {
+                    let function = map.get(":f").and_then(Json::as_str);
+                    found.push(function.unwrap_or_default(), event)
+                }
+                Err(fault) => {
+                    found.fault.get_or_insert(fault);
+                    Ok(())
+                }
+            }
+        };
+        push(&map)?;
     }
+    found.tagged = reader.saw_tuples();
+    Ok(found)
 }
 
-fn read_log(text: &[u8]) -> Read {
-    let mut raw = Vec::new();
-    let mut skipped = 0;
+/// The event that a map is, without its function.
+fn event(line: u64, map: &Json) -> Result<Event, Fault> {
+    let fault = |problem: &str| Fault {
+        line,
+        problem: problem.to_owned(),
+        remedy: REMEDY,
+    };
+    if !map.is_object() {
+        return Err(fault("expected a map"));
+    }
+    let kind = map.get(":type").and_then(Json::as_str).and_then(kind);
+    let process = map.get(":process");
+    Ok(Event {
+        line,
+        kind: kind.ok_or_else(|| fault("expected a :type of :invoke, :ok, :fail or :info"))?,
+        client: keys::name(process.ok_or_else(|| fault("expected a :process"))?),
+        function: None,
+        key: map.get(":key").map(keys::name),
+        value: map.get(":value").cloned(),
+        swapped: true,
+    })
+}
+
+fn read_log(text: &[u8]) -> Result<Found, ImportError> {
+    let mut found = Found::default();
     for (line, content) in (1..).zip(text.split(|byte| *byte == b'\n')) {
-        let Some([process, kind_word, function, value]) = words(content) else {
-            skipped += u64::from(!content.trim_ascii().is_empty());
+        let Some([process, kind_word, function, rest]) = words(content) else {
+            found.skipped += u64::from(!content.trim_ascii().is_empty());
             continue;
         };
         let utf8 = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let Some(kind) = kind(&utf8(kind_word)) else {
+        let (process, function) = (Json::from(utf8(process)), utf8(function));
+        let Some(kind) = kind(&utf8(kind_word)).filter(|_| !is_keyword(&process)) else {
+            found.skipped += 1;
             continue;
         };
-        let process = Json::from(utf8(process));
-        let placed = |fault: EdnFault| Fault {
-            line,
-            ..fault.into()
+        // What follows the value is the error.
+        let mut reader = Reader::new(rest);
+        let value = reader.next_form();
+        found.tagged |= reader.saw_tuples();
+        let (value, fault) = match value {
+            Ok(value) => (value, None),
+            Err(fault) => (
+                None,
+                Some(Fault {
+                    line,
+                    ..fault.into()
+                }),
+            ),
         };
-        // Only what clients say needs to make sense.
-        let value = match Reader::only(value) {
-            Ok(value) => value,
-            Err(_) if is_keyword(&process) || value.is_empty() => Json::Null,
-            Err(fault) => return (raw, Some(placed(fault)), skipped),
-        };
-        raw.push(Raw {
+        let event = Event {
             line,
             kind,
-            process,
-            function: utf8(function).trim_start_matches(':').to_owned(),
+            client: keys::name(&process),
+            function: None,
             key: None,
             value,
-        });
-    }
-    (raw, None, skipped)
-}
-
-impl Raw {
-    fn of_map(line: u64, map: &Json) -> Result<Self, Fault> {
-        let fault = |problem: &str| Fault {
-            line,
-            problem: problem.to_owned(),
-            remedy: REMEDY,
-        };
-        let field = |name: &str| map.get(name);
-        if !map.is_object() {
-            return Err(fault("expected a map"));
-        }
-        let kind = field(":type").and_then(Json::as_str).and_then(kind);
-        let process = field(":process").ok_or_else(|| fault("expected a :process"))?;
-        Ok(Self {
-            line,
-            kind: kind.ok_or_else(|| fault("expected a :type of :invoke, :ok, :fail or :info"))?,
-            process: process.clone(),
-            function: field(":f")
-                .and_then(Json::as_str)
-                .unwrap_or_default()
-                .trim_start_matches(':')
-                .to_owned(),
-            key: field(":key").cloned(),
-            value: field(":value").cloned().unwrap_or(Json::Null),
-        })
-    }
-
-    /// The event with its key taken out of its value.
-    fn placed(&self, keyed: bool) -> Result<Event, Fault> {
-        let function = Function::named(&self.function);
-        let (mut key, mut value) = (self.key.as_ref().map(name), self.value.clone());
-        let tells = match self.kind {
-            Kind::Invoke => true,
-            Kind::Ok => function == Some(Function::Read),
-            Kind::Fail | Kind::Info => false,
-        };
-        if keyed && tells {
-            let Some((first, second)) = pair(&self.value) else {
-                return Err(Fault {
-                    line: self.line,
-                    problem: "expected the pair of a key and a value, as other operations have"
-                        .to_owned(),
-                    remedy: "give every operation its key",
-                });
-            };
-            (key, value) = (Some(name(first)), second.clone());
-        }
-        Ok(Event {
-            line: self.line,
-            kind: self.kind,
-            client: name(&self.process),
-            function,
-            key,
-            value,
             swapped: true,
-        })
+        };
+        found.fault = found.fault.or(fault);
+        found.push(&function, event)?;
     }
+    Ok(found)
 }

@@ -1,4 +1,5 @@
-//! Plain JSON lines: one invocation or completion a line, in the order in which they happened.
+//! Plain JSON: one invocation or completion a line, or an array of them, in the order in which they
+//! happened.
 //!
 //! ```text
 //! {"type":"invoke","client":"c1","f":"cas","key":"x","expected":1,"value":2}
@@ -27,8 +28,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value as Json;
 
 use super::{
-    Content, Fault, Format, Import, ImportError,
+    Content, Fault, Format, Import, ImportError, Note, Options,
+    documents::{Documents, has_whole_floats, make_numbers_exact},
     events::{Event, Events, Function, Kind},
+    keys,
     siblings::Siblings,
 };
 use crate::{
@@ -55,6 +58,19 @@ struct HeaderLine {
     /// Whether reads hide tombstones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tombstones: Option<Tombstones>,
+    /// What makes numbers one value; `exact` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    numbers: Option<Numbers>,
+}
+
+/// When two numbers are one value.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Numbers {
+    /// When they are equal: `1.0` is `1`.
+    Exact,
+    /// When they also are both integers or neither.
+    Typed,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +131,8 @@ pub(super) struct EventLine {
     #[serde(default, deserialize_with = "given")]
     expected: Option<Json>,
     #[serde(default)]
+    pub(super) tag: Option<u64>,
+    #[serde(default)]
     swapped: Option<bool>,
     #[serde(default)]
     pub(super) node: Option<Label>,
@@ -138,6 +156,8 @@ pub(super) struct SiblingLine {
     pub(super) value: Option<Json>,
     #[serde(default)]
     pub(super) tombstone: bool,
+    #[serde(default)]
+    pub(super) tag: Option<u64>,
     #[serde(default)]
     pub(super) clock: Option<ReportedClock>,
     #[serde(default)]
@@ -167,8 +187,7 @@ impl EventLine {
             || self.clock.is_some()
             || self.dot.is_some()
             || self.node.is_some()
-            || self.last
-            || self.f.as_deref() == Some("delete");
+            || self.last;
         if of_siblings {
             return Some(Object::Siblings);
         }
@@ -180,23 +199,49 @@ impl EventLine {
         (swaps || answered).then_some(Object::Register)
     }
 
+    /// What is asked; `None` where nothing is said.
+    ///
+    /// # Errors
+    ///
+    /// When it is nothing that registers or siblings can be asked.
+    fn function(&self, line: u64) -> Result<Option<Function>, ImportError> {
+        let Some(name) = &self.f else {
+            return Ok(None);
+        };
+        let function = Function::named(name.trim_start_matches(':'));
+        let other = || ImportError::OtherObject {
+            line,
+            function: name.clone(),
+        };
+        function.map(Some).ok_or_else(other)
+    }
+
+    fn make_numbers_exact(&mut self) {
+        let siblings = self.siblings.iter_mut().flatten();
+        let values = siblings.filter_map(|sibling| sibling.value.as_mut());
+        let own = self.value.iter_mut().chain(&mut self.expected);
+        own.chain(values).for_each(make_numbers_exact);
+    }
+
+    /// True of what is done to the store and not by a client of it.
+    fn is_nemesis(&self) -> bool {
+        self.client.0.trim_start_matches(':') == "nemesis"
+    }
+
     /// The event of a register.
-    fn register(self, line: u64) -> Event {
-        let value = self.value.unwrap_or(Json::Null);
-        let value = match self.expected {
-            Some(expected) => Json::Array(vec![expected, value]),
-            None => value,
+    fn register(self, line: u64, function: Option<Function>) -> Event {
+        let kind = self.kind();
+        let value = match (self.expected, self.value) {
+            (Some(expected), Some(value)) if kind == Kind::Invoke => {
+                Some(Json::Array(vec![expected, value]))
+            }
+            (_, value) => value,
         };
         Event {
             line,
-            kind: match self.kind {
-                Type::Invoke => Kind::Invoke,
-                Type::Ok => Kind::Ok,
-                Type::Fail => Kind::Fail,
-                Type::Info => Kind::Info,
-            },
+            kind,
             client: self.client.0,
-            function: self.f.as_deref().and_then(Function::named),
+            function,
             key: self.key.map(|key| key.0),
             value,
             swapped: self.swapped.unwrap_or(true),
@@ -209,21 +254,32 @@ enum Builder {
     /// It is not clear yet of what these are.
     Undecided(Vec<(u64, EventLine)>),
     Register(Box<Events>),
+    /// Of registers without a field for keys: their values may be pairs of a key and a value.
+    Pairs(Vec<Event>),
     Siblings(Box<Siblings>),
 }
 
 impl Builder {
     fn of(object: Object) -> Self {
         match object {
-            Object::Register => Self::Register(Box::default()),
+            Object::Register => Self::Pairs(Vec::new()),
             Object::Siblings => Self::Siblings(Box::default()),
         }
     }
 
-    fn push(&mut self, line: u64, event: EventLine) -> Result<(), Fault> {
+    fn push(&mut self, line: u64, event: EventLine) -> Result<(), ImportError> {
+        let function = event.function(line)?;
         match self {
-            Self::Register(events) => events.push(&event.register(line)),
-            Self::Siblings(siblings) => siblings.push(line, event),
+            Self::Register(events) => Ok(events.push(&event.register(line, function))?),
+            Self::Pairs(events) if events.is_empty() && event.key.is_some() => {
+                *self = Self::Register(Box::default());
+                self.push(line, event)
+            }
+            Self::Pairs(events) => {
+                events.push(event.register(line, function));
+                Ok(())
+            }
+            Self::Siblings(siblings) => siblings.push(line, function, event),
             Self::Undecided(waiting) => {
                 let object = event.object();
                 waiting.push((line, event));
@@ -232,7 +288,7 @@ impl Builder {
         }
     }
 
-    fn decide(&mut self, object: Object) -> Result<(), Fault> {
+    fn decide(&mut self, object: Object) -> Result<(), ImportError> {
         let before = std::mem::replace(self, Self::of(object));
         let Self::Undecided(waiting) = before else {
             *self = before;
@@ -243,62 +299,121 @@ impl Builder {
         }
         Ok(())
     }
+
+    /// Takes keys out of values where it is now known that they hold them, and says so.
+    fn place(&mut self, options: Options, notes: &mut Vec<Note>) -> Result<(), ImportError> {
+        let Self::Pairs(events) = self else {
+            return Ok(());
+        };
+        let placed = keys::place(std::mem::take(events), false, options.keyed)?;
+        notes.extend(placed.keyed.then_some(Note::Keyed));
+        if placed.unplaced > 0 {
+            let operations = placed.unplaced;
+            notes.push(Note::Unplaced { operations });
+        }
+        let mut events = Box::<Events>::default();
+        let pushed = placed
+            .events
+            .iter()
+            .try_for_each(|event| events.push(event));
+        *self = Self::Register(events);
+        Ok(pushed.and_then(|()| placed.fault.map_or(Ok(()), Err))?)
+    }
 }
 
-pub(super) fn read(mut reader: impl BufRead, origin: &str) -> Result<Import, ImportError> {
+/// What stands before the events.
+struct Preface {
+    origin: String,
+    initial: Json,
+    tombstones: Option<Tombstones>,
+    numbers: Numbers,
+}
+
+pub(super) fn read(
+    reader: impl BufRead,
+    origin: &str,
+    options: Options,
+) -> Result<Import, ImportError> {
+    let io = |line| move |source| ImportError::Io { line, source };
+    let mut documents = Documents::of(reader).map_err(io(1))?;
     let mut builder = Builder::Undecided(Vec::new());
-    let (mut origin, mut initial, mut tombstones) = (origin.to_owned(), Json::Null, None);
-    let (mut text, mut line, mut begun) = (Vec::new(), 0, false);
-    let mut fault = None;
+    let mut preface = Preface {
+        origin: origin.to_owned(),
+        initial: Json::Null,
+        tombstones: options.tombstones,
+        numbers: Numbers::Exact,
+    };
+    let (mut fault, mut begun, mut skipped) = (None, false, 0);
     loop {
-        text.clear();
-        line += 1;
-        let read = reader.read_until(b'\n', &mut text);
-        if read.map_err(|source| ImportError::Io { line, source })? == 0 {
+        let line = documents.line();
+        let Some((line, content)) = documents.next().map_err(io(line))? else {
             break;
-        }
-        let content = text.trim_ascii();
-        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-        if content.is_empty() {
-            continue;
-        }
+        };
         let first = !std::mem::replace(&mut begun, true);
-        if first && let Some(header) = header(content) {
+        if first && let Some(header) = header(content)? {
             let header = header.map_err(|problem| malformed(line, problem))?;
-            origin = header.origin.unwrap_or(origin);
-            initial = header.initial;
-            tombstones = header.tombstones;
+            preface = Preface {
+                origin: header.origin.unwrap_or(preface.origin),
+                initial: header.initial,
+                tombstones: options.tombstones.or(header.tombstones),
+                numbers: header.numbers.unwrap_or(Numbers::Exact),
+            };
             if let Some(object) = header.object {
                 builder = Builder::of(object);
             }
             continue;
         }
-        let pushed = serde_json::from_slice(content)
-            .map_err(|error| malformed(line, told(&error)))
-            .and_then(|event| builder.push(line, event));
-        if let Err(found) = pushed {
-            fault = Some(found);
-            break;
+        let mut event: EventLine = match serde_json::from_slice(content) {
+            Ok(event) => event,
+            Err(error) => {
+                let line = line + (error.line() as u64).saturating_sub(1);
+                fault.get_or_insert_with(|| malformed(line, told(&error)));
+                continue;
+            }
+        };
+        if event.is_nemesis() {
+            skipped += 1;
+            continue;
         }
+        if fault.is_some() {
+            // One operation of another object makes all verdicts wrong, wherever it stands.
+            event.function(line)?;
+            continue;
+        }
+        if preface.numbers == Numbers::Exact {
+            event.make_numbers_exact();
+        }
+        fault = fault_in(builder.push(line, event))?;
     }
-    if let Err(found) = builder.decide(Object::Register) {
-        fault.get_or_insert(found);
-    }
+    fault = fault.or(fault_in(builder.decide(Object::Register))?);
+    let mut notes = Vec::new();
+    // What it finds comes before what ended reading.
+    fault = fault_in(builder.place(options, &mut notes))?.or(fault);
     let nothing = |fault: Option<Fault>| {
         let nothing = || malformed(1, "expected events, found none".to_owned());
         ImportError::Fault(fault.unwrap_or_else(nothing))
     };
-    let (content, notes) = match builder {
+    let (content, more) = match builder {
         Builder::Siblings(siblings) if !siblings.is_empty() => {
-            let (history, notes) = siblings.finish(origin, tombstones.unwrap_or_default());
+            let (history, notes) = siblings.finish(preface.origin, preface.tombstones);
             (Content::Siblings(history), notes)
         }
         Builder::Register(events) if !events.is_empty() => {
-            let (history, notes) = events.finish(&origin, &initial);
+            if preface.numbers == Numbers::Exact {
+                make_numbers_exact(&mut preface.initial);
+            }
+            let (history, notes) = events.finish(&preface.origin, &preface.initial);
             (Content::Registers(history), notes)
         }
         _ => return Err(nothing(fault)),
     };
+    notes.extend(more);
+    if preface.numbers == Numbers::Exact {
+        notes.push(Note::EqualNumbers);
+    }
+    if skipped > 0 {
+        notes.push(Note::Skipped { events: skipped });
+    }
     Ok(Import {
         format: Format::Plain,
         content,
@@ -307,16 +422,40 @@ pub(super) fn read(mut reader: impl BufRead, origin: &str) -> Result<Import, Imp
     })
 }
 
-/// The header, where the line is one.
-fn header(content: &[u8]) -> Option<Result<HeaderLine, String>> {
-    let probe: Json = serde_json::from_slice(content).ok()?;
-    let version = probe.get("sibcheck_events")?;
-    if version.as_u64() != Some(VERSION) {
-        return Some(Err(format!(
-            "expected version {VERSION} of the plain form, found {version}"
-        )));
+/// The fault of an event, after which what came before can be judged; another error cancels that.
+fn fault_in(pushed: Result<(), ImportError>) -> Result<Option<Fault>, ImportError> {
+    match pushed {
+        Ok(()) => Ok(None),
+        Err(ImportError::Fault(fault)) => Ok(Some(fault)),
+        Err(error) => Err(error),
     }
-    Some(serde_json::from_value(probe).map_err(|error| error.to_string()))
+}
+
+/// The header, where the first value is one.
+///
+/// # Errors
+///
+/// When it is an operation of a report of etcd's tests.
+fn header(content: &[u8]) -> Result<Option<Result<HeaderLine, String>>, ImportError> {
+    let Ok(probe) = serde_json::from_slice::<Json>(content) else {
+        return Ok(None);
+    };
+    if probe.get("Input").is_some() && probe.get("Call").is_some() {
+        return Err(ImportError::NoHistory {
+            found: "a list of operations as etcd's robustness tests report them".to_owned(),
+            remedy: "write each as an invocation and a completion, in the order of Call and Return; docs/history-format.md has the fields".to_owned(),
+        });
+    }
+    let Some(version) = probe.get("sibcheck_events") else {
+        return Ok(None);
+    };
+    if version.as_u64() != Some(VERSION) {
+        return Ok(Some(Err(format!(
+            "expected version {VERSION} of the plain form, found {version}"
+        ))));
+    }
+    let header = serde_json::from_value(probe).map_err(|error| error.to_string());
+    Ok(Some(header))
 }
 
 fn malformed(line: u64, problem: String) -> Fault {
@@ -353,6 +492,7 @@ pub fn write_registers(history: &History, mut writer: impl Write) -> io::Result<
         origin: Some(history.origin.clone()),
         initial: history.value(history.initial).clone(),
         tombstones: None,
+        numbers: (history.values.iter().any(has_whole_floats)).then_some(Numbers::Typed),
     };
     serde_json::to_writer(&mut writer, &header)?;
     writer.write_all(b"\n")?;

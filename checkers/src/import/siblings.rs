@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{
-    Fault, Note,
-    events::Kind,
+    Fault, ImportError, Note,
+    events::{Function, Kind},
     plain::EventLine,
     provenance::{self, Carried},
 };
@@ -59,15 +59,28 @@ impl Siblings {
     }
 
     /// Takes the next event in order.
-    pub(super) fn push(&mut self, line: u64, event: EventLine) -> Result<(), Fault> {
+    pub(super) fn push(
+        &mut self,
+        line: u64,
+        function: Option<Function>,
+        event: EventLine,
+    ) -> Result<(), ImportError> {
         self.events += 1;
-        let fault = |problem: String| Fault {
-            line,
-            problem,
-            remedy: REMEDY,
+        let fault = |problem: String| {
+            ImportError::Fault(Fault {
+                line,
+                problem,
+                remedy: REMEDY,
+            })
         };
+        if let Some(Function::CompareAndSet | Function::Append) = function {
+            return Err(ImportError::OtherObject {
+                line,
+                function: event.f.unwrap_or_default(),
+            });
+        }
         if event.kind() == Kind::Invoke {
-            return self.invoke(line, event).map_err(fault);
+            return self.invoke(line, function, event).map_err(fault);
         }
         let client = event.client.0.clone();
         let Some(op) = self.open.remove(&client) else {
@@ -78,29 +91,35 @@ impl Siblings {
         self.complete(op, event).map_err(fault)
     }
 
-    fn invoke(&mut self, line: u64, event: EventLine) -> Result<(), String> {
+    fn invoke(
+        &mut self,
+        line: u64,
+        function: Option<Function>,
+        event: EventLine,
+    ) -> Result<(), String> {
         let Some(key) = event.key else {
             return Err("expected a \"key\"".to_owned());
         };
+        let tag = event.tag;
         let write = |data, tombstone| {
             Action::Write(Box::new(Write {
-                value: Value { tag: None, data },
+                value: Value { tag, data },
                 tombstone,
                 sources: Sources::NONE,
                 context: None,
                 version: None,
             }))
         };
-        let action = match event.f.as_deref() {
-            Some("read" | "get") => Action::Read(Read {
+        let action = match function {
+            Some(Function::Read) => Action::Read(Read {
                 last: event.last,
                 ..Read::default()
             }),
-            Some("write" | "put") => match event.value {
+            Some(Function::Write) => match event.value {
                 Some(value) => write(value.into(), false),
                 None => return Err("expected the \"value\" that is written".to_owned()),
             },
-            Some("delete") => write(Data::NULL, true),
+            Some(Function::Delete) => write(Data::NULL, true),
             _ => return Err("expected \"f\" to be read, write or delete".to_owned()),
         };
         self.names_nodes |= event.node.is_some();
@@ -140,6 +159,7 @@ impl Siblings {
         let carried = &mut self.carried[op as usize];
         match &mut operation.action {
             Action::Write(write) => {
+                write.value.tag = write.value.tag.or(event.tag);
                 write.version = version(event.clock, event.dot, event.past)?;
                 carried.answered = write
                     .version
@@ -170,7 +190,7 @@ impl Siblings {
                         .zip(clock)
                         .map(|(all, clock)| provenance::join(&all, &clock));
                     let value = Value {
-                        tag: None,
+                        tag: line.tag,
                         data: line.value.map_or(Data::NULL, Data::from),
                     };
                     returned.push(Sibling {
@@ -191,7 +211,15 @@ impl Siblings {
     }
 
     /// The history, and what was assumed.
-    pub(super) fn finish(mut self, origin: String, tombstones: Tombstones) -> (History, Vec<Note>) {
+    ///
+    /// Where nothing is known of tombstones they are taken to be hidden, and those that are shown all
+    /// the same are left out of answers: some stores show them beside other siblings only, and to
+    /// take them for shown could only raise alarms.
+    pub(super) fn finish(
+        mut self,
+        origin: String,
+        tombstones: Option<Tombstones>,
+    ) -> (History, Vec<Note>) {
         let mut notes = vec![Note::OrderOnly];
         if self.asked_again > 0 {
             let operations = self.asked_again;
@@ -227,10 +255,18 @@ impl Siblings {
         if !self.operations.iter().any(last) {
             notes.push(Note::NoFinalReads);
         }
+        let deletes =
+            |op: &Operation| matches!(&op.action, Action::Write(write) if write.tombstone);
+        let mut assumed = Tombstones::Shown;
+        if tombstones.is_none() && self.operations.iter().any(deletes) {
+            notes.push(Note::Tombstones);
+            leave_tombstones_out(&mut self.operations);
+            assumed = Tombstones::Hidden;
+        }
         let history = History {
             header: Header {
                 origin,
-                tombstones,
+                tombstones: tombstones.unwrap_or(assumed),
                 ..Header::default()
             },
             clients: self.clients.names,
@@ -240,6 +276,17 @@ impl Siblings {
             faults: Vec::new(),
         };
         (history, notes)
+    }
+}
+
+fn leave_tombstones_out(operations: &mut [Operation]) {
+    for operation in operations {
+        if let Action::Read(read) = &mut operation.action
+            && read.siblings.iter().any(|sibling| sibling.tombstone)
+        {
+            let values = read.siblings.iter().filter(|sibling| !sibling.tombstone);
+            read.siblings = values.cloned().collect::<Vec<_>>().into();
+        }
     }
 }
 

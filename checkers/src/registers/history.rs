@@ -301,6 +301,11 @@ impl Interner {
         number
     }
 
+    /// The value of a number that was given; null for none.
+    pub(crate) fn named(&self, id: ValueId) -> &Json {
+        self.values.get(id as usize).unwrap_or(&Json::Null)
+    }
+
     /// The history that these operations make.
     pub fn history(
         self,

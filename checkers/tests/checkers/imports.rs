@@ -228,7 +228,7 @@ fn faults_name_their_line_and_what_came_before_is_kept() {
     )
     .unwrap_err();
     assert!(
-        transaction.to_string().contains("only registers"),
+        transaction.to_string().contains("\"txn\" is no operation"),
         "{transaction}"
     );
 }

@@ -15,6 +15,7 @@ mod files;
 mod goldens;
 mod imports;
 mod labelled;
+mod outside;
 mod positive_controls;
 mod registers;
 mod schema;
