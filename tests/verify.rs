@@ -167,6 +167,20 @@ fn several_files_make_one_document() {
 }
 
 #[test]
+fn replay_names_what_it_could_not_read() {
+    let own = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/corpora/histories/one-write-tells-nothing.jsonl"
+    );
+    let output = sibcheck(&["replay", "--format", "json", "not-there.jsonl", own]);
+    assert_eq!(code(&output), 2);
+    let report: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["cases"][0]["path"], own);
+    assert_eq!(report["unreadable"][0]["path"], "not-there.jsonl");
+    assert!(report["unreadable"][0]["error"].is_string());
+}
+
+#[test]
 fn what_is_in_doubt_names_the_option_that_decides() {
     let doubtful = sample("outside/keyed-or-not.edn");
     let output = sibcheck(&["verify", &doubtful]);

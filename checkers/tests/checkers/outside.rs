@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use sibcheck_checkers::{
     Claim, Outcome,
     history::Tombstones,
-    import::{Content, Import, ImportError, Note, Options, import, import_as},
+    import::{Content, Import, ImportError, Note, Options, import, import_as, write_registers},
     judge,
     registers::{self, Budget},
 };
@@ -144,6 +144,24 @@ fn the_same_in_other_encodings_and_with_other_line_ends() {
             assert_eq!(found, right, "{name}, {how}");
         }
     }
+}
+
+#[test]
+fn registers_keep_their_verdict_by_being_written() {
+    let mut written = 0;
+    for (name, right) in TABLE {
+        let Ok(first) = import(sample(name).as_slice(), name) else {
+            continue;
+        };
+        if let Content::Registers(history) = &first.content {
+            let mut bytes = Vec::new();
+            write_registers(history, &mut bytes).unwrap();
+            let again = import(bytes.as_slice(), name).unwrap();
+            assert_eq!(outcome(&again), outcome(&first), "{name}, {right:?}");
+            written += 1;
+        }
+    }
+    assert!(written > 15, "{written}");
 }
 
 #[test]
