@@ -60,9 +60,8 @@ pub struct Answers {
 impl Answers {
     /// Asks for everything.
     ///
-    /// The history has to make sense (see [`HistoryFault`](crate::HistoryFault)). In the replica
-    /// model, and where tombstones are hidden, its times have to differ wherever they do not concern
-    /// one client.
+    /// The history has to make sense (see [`HistoryFault`](crate::HistoryFault)), and nothing in it
+    /// may come before itself within one moment, by way of answers at equal times.
     ///
     /// # Errors
     ///

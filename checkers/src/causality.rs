@@ -27,7 +27,9 @@
 //!
 //! All sets are computed in one sweep by time: a write's at its invocation (its sources have
 //! completed), a read's at its completion (what it returned has been invoked). Where clocks are
-//! so coarse that both fall on one instant, the instant is settled in the order of dependency.
+//! so coarse that both fall on one instant, the instant is settled in the order of dependency,
+//! and where it has hidden deletes, which several reads may hold in a circle, again until nothing
+//! changes.
 
 mod replica;
 mod siblings;
@@ -439,12 +441,22 @@ impl<'h> KeyView<'h> {
     /// Settles what falls on one instant, each operation after those that it depends on, and reads
     /// after all writes that they may have seen.
     ///
+    /// A read does not wait for the deletes that it may hide: what these follow widens it afterwards.
+    ///
     /// Operations that wait for each other in a circle cannot be: some read returned a write
     /// whose context was made of that very read. Such a sibling comes out of thin air.
     fn settle_instant(&mut self, events: &[Event]) {
         if let [event] = events {
             return self.settle(*event);
         }
+        self.settle_in_order(events);
+        let any_delete = |event: &Event| !event.is_read && self.hides(event.slot());
+        if events.iter().any(any_delete) {
+            while self.widen(events) {}
+        }
+    }
+
+    fn settle_in_order(&mut self, events: &[Event]) {
         let mut awaited_by: BTreeMap<OpId, Vec<usize>> = BTreeMap::new();
         let mut waits = vec![0; events.len()];
         // Writes and reads, all that are left and those of them that are ready.
@@ -639,11 +651,7 @@ impl<'h> KeyView<'h> {
             self.add_past(&mut may, write, completed);
         }
         for &delete in &self.hidden {
-            let hidden = &self.writes[delete];
-            let had = hidden.client == view.client && hidden.id > view.id
-                || hidden.sources.contains(&view.id);
-            let too_late = had && hidden.invoked == completed;
-            let may_be = hidden.settled && hidden.invoked <= completed && !too_late;
+            let may_be = self.writes[delete].settled && self.may_hide(view, delete);
             if may_be && !contradicted(delete) {
                 self.add_past(&mut may, delete, completed);
             }
@@ -659,6 +667,14 @@ impl<'h> KeyView<'h> {
         (may, refuted)
     }
 
+    /// Whether a delete was invoked before a read completed, and not by who had the read's answer.
+    pub(crate) fn may_hide(&self, read: &ReadView<'_>, delete: usize) -> bool {
+        let delete = &self.writes[delete];
+        let had = delete.client == read.client && delete.id > read.id
+            || delete.sources.contains(&read.id);
+        delete.invoked < read.completed || delete.invoked == read.completed && !had
+    }
+
     /// Widens what writes may supersede and reads may have held by writes that take effect late,
     /// until nothing changes.
     fn let_late_writes_supersede(&mut self, events: &[Event]) {
@@ -667,22 +683,7 @@ impl<'h> KeyView<'h> {
             .iter()
             .map(|read| read.visible_may.clone())
             .collect();
-        let mut changed = true;
-        while std::mem::take(&mut changed) {
-            for event in events {
-                if event.is_read {
-                    let (may, refuted) = self.may_be_visible(event.slot());
-                    let view = &mut self.reads[event.slot()];
-                    changed |= view.visible_may != may || view.refuted != refuted;
-                    (view.visible_may, view.refuted) = (may, refuted);
-                } else {
-                    let early = self.early(event.slot());
-                    let view = &mut self.writes[event.slot()];
-                    changed |= view.covers_may != early;
-                    view.covers_may = early;
-                }
-            }
-        }
+        while self.widen(events) {}
         for (read, before) in self.reads.iter_mut().zip(before) {
             read.in_order = read.visible_may == before;
         }
@@ -698,6 +699,26 @@ impl<'h> KeyView<'h> {
         for (write, covers) in late {
             self.writes[write].covers_may = covers;
         }
+    }
+
+    /// Takes up once more what operations may supersede or have held, given what is known of others;
+    /// true when anything changed.
+    fn widen(&mut self, events: &[Event]) -> bool {
+        let mut changed = false;
+        for event in events {
+            if event.is_read {
+                let (may, refuted) = self.may_be_visible(event.slot());
+                let view = &mut self.reads[event.slot()];
+                changed |= view.visible_may != may || view.refuted != refuted;
+                (view.visible_may, view.refuted) = (may, refuted);
+            } else {
+                let early = self.early(event.slot());
+                let view = &mut self.writes[event.slot()];
+                changed |= view.covers_may != early;
+                view.covers_may = early;
+            }
+        }
+        changed
     }
 
     /// The sibling that shows a read not to have seen a write that may be superseded in it: the

@@ -4,7 +4,8 @@
 //! in every final read: returned, or possibly superseded by something that is. `w` may supersede `s`
 //! unless `s` was invoked after `w` completed, or both clocks were reported and `clock(s)` is not
 //! below `clock(w)`. A read that hides tombstones may hide every delete that was invoked before it
-//! completed, with whatever that may supersede; clocks of hidden deletes are not consulted.
+//! completed, and not by who had its answer, with whatever that may supersede; clocks of hidden
+//! deletes are not consulted.
 //!
 //! ```text
 //! c1 at n1  write "a" ─ ok
@@ -14,7 +15,8 @@
 //!
 //! Sound for every store of the model that settles before final reads, and complete as stated:
 //! where time and clocks leave open what a replica held, the store has the benefit of the doubt.
-//! Equal times decide nothing. Cost: O(final reads · writes · siblings). Source: Burckhardt et al.
+//! Equal times decide nothing between clients. Cost: O(final reads · writes · siblings), and for
+//! what is missing and was not acknowledged, the reads that returned it. Source: Burckhardt et al.
 //! 2014; see [`object_model`](crate::object_model).
 
 use super::{Found, Subject, clocks::reports};
@@ -27,7 +29,6 @@ use crate::{
 
 pub(super) fn no_lost_update(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
-    let mut seen_first = None;
     for read in view.final_reads() {
         if view
             .writes
@@ -44,9 +45,9 @@ pub(super) fn no_lost_update(subject: &Subject<'_, '_>, found: &mut Found) {
             let seen_by = if view.precedes(view.writes[write].id, read.id) {
                 None
             } else {
-                let seen_first = seen_first.get_or_insert_with(|| first_sightings(view));
-                match seen_first[write].filter(|seen| view.precedes(*seen, read.id)) {
-                    Some(seen) => Some(seen),
+                let mut seen = view.returned_by(write);
+                match seen.find(|seen| view.precedes(seen.id, read.id)) {
+                    Some(seen) => Some(seen.id),
                     None => continue,
                 }
             };
@@ -68,7 +69,7 @@ fn hidden_with_their_past(view: &KeyView<'_>, read: &ReadView<'_>) -> WriteSet {
     let mut held = WriteSet::EMPTY;
     if view.hides_deletes() {
         for (number, write) in view.writes.iter().enumerate() {
-            if view.hides(number) && write.invoked <= read.completed {
+            if view.hides(number) && view.may_hide(read, number) {
                 held.union_with(&write.covers_may);
             }
         }
@@ -83,19 +84,6 @@ fn holds(subject: &Subject<'_, '_>, read: &ReadView<'_>, write: usize) -> bool {
             && subject.clocks.below(write, by) != Some(false)
     };
     read.returned.contains(write) || read.returned.iter().any(may_supersede)
-}
-
-/// The read of each write that completed first, of those that tell something.
-fn first_sightings(view: &KeyView<'_>) -> Vec<Option<OpId>> {
-    let mut reads: Vec<_> = view.sound_reads().collect();
-    reads.sort_by_key(|read| (read.completed, read.id));
-    let mut first = vec![None; view.writes.len()];
-    for read in reads {
-        for write in read.returned.iter() {
-            first[write].get_or_insert(read.id);
-        }
-    }
-    first
 }
 
 /// The operations that show a write to be lost: the read, what it returned, and where clocks have

@@ -234,6 +234,19 @@ const CONTROLS: &[Control] = &[
     ),
     claimed(
         Claim::Quorum,
+        "a delete that waits for another read of the moment may be hidden",
+        "hidden\nc1@n1 [0..1] write a\nc3@n1 [2..3] read\nc2@n1 [2..3] read a\n\
+         c2@n1 [3..4] delete after 2",
+        &[],
+    ),
+    claimed(
+        Claim::Quorum,
+        "a client's delete after its read cannot have been hidden in it",
+        "hidden\nc1@n1 [0..1] write a\nc2@n1 [2..3] read\nc2@n1 [3..4] delete",
+        &[RegularReads],
+    ),
+    claimed(
+        Claim::Quorum,
         "another client reads an unanswered write when its client writes again",
         "c1@n1 [0..] write a info\nc2@n1 [1..3] read a\nc1@n1 [3..3] write b\nc2@n2 [4..5] read a",
         &[],
@@ -613,6 +626,22 @@ const CONTROLS: &[Control] = &[
         "replicas: a write that was seen, and then was gone",
         "replica\nc1@n1 write a info\nc2@n1 read a\nc3@n2 final",
         &[NoLostUpdate],
+    ),
+    eventual(
+        "replicas: the final reader itself saw a write at the moment at which another did",
+        "replica\nc1@n1 [0..] write a info\nc2@n1 [1..3] read a\nc3@n1 [2..3] final a\n\
+         c3@n1 [3..3] final",
+        &[NoLostUpdate, Convergence],
+    ),
+    eventual(
+        "replicas: a client's delete after its read cannot have been hidden in it",
+        "replica\nhidden\nc1@n1 [0..1] write a\nc2@n1 [2..3] final\nc2@n1 [3..4] delete",
+        &[NoLostUpdate],
+    ),
+    eventual(
+        "replicas: another client's delete of that moment may have been",
+        "replica\nhidden\nc1@n1 [0..1] write a\nc2@n1 [2..3] final\nc1@n1 [3..4] delete",
+        &[],
     ),
     eventual(
         "replicas: a hidden delete may stand beside what it did not meet",

@@ -1,8 +1,8 @@
 //! What a seed draws: a history, and what is asked of it.
 
 use sibcheck_checkers::{
-    Claim, History, ObjectModel, Promise,
-    history::{Action, Sibling, Tombstones, Write},
+    Claim, History, Promise,
+    history::{Action, Sibling, Write},
 };
 
 use super::{
@@ -86,14 +86,10 @@ pub(crate) fn drawn(seed: u64) -> Drawn {
     };
     let corruptions = (0..times).filter_map(|_| corrupt(&mut dice, &mut history));
     let corruptions = corruptions.collect();
-    // In the replica model, and where deletes are hidden, equal times are not told apart as the
-    // definitions do: README.md says so.
-    let header = &history.header;
-    let exact = header.model == ObjectModel::Context && header.tombstones == Tombstones::Shown;
-    if exact && dice.once_in(3) {
+    if dice.once_in(3) {
         coarsen(&mut history, [20, 40, 100][dice.roll(3)]);
     }
-    if !exact && by_none || depends_on_itself(&history) {
+    if depends_on_itself(&history) {
         spread(&mut history);
     }
     let claim = Claim::ALL[dice.roll(Claim::ALL.len())];
