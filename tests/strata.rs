@@ -29,16 +29,22 @@ fn plan(seed: u64) -> Plan {
     generate(&shape(), &mut SeededChoices::new(seed), String::new())
 }
 
+fn have_python() -> bool {
+    let have = std::process::Command::new("python3")
+        .arg("--version")
+        .output()
+        .is_ok();
+    if !have {
+        println!("skipped: there is no python3 on this machine");
+    }
+    have
+}
+
 /// A node that drops the part of a context which its coordinator has not received is caught by the
 /// fewest runs that a rung ever has, from whatever seed on.
 #[test]
 fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_seed_on() {
-    if std::process::Command::new("python3")
-        .arg("--version")
-        .output()
-        .is_err()
-    {
-        println!("skipped: there is no python3 on this machine");
+    if !have_python() {
         return;
     }
     let node = concat!(
@@ -72,6 +78,44 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
 }
 
 #[test]
+fn a_delete_of_what_its_client_never_saw_is_caught_from_every_seed_on() {
+    if !have_python() {
+        return;
+    }
+    let dialect = Dialect::from_toml(include_str!("nodes/document_store.toml")).unwrap();
+    let shape = Shape {
+        store: dialect.reference(),
+        program: Some(dialect.clone()),
+        ..shape()
+    };
+    let node = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes/document_store.py");
+    let violated = |flags: &[&str], seed| {
+        let argv = [&["python3", node], flags].concat();
+        let argv = argv.into_iter().map(str::to_owned).collect();
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("strata-documents");
+        let laboratory = Laboratory::new(Program::new(argv, dialect.clone(), folder));
+        let plan = generate(&shape, &mut SeededChoices::new(seed), String::new());
+        let observed = laboratory.run(&plan, Purpose::Search).unwrap();
+        assert_eq!(observed.failure, None);
+        observed.judged.verdict.outcome == Outcome::Violated
+    };
+    // What is lost with a delete is often superseded later on, so it takes the runs of three rungs.
+    for (flag, runs) in [
+        ("--delete-all", 3 * STRATA),
+        ("--no-deleted-leaves", STRATA),
+        ("--winner-only", STRATA),
+    ] {
+        for first in [0, 33] {
+            let caught = (first..first + runs).any(|seed| violated(&[flag], seed));
+            assert!(caught, "{flag} not in the runs from seed {first} on");
+        }
+    }
+    for seed in 0..STRATA {
+        assert!(!violated(&[], seed), "seed {seed}");
+    }
+}
+
+#[test]
 fn each_stratum_shows_its_habit() {
     for seed in 0..10 * STRATA {
         let (plan, tame) = (plan(seed), plan(STRATA * seed + 7));
@@ -82,6 +126,7 @@ fn each_stratum_shows_its_habit() {
         let steps = plan.clients.iter().flatten();
         match Stratum::of(seed, &shape()) {
             Stratum::Free => assert!(seed % STRATA > 4),
+            Stratum::Deleting => panic!("there are no words for a delete"),
             Stratum::Staying => assert_eq!(moves(&plan), 0),
             Stratum::Roaming => assert!(moves(&plan) > 20),
             Stratum::Outrunning => {

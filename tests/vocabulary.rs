@@ -176,7 +176,7 @@ fn evidence_shows_what_was_confused_and_nothing_else_that_is_odd() {
     let output = check(
         "evidence",
         "--normalise-keys",
-        &["--seed", "1", "--faults", "none"],
+        &["--seed", "1", "--runs", "60", "--faults", "none"],
     );
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("key \"") && text.contains("\\u"), "{text}");

@@ -245,7 +245,8 @@ fn shrink_finding(
     (plan, first): (&Plan, &Observed),
     finding: Finding,
 ) -> (Shrunk, Option<(Plan, Observed)>) {
-    let patient = matches!(finding, Finding::Violation(_));
+    // Every try of a silent node takes all patience with it.
+    let patient = !matches!(finding, Finding::Failure(FailureKind::Silence));
     let interrupt = &listening.interrupt;
     let shrinking = Shrinking::begin(interrupt, plan.operations(), patient);
     // Not every plan that still fails is the one that shrinking ends with, if it is cut short.

@@ -201,17 +201,23 @@ impl Mix {
             }
             Stratum::HotKey => self.hot_key_percent = 95,
             Stratum::Alike => self.equal_values_percent = 60,
+            Stratum::Deleting => {
+                self.delete = self.write.div_ceil(2);
+                self.hot_key_percent = 80;
+                // In the order of [`CONTEXTS`].
+                self.contexts = [1, 1, 5, 2, 0];
+            }
         }
     }
 
     /// Leaves out what a program's dialect has no words for.
-    fn leave_out(&mut self, dialect: &Dialect) {
+    fn leave_out(&mut self, dialect: &Dialect, claim: Claim) {
         let wording = dialect.wording();
         // Only its value tells whose write it is.
         self.equal_values_percent = 0;
         if wording.delete.is_none() {
             self.delete = 0;
-        } else if wording.hides_tombstones() {
+        } else if wording.hides_tombstones() && claim == Claim::Linearizable {
             // Whether keys with deletes are linearizable cannot be told then: leave most alone.
             self.delete = self.delete.saturating_sub(1);
         }
@@ -237,7 +243,7 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         .map_or(Stratum::Free, |seed| Stratum::of(seed, shape));
     mix.lay_down(stratum);
     if let Some(dialect) = &shape.program {
-        mix.leave_out(dialect);
+        mix.leave_out(dialect, shape.claim);
     }
     let mut network = network(nodes, choices);
     stratum.slow_down(&mut network);

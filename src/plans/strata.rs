@@ -2,8 +2,10 @@
 //!
 //! A swarm finds what is rare in many runs. A program outside gets few, and a bug that only clients
 //! of one habit can see would be met on some seeds only. So of eight runs with consecutive seeds each
-//! of five has a habit that is laid down, and three are drawn freely. The stratum follows from the
+//! of six has a habit that is laid down, and two are drawn freely. The stratum follows from the
 //! run's own seed, so that the seed alone repeats the run.
+
+use sibcheck_checkers::Claim;
 
 use crate::{
     protocol::Contexts,
@@ -32,11 +34,24 @@ pub enum Stratum {
     /// Keys and values are alike: many equal values where a tag tells them apart, and elsewhere those
     /// that programs confuse.
     Alike,
+    /// Deletes are half as frequent as writes, and clients mostly go on from their own last write: so
+    /// keys keep siblings which those who delete have not seen.
+    Deleting,
+}
+
+/// True where a program can delete, and its claim can be decided all the same.
+fn deletes(shape: &Shape) -> bool {
+    shape.program.as_ref().is_some_and(|dialect| {
+        let wording = dialect.wording();
+        let undecided = wording.hides_tombstones() && shape.claim == Claim::Linearizable;
+        wording.delete.is_some() && !undecided
+    })
 }
 
 impl Stratum {
     /// That of the run with this seed. Where a habit would change nothing the run is free: going to
-    /// other nodes where there is one, and taking contexts there where writes carry none.
+    /// other nodes where there is one, taking contexts there where writes carry none, and deletes
+    /// where there are no words for them or where they would leave linearizability undecided.
     pub fn of(seed: u64, shape: &Shape) -> Self {
         let contexts = shape
             .program
@@ -48,6 +63,7 @@ impl Stratum {
             2 if shape.nodes > 1 && contexts != Some(Contexts::Absent) => Self::Outrunning,
             3 => Self::HotKey,
             4 => Self::Alike,
+            5 if deletes(shape) => Self::Deleting,
             _ => Self::Free,
         }
     }
