@@ -74,7 +74,9 @@ impl<'a> Shrinking<'a> {
         } else {
             SHRINKING
         };
-        elapsed < limit && !self.interrupt.is_raised()
+        // What fails after one operation needs no plainer plan.
+        let small_enough = !self.patient && smallest <= 1;
+        elapsed < limit && !small_enough && !self.interrupt.is_raised()
     }
 
     /// A smaller plan fails, too.

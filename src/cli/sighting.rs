@@ -245,8 +245,8 @@ fn shrink_finding(
     (plan, first): (&Plan, &Observed),
     finding: Finding,
 ) -> (Shrunk, Option<(Plan, Observed)>) {
-    // Every try of a silent node takes all patience with it.
-    let patient = !matches!(finding, Finding::Failure(FailureKind::Silence));
+    // A try of a node that fails may take all patience with it.
+    let patient = matches!(finding, Finding::Violation(_));
     let interrupt = &listening.interrupt;
     let shrinking = Shrinking::begin(interrupt, plan.operations(), patient);
     // Not every plan that still fails is the one that shrinking ends with, if it is cut short.
