@@ -156,7 +156,7 @@ impl Laboratory {
             ))
         })?;
         let found = verdict.outcome == Outcome::Violated || kind.is_some();
-        let kept = found || purpose != Purpose::Search;
+        let kept = found || purpose == Purpose::Repeat;
         let (trace, logs) = if kept {
             (trace.text(&run.history, &nodes), nodes.logs())
         } else {

@@ -15,6 +15,9 @@ pub mod interrupt;
 pub mod laboratory;
 pub mod nodes;
 pub mod plans;
+#[cfg(test)]
+#[path = "../checkers/src/property_tests.rs"]
+mod property_tests;
 pub mod protocol;
 pub mod reports;
 pub mod runner;

@@ -3,17 +3,13 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
+mod support;
+
 use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value as Json;
 
-fn have_python() -> bool {
-    let have = Command::new("python3").arg("--version").output().is_ok();
-    if !have {
-        println!("skipped: there is no python3 on this machine");
-    }
-    have
-}
+use support::have;
 
 fn conform(node: &str, flags: &[&str]) -> (Option<i32>, String) {
     let root = env!("CARGO_MANIFEST_DIR");
@@ -39,7 +35,7 @@ const VC: &str = "examples/nodes/python/vc_store.py";
 
 #[test]
 fn the_samples_of_each_dialect_pass_on_a_correct_store() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     for (dialect, cases) in [("vv", 2), ("kv", 1), ("mv", 1)] {
@@ -61,7 +57,7 @@ fn the_samples_of_each_dialect_pass_on_a_correct_store() {
 
 #[test]
 fn without_a_dialect_it_is_found_out() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     for (node, sample) in [
@@ -80,7 +76,7 @@ OUT {"src":"n1","dest":"c0","body":{"type":"init_ok","in_reply_to":1,"msg_id":0}
 
 #[test]
 fn a_failing_case_shows_what_differs() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let wrong = format!(
@@ -118,7 +114,7 @@ TIMEOUT_MS 300
 
 #[test]
 fn what_goes_wrong_has_its_exit_code() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     for (node, flags, code, word) in [

@@ -12,6 +12,8 @@
     reason = "a panic fails the test"
 )]
 
+mod support;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -21,6 +23,8 @@ use std::{
 };
 
 use serde_json::Value as Json;
+
+use support::have;
 
 const NODES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes");
 
@@ -41,14 +45,6 @@ fn sibcheck(folder: &Path, arguments: &[&str]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
-}
-
-fn have_python() -> bool {
-    let have = Command::new("python3").arg("--version").output().is_ok();
-    if !have {
-        println!("skipped: there is no python3 on this machine");
-    }
-    have
 }
 
 /// What a command said, and how it ended.
@@ -80,12 +76,16 @@ impl Said {
     }
 }
 
+/// Runs a command to its end.
+fn run(folder: &Path, arguments: &[&str]) -> Said {
+    Said::of(&sibcheck(folder, arguments).output().unwrap())
+}
+
 /// Checks a node of `tests/nodes` with seed 1.
 fn check(folder: &Path, node: &str, flags: &[&str]) -> Said {
     let bin = format!("python3 {NODES}/{node}");
     let check = ["check", "--bin", &bin, "--seed", "1"];
-    let mut command = sibcheck(folder, &[&check[..], flags].concat());
-    Said::of(&command.output().unwrap())
+    run(folder, &[&check[..], flags].concat())
 }
 
 fn json(folder: &Path, file: &str) -> Json {
@@ -115,7 +115,7 @@ for line in sys.stdin:
 
 #[test]
 fn faults_that_affect_nothing_are_not_held_against() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let flags = ["--nodes", "3", "--faults", "partition,loss", "--runs", "2"];
@@ -136,47 +136,29 @@ fn faults_that_affect_nothing_are_not_held_against() {
 #[test]
 fn a_named_fault_that_affects_nothing_leaves_stores_inside_unknown_too() {
     let folder = folder("named");
-    // One client, one operation: nothing crosses the network between nodes while a node is down.
-    let few = ["check", "--seed", "1", "--runs", "3", "--store", "dotted"];
-    let pauses = ["--faults", "pause", "--ops", "4", "--clients", "2"];
-    let said = Said::of(
-        &sibcheck(&folder, &[&few[..], &pauses].concat())
-            .output()
-            .unwrap(),
-    );
-    let report = said.stdout.clone();
-    assert!([0, 3].contains(&said.code), "{report}");
-    let none = ["--faults", "none"];
-    let said = Said::of(
-        &sibcheck(&folder, &[&few[..], &none].concat())
-            .output()
-            .unwrap(),
-    );
-    said.expect(0, &["dotted: VALID"]);
-    let loss = [
-        "--faults",
-        "loss",
-        "--runs",
-        "1",
-        "--ops",
-        "2",
-        "--clients",
-        "1",
+    let one_run = |seed, faults: &[&str]| {
+        let check = ["check", "--seed", seed, "--runs", "1", "--store", "dotted"];
+        run(&folder, &[&check[..], faults].concat())
+    };
+    let loss = ["--faults", "loss"];
+    one_run("1", &loss).expect(0, &["dotted: VALID", "faults 1 loss"]);
+    // Its plan draws none.
+    let none = [
+        "dotted: UNKNOWN",
+        "not tested no message was affected by loss",
+        "--runs 200",
     ];
-    let one = ["check", "--seed", "1", "--store", "dotted"];
-    let said = Said::of(
-        &sibcheck(&folder, &[&one[..], &loss].concat())
-            .output()
-            .unwrap(),
-    );
-    said.expect(3, &["dotted: UNKNOWN"]);
+    one_run("2", &loss).expect(3, &none);
+    // Of faults that are not named, none need be drawn.
+    one_run("2", &[]).expect(0, &["dotted: VALID"]);
+    one_run("2", &["--faults", "none"]).expect(0, &["dotted: VALID"]);
 }
 
 #[test]
 fn overtaking_is_not_asked_of_one_node() {
     let folder = folder("one-node");
     let asked = ["check", "--nodes", "1", "--faults", "reorder"];
-    let said = Said::of(&sibcheck(&folder, &asked).output().unwrap());
+    let said = run(&folder, &asked);
     assert_eq!(said.code, 2, "{}", said.stdout);
     assert!(
         said.stderr.contains("needs at least two nodes"),
@@ -187,7 +169,7 @@ fn overtaking_is_not_asked_of_one_node() {
 
 #[test]
 fn a_race_that_does_not_come_back_is_reported_with_all_its_evidence() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let folder = folder("race");
@@ -215,7 +197,7 @@ fn a_race_that_does_not_come_back_is_reported_with_all_its_evidence() {
 
 #[test]
 fn a_node_that_dies_in_a_repeat_takes_nothing_back() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let folder = folder("dies-later");
@@ -261,17 +243,13 @@ fn check_text(name: &str, program: &str, flags: &[&str]) -> (PathBuf, Said) {
         "--seed",
         "1",
     ];
-    let said = Said::of(
-        &sibcheck(&folder, &[&check[..], flags].concat())
-            .output()
-            .unwrap(),
-    );
+    let said = run(&folder, &[&check[..], flags].concat());
     (folder, said)
 }
 
 #[test]
 fn a_failing_node_is_shrunk_saved_and_judged_by_what_it_did_before() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let program = LOSES_AND_DIES.replace("WRITES", "2");
@@ -301,7 +279,7 @@ fn a_failing_node_is_shrunk_saved_and_judged_by_what_it_did_before() {
 
 #[test]
 fn a_store_that_refuses_every_write_is_said_to_do_so() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let refuses = LOSES_AND_DIES.replace("writes == WRITES", "False").replace(
@@ -342,7 +320,7 @@ fn signal(child: &Child, name: &str) {
 
 #[test]
 fn an_interrupt_during_shrinking_keeps_the_smallest_within_a_moment() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let folder = folder("interrupt-shrinking");

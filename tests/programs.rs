@@ -5,6 +5,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
+mod support;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -20,6 +22,8 @@ use sibcheck::{
     protocol::Dialect,
 };
 use sibcheck_checkers::Outcome;
+
+use support::have;
 
 /// An empty folder of the test's own.
 fn folder(name: &str) -> PathBuf {
@@ -39,15 +43,6 @@ fn sibcheck(folder: &Path, arguments: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// True when a program can be started; else says that the test is skipped.
-fn have(program: &str) -> bool {
-    let have = Command::new(program).arg("--version").output().is_ok();
-    if !have {
-        println!("skipped: there is no {program} on this machine");
-    }
-    have
 }
 
 fn example(path: &str) -> String {

@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
+mod support;
+
 use std::path::PathBuf;
 
 use sibcheck::{
@@ -17,6 +19,8 @@ use sibcheck::{
 };
 use sibcheck_checkers::Outcome;
 
+use support::have;
+
 fn shape() -> Shape {
     Shape {
         program: Some(Dialect::Vc),
@@ -29,22 +33,11 @@ fn plan(seed: u64) -> Plan {
     generate(&shape(), &mut SeededChoices::new(seed), String::new())
 }
 
-fn have_python() -> bool {
-    let have = std::process::Command::new("python3")
-        .arg("--version")
-        .output()
-        .is_ok();
-    if !have {
-        println!("skipped: there is no python3 on this machine");
-    }
-    have
-}
-
 /// A node that drops the part of a context which its coordinator has not received is caught by the
 /// fewest runs that a rung ever has, from whatever seed on.
 #[test]
 fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_seed_on() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let node = concat!(
@@ -79,7 +72,7 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
 
 #[test]
 fn a_delete_of_what_its_client_never_saw_is_caught_from_every_seed_on() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let dialect = Dialect::from_toml(include_str!("nodes/document_store.toml")).unwrap();

@@ -4,6 +4,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
+mod support;
+
 use std::{
     fs,
     ops::Range,
@@ -19,6 +21,8 @@ use sibcheck::{
     protocol::Dialect,
 };
 use sibcheck_checkers::Outcome;
+
+use support::have;
 
 /// Checks `tests/nodes/picky_store.py` with these flags of its own.
 fn check(test: &str, flags: &str, arguments: &[&str]) -> Output {
@@ -44,17 +48,9 @@ fn unwrapped(output: &Output) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn have_python() -> bool {
-    let have = Command::new("python3").arg("--version").output().is_ok();
-    if !have {
-        println!("skipped: there is no python3 on this machine");
-    }
-    have
-}
-
 #[test]
 fn what_a_program_does_not_take_is_told_and_not_drawn() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let long = "--patience-ms";
@@ -91,7 +87,7 @@ fn what_a_program_does_not_take_is_told_and_not_drawn() {
 
 #[test]
 fn the_printed_command_draws_the_same_without_finding_out_again() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let arguments = ["--seed", "5", "--runs", "12", "--format", "json"];
@@ -146,7 +142,7 @@ fn first_violation(name: &str, flag: &str, seeds: Range<u64>, left_out: Kinds) -
 /// Plain keys and values let all of these pass. With others each is caught.
 #[test]
 fn what_a_program_confuses_is_a_violation() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     for flag in [
@@ -168,7 +164,7 @@ fn what_a_program_confuses_is_a_violation() {
 
 #[test]
 fn evidence_shows_what_was_confused_and_nothing_else_that_is_odd() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let output = check(

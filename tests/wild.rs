@@ -7,6 +7,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
+mod support;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -15,13 +17,7 @@ use std::{
 
 use sibcheck::nodes::external::Sin;
 
-fn have_python() -> bool {
-    let have = Command::new("python3").arg("--version").output().is_ok();
-    if !have {
-        println!("skipped: there is no python3 on this machine");
-    }
-    have
-}
+use support::have;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -81,7 +77,7 @@ fn fails(habit: &str, flags: &[&str], words: &[&str]) {
 
 #[test]
 fn what_the_protocol_allows_is_no_matter() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     for (habit, flags) in [
@@ -107,7 +103,7 @@ fn what_the_protocol_allows_is_no_matter() {
 
 #[test]
 fn what_can_be_understood_is_tolerated_and_counted_and_fails_when_strict() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     for (habit, flags, sin) in [
@@ -140,7 +136,7 @@ fn what_can_be_understood_is_tolerated_and_counted_and_fails_when_strict() {
 
 #[test]
 fn what_cannot_be_understood_fails_with_its_line_and_a_remedy() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     for (habit, words) in [
@@ -205,7 +201,7 @@ fn what_cannot_be_understood_fails_with_its_line_and_a_remedy() {
 
 #[test]
 fn a_program_with_its_names_built_in_is_given_them() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let (_, report) = check("hard-coded", &THREE);
@@ -223,7 +219,7 @@ fn a_program_with_its_names_built_in_is_given_them() {
 
 #[test]
 fn a_node_that_outlives_its_input_is_ended_and_counted() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let report = holds("never-ends", &VC);
@@ -234,7 +230,7 @@ fn a_node_that_outlives_its_input_is_ended_and_counted() {
 
 #[test]
 fn a_node_that_falls_silent_is_no_pass() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let words = ["answered no read after all faults", Sin::Silence.name()];
@@ -243,7 +239,7 @@ fn a_node_that_falls_silent_is_no_pass() {
 
 #[test]
 fn answers_out_of_order_find_their_requests() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let (code, report) = check("unordered", &VC);
@@ -253,7 +249,7 @@ fn answers_out_of_order_find_their_requests() {
 
 #[test]
 fn gossip_every_five_seconds_is_waited_for() {
-    if !have_python() {
+    if !have("python3") {
         return;
     }
     let report = holds("gossip", &THREE);

@@ -42,6 +42,8 @@ pub mod import;
 mod invariants;
 mod late_writes;
 pub mod object_model;
+#[cfg(test)]
+mod property_tests;
 mod provenance;
 pub mod registers;
 pub mod relations;
@@ -88,17 +90,4 @@ pub fn judge_in_full(
 ) -> Result<Verdict, HistoryFault> {
     let promise = promise.into();
     Ok(Examination::of(history, &[promise], false)?.verdict(promise))
-}
-
-/// What property tests draw from: the same every time, or what `SIBCHECK_SEED` says.
-#[cfg(test)]
-fn drawing(cases: u32) -> proptest::test_runner::Config {
-    let seed = std::env::var("SIBCHECK_SEED").ok();
-    let seed = seed.and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    proptest::test_runner::Config {
-        cases,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(seed),
-        failure_persistence: None,
-        ..Default::default()
-    }
 }

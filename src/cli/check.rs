@@ -25,7 +25,7 @@ use super::{
     check_program::check_program,
     dialect::GivenDialect,
     output::{self, Progress, Stopwatch},
-    results::{self, Found, Seen},
+    results::{self, Found},
     shrinking::Shrinking,
     signals::{Listening, listen},
 };
@@ -215,14 +215,8 @@ fn check_store(campaign: Campaign, arguments: &Arguments, listening: &Listening)
     progress.end();
     let saved_first = (arguments.save_first && failure.is_none()).then(|| {
         let plan = campaign.plan(campaign.seed);
-        let seen = Seen {
-            plan: &plan,
-            observed: &observe(&plan),
-        };
-        let found = Found {
-            first: None,
-            smallest: Some((&plan, seen)),
-        };
+        let observed = observe(&plan);
+        let found = Found::of_one(&plan, &plan, &observed);
         save(arguments, campaign.seed, &found)
     });
     let proof = failure.map(|failure| prove(&campaign, &failure, arguments, listening));
@@ -274,14 +268,7 @@ fn prove(
     });
     shrinking.end();
     let observed = observe(&shrunk.plan);
-    let seen = Seen {
-        plan: &shrunk.plan,
-        observed: &observed,
-    };
-    let found = Found {
-        first: None,
-        smallest: Some((&failure.plan, seen)),
-    };
+    let found = Found::of_one(&failure.plan, &shrunk.plan, &observed);
     Proof {
         seed: failure.seed,
         command,
@@ -303,9 +290,9 @@ pub(super) fn found_line(subject: &str, judged: &Judged, command: &str) -> Strin
     );
     let word = output::bold_red("VIOLATED");
     if judged.verdict.outcome == Outcome::Violated {
-        format!("{subject}: {word} ({what}); once more: {command}")
+        format!("{subject}: {word} ({what}); repeat with: {command}")
     } else {
-        format!("{subject}: {what}; once more: {command}")
+        format!("{subject}: {what}; repeat with: {command}")
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     Exit, Failure, Format,
     check::{self, Arguments},
     output::{self, Progress, Stopwatch},
-    results::{Found, Seen},
+    results::Found,
     sighting::{FirstSighting, follow_up},
     signals::Listening,
 };
@@ -54,12 +54,13 @@ const LADDER: [(FaultName, &str); 8] = [
 /// The rungs of the ladder: what may go wrong on each.
 fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
     let named = |name: &str| arguments.faults.iter().any(|asked| asked == name);
-    if arguments.no_ladder {
-        if shape.faults.is_empty() {
-            return vec![Rung::new("no faults", Vec::new(), Vec::new())];
-        }
+    let lowest = Rung::new("no faults", Vec::new(), Vec::new());
+    if arguments.no_ladder && !shape.faults.is_empty() {
         let faults = shape.faults.clone();
         return vec![Rung::new("all at once", faults.clone(), faults)];
+    }
+    if arguments.no_ladder {
+        return vec![lowest];
     }
     let climbed = |fault: FaultName| match fault {
         FaultName::Reorder | FaultName::Partition if arguments.faults.is_empty() => true,
@@ -67,7 +68,7 @@ fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
         _ => named("all") || named(fault.name()),
     };
     let mut faults = Vec::new();
-    let mut rungs = vec![Rung::new("no faults", Vec::new(), Vec::new())];
+    let mut rungs = vec![lowest];
     for (fault, name) in LADDER {
         if climbed(fault) && shape.faults.contains(&fault) {
             faults.push(fault);
@@ -359,14 +360,7 @@ impl Trial<'_> {
         let plan = self.plan(seed);
         match self.laboratory.run(&plan, Purpose::Repeat) {
             Ok(observed) => {
-                let run = Seen {
-                    plan: &plan,
-                    observed: &observed,
-                };
-                let found = Found {
-                    first: None,
-                    smallest: Some((&plan, run)),
-                };
+                let found = Found::of_one(&plan, &plan, &observed);
                 check::save(self.arguments, seed, &found)
             }
             Err(error) => Err(error.to_string()),

@@ -37,6 +37,16 @@ pub(super) struct Found<'a> {
     pub(super) smallest: Option<(&'a Plan, Seen<'a>)>,
 }
 
+impl<'a> Found<'a> {
+    /// That of a store inside, or of a run that was asked for: another run shows the same.
+    pub(super) fn of_one(original: &'a Plan, plan: &'a Plan, observed: &'a Observed) -> Self {
+        Self {
+            first: None,
+            smallest: Some((original, Seen { plan, observed })),
+        }
+    }
+}
+
 /// Writes plan, history, trace and verdict into a folder of their own under `results`, and returns
 /// it. What is already there is never overwritten; the same content is not written twice, and a
 /// folder that holds the same first sighting and nothing else is completed.

@@ -5,7 +5,7 @@
 //! shrinking only add to it, and where nothing smaller shows the finding, it is the first sighting
 //! that is reported.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use sibcheck_checkers::Outcome;
 
@@ -19,7 +19,7 @@ use crate::{
 
 use super::{
     check::{self, Arguments},
-    output,
+    output::{self, Stopwatch},
     results::{Found, Seen},
     shrinking::Shrinking,
     signals::Listening,
@@ -27,6 +27,9 @@ use super::{
 
 /// How often a plan that failed is run again to see whether it always does.
 const REPEATS: u32 = 5;
+
+/// How long the failure of a node is repeated; it is repeated once in any case.
+const REPEATING: Duration = Duration::from_secs(2);
 
 /// A run in which something was found: its claim was violated, or a node failed.
 pub(super) struct FirstSighting {
@@ -51,6 +54,12 @@ impl Finding {
         }
         let failure = observed.failure.as_ref()?;
         Some(Self::Failure(failure.kind()))
+    }
+
+    /// Whether it is worth as many runs as it takes. A run of a node that fails may take all
+    /// patience with it.
+    fn is_worth_time(self) -> bool {
+        matches!(self, Self::Violation(_))
     }
 
     fn shows_in(self, observed: &Observed) -> bool {
@@ -123,39 +132,15 @@ pub(super) fn follow_up(
     if first.judged.verdict.outcome == Outcome::Violated {
         listening.found(found);
     }
-    let mut notes = Vec::new();
-    let finding = Finding::of(&first);
-    let (tries, smaller, repeats) = match finding {
+    let again = match Finding::of(&first) {
         // Whatever is asked, the start fails.
-        None | Some(Finding::Failure(FailureKind::Start)) => (0, None, None),
-        Some(finding) => {
-            let mut search = Search {
-                laboratory,
-                interrupt: &listening.interrupt,
-                finding,
-                failures: Vec::new(),
-                refused: None,
-            };
-            // Shrinking what does not come again would only take time.
-            let result = if (0..REPEATS).any(|_| search.run(&plan).is_some()) {
-                let (shrunk, smallest) =
-                    shrink_finding(laboratory, listening, (&plan, &first), finding);
-                let (again, repeats) = search.repeat(&shrunk.plan);
-                let again = again.map(|again| (shrunk.plan, again));
-                (shrunk.tries, again.or(smallest), repeats)
-            } else {
-                let (failed, runs) = (0, REPEATS);
-                let never = (!listening.interrupt.is_raised()).then_some(Repeats { failed, runs });
-                (0, None, never)
-            };
-            notes = search.notes();
-            result
-        }
+        None | Some(Finding::Failure(FailureKind::Start)) => Again::default(),
+        Some(finding) => look_again(laboratory, listening, (&plan, &first), finding),
     };
-    let (smallest_plan, observed) = smaller.unwrap_or_else(|| (plan.clone(), first.clone()));
+    let (smallest, observed) = again.smallest.unwrap_or((plan.clone(), first.clone()));
     let shrunk = Shrunk {
-        plan: smallest_plan,
-        tries,
+        plan: smallest,
+        tries: again.tries,
     };
     let smallest = Seen {
         plan: &shrunk.plan,
@@ -169,8 +154,54 @@ pub(super) fn follow_up(
         judged: observed.judged,
         failure: observed.failure,
         shrunk,
+        repeats: again.repeats,
+        notes: again.notes,
+    }
+}
+
+/// What more runs gave.
+#[derive(Default)]
+struct Again {
+    /// The smallest plan that shows the finding, and its run.
+    smallest: Option<(Plan, Observed)>,
+    /// How many smaller plans were tried.
+    tries: u64,
+    /// How often the finding showed, where it did not always show alike.
+    repeats: Option<Repeats>,
+    /// What is to be told beside it.
+    notes: Vec<String>,
+}
+
+/// Runs a plan again, shrinks it if it shows the finding once more, and repeats what is left.
+fn look_again(
+    laboratory: &Laboratory,
+    listening: &Listening,
+    (plan, first): (&Plan, &Observed),
+    finding: Finding,
+) -> Again {
+    let mut search = Search {
+        laboratory,
+        interrupt: &listening.interrupt,
+        finding,
+        failures: Vec::new(),
+        refused: None,
+    };
+    // Shrinking what does not come again would only take time.
+    if !(0..REPEATS).any(|_| search.run(plan).is_some()) {
+        let (failed, runs) = (0, REPEATS);
+        return Again {
+            repeats: (!listening.interrupt.is_raised()).then_some(Repeats { failed, runs }),
+            notes: search.notes(),
+            ..Again::default()
+        };
+    }
+    let (shrunk, smallest) = shrink_finding(laboratory, listening, (plan, first), finding);
+    let (shown, repeats) = search.repeat(&shrunk.plan);
+    Again {
+        smallest: shown.map(|shown| (shrunk.plan, shown)).or(smallest),
+        tries: shrunk.tries,
         repeats,
-        notes,
+        notes: search.notes(),
     }
 }
 
@@ -222,7 +253,10 @@ impl Search<'_> {
     fn repeat(&mut self, plan: &Plan) -> (Option<Observed>, Option<Repeats>) {
         let mut shown: Option<Observed> = None;
         let (mut failed, mut runs, mut alike) = (0, 0, true);
-        while runs < REPEATS && !self.interrupt.is_raised() {
+        let watch = Stopwatch::start();
+        let finding = self.finding;
+        let in_time = || finding.is_worth_time() || watch.elapsed() < REPEATING;
+        while runs < REPEATS && in_time() && !self.interrupt.is_raised() {
             runs += 1;
             let Some(again) = self.run(plan) else {
                 continue;
@@ -245,10 +279,8 @@ fn shrink_finding(
     (plan, first): (&Plan, &Observed),
     finding: Finding,
 ) -> (Shrunk, Option<(Plan, Observed)>) {
-    // A try of a node that fails may take all patience with it.
-    let patient = matches!(finding, Finding::Violation(_));
     let interrupt = &listening.interrupt;
-    let shrinking = Shrinking::begin(interrupt, plan.operations(), patient);
+    let shrinking = Shrinking::begin(interrupt, plan.operations(), finding.is_worth_time());
     // Not every plan that still fails is the one that shrinking ends with, if it is cut short.
     let mut smallest: Option<(Plan, Observed)> = None;
     let shrunk = shrink(
@@ -258,10 +290,9 @@ fn shrink_finding(
             let observed = laboratory.run(smaller, Purpose::Shrink).ok()?;
             let sighting = finding.sighting(smaller, &observed)?;
             shrinking.accept(smaller.operations());
-            let size = |plan: &Plan| (plan.operations(), plan.faults.len());
             if smallest
                 .as_ref()
-                .is_none_or(|(plan, _)| size(smaller) <= size(plan))
+                .is_none_or(|(plan, _)| smaller.size() <= plan.size())
             {
                 smallest = Some((smaller.clone(), observed));
             }

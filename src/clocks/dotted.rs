@@ -127,7 +127,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fuzzing::drawing(256))]
+        #![proptest_config(crate::property_tests::drawing(256))]
 
         #[test]
         fn comparison_is_inclusion(a in dotted_clock(), b in dotted_clock()) {

@@ -206,7 +206,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fuzzing::drawing(256))]
+        #![proptest_config(crate::property_tests::drawing(256))]
 
         #[test]
         fn every_form_reads_as_the_same_clock(clock in clock()) {

@@ -282,7 +282,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fuzzing::drawing(256))]
+        #![proptest_config(crate::property_tests::drawing(256))]
 
         #[test]
         fn merge_is_the_least_upper_bound(a in clock(), b in clock(), c in clock()) {

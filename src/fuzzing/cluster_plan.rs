@@ -83,7 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(crate::fuzzing::drawing(64))]
+        #![proptest_config(crate::property_tests::drawing(64))]
 
         #[test]
         fn correct_stores_are_never_guilty(data in proptest::collection::vec(any::<u8>(), 0..600)) {

@@ -233,7 +233,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(crate::fuzzing::drawing(2_000))]
+        #![proptest_config(crate::property_tests::drawing(2_000))]
 
         #[test]
         fn no_choice_contradicts_the_definition(data in proptest::collection::vec(any::<u8>(), 0..120)) {

@@ -136,7 +136,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(crate::fuzzing::drawing(256))]
+        #![proptest_config(crate::property_tests::drawing(256))]
 
         #[test]
         fn no_bytes_do_harm(data in proptest::collection::vec(any::<u8>(), 0..300)) {

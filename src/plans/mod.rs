@@ -129,6 +129,11 @@ impl Plan {
         plan
     }
 
+    /// What shrinking makes small: operations first, then faults.
+    pub fn size(&self) -> (usize, usize) {
+        (self.operations(), self.faults.len())
+    }
+
     /// How many client operations the plan asks for; resolving counts as a read and a write.
     pub fn operations(&self) -> usize {
         self.clients

@@ -346,7 +346,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::drawing(256))]
+        #![proptest_config(crate::property_tests::drawing(256))]
 
         #[test]
         fn nothing_panics(text in "[\\[\\](){}#_:;,\"\\\\0-9a-z \n]{0,40}") {

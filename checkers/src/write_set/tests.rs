@@ -82,7 +82,7 @@ fn behaves(a: &BTreeSet<usize>, b: &BTreeSet<usize>, probe: usize) -> Result<(),
 }
 
 proptest! {
-    #![proptest_config(crate::drawing(256))]
+    #![proptest_config(crate::property_tests::drawing(256))]
 
     #[test]
     fn behaves_like_a_set(a in any(), b in any(), probe in 0..4000_usize) {
@@ -97,7 +97,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(crate::drawing(24))]
+    #![proptest_config(crate::property_tests::drawing(24))]
 
     /// Sets of one lineage, as histories make them: each is another one and a little more.
     #[test]

@@ -431,7 +431,7 @@ fn histories_that_contradict_themselves_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(crate::support::drawing(256))]
+    #![proptest_config(crate::property_tests::drawing(256))]
 
     #[test]
     fn numbers_read_back_bit_for_bit(number in prop_oneof![any::<f64>(), -1e9..1e9_f64]) {

@@ -276,7 +276,7 @@ fn what_is_written_reads_back() {
 }
 
 proptest! {
-    #![proptest_config(crate::support::drawing(256))]
+    #![proptest_config(crate::property_tests::drawing(256))]
 
     #[test]
     fn no_damage_makes_an_importer_or_a_judge_panic(

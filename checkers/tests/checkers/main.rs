@@ -17,6 +17,8 @@ mod imports;
 mod labelled;
 mod outside;
 mod positive_controls;
+#[path = "../../src/property_tests.rs"]
+mod property_tests;
 mod registers;
 mod schema;
 mod screening;

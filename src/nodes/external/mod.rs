@@ -154,10 +154,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a node may take to end once its input has.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The longest sleep between two looks at all nodes in real time, so that an end which wakes nobody
-/// is noticed.
-const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
-
 /// What to do about a line that is no message.
 const STDOUT_IS_FOR_MESSAGES: &str =
     "write nothing but messages to stdout, one JSON object a line; logs belong on stderr";
@@ -398,7 +394,7 @@ impl Nodes for External<'_> {
                 return all;
             }
             let awaited: Vec<&Process> = self.processes.iter().flatten().collect();
-            await_any(&awaited, left.min(LONGEST_DEAFNESS));
+            await_any(&awaited, left);
         }
     }
 

@@ -36,7 +36,7 @@ const EAGER: Duration = Duration::from_micros(200);
 /// The first sleep between looks; it doubles until [`LONGEST_NAP`]. Output or death end it.
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_millis(1);
-/// The longest sleep in which an interrupt may go unnoticed.
+/// The longest sleep, so that an interrupt, or an end which wakes nobody, is noticed.
 const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
 /// From a closed pipe to the end of the process that closed it.
 const DEATH_NOTICE: Duration = Duration::from_millis(500);
@@ -365,7 +365,7 @@ impl Process {
                 };
                 return Ok(if rests { Waited::Silent } else { Waited::Busy });
             }
-            self.nap(left.min(LONGEST_DEAFNESS));
+            self.nap(left);
         }
     }
 
@@ -754,16 +754,13 @@ impl Process {
 /// over. It may return early: look again.
 pub fn await_any(processes: &[&Process], span: Duration) {
     let mut sources = Vec::with_capacity(3 * processes.len());
-    let mut span = span;
+    let mut span = span.min(LONGEST_DEAFNESS);
     for process in processes {
         if !process.wakers(&mut sources) {
             span = span.min(LONGEST_NAP);
         }
     }
-    let span = Timespec::try_from(span).unwrap_or(Timespec {
-        tv_sec: 3600,
-        tv_nsec: 0,
-    });
+    let span = Timespec::try_from(span).unwrap_or_default();
     // Being interrupted is a short nap.
     let _ = poll(&mut sources, Some(&span));
 }

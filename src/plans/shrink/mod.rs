@@ -246,7 +246,7 @@ impl Shrinker {
             // Positions have shifted: go on near the same place in the new list.
             self.edits = STAGES[self.stage](self);
             self.next = self.next.saturating_sub(1);
-        } else if size(&plan) < size(&self.best) {
+        } else if plan.size() < self.best.size() {
             self.best = plan;
             self.wandered = 0;
             self.begin();
@@ -278,11 +278,6 @@ impl Shrinker {
         let all = &Spacing::ALL;
         all.iter().position(is).unwrap_or(all.len())
     }
-}
-
-/// What is to become small.
-fn size(plan: &Plan) -> (usize, usize) {
-    (plan.operations(), plan.faults.len())
 }
 
 /// A digest of all that shrinking changes: two plans with the same one are not told apart, which
