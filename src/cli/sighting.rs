@@ -56,6 +56,16 @@ impl Finding {
         Some(Self::Failure(failure.kind()))
     }
 
+    /// Whether another plan may make a difference: not if a node failed before anything was asked of
+    /// it, or whatever was asked.
+    fn depends_on_plan(self, observed: &Observed) -> bool {
+        match self {
+            Self::Violation(_) => true,
+            Self::Failure(FailureKind::Start | FailureKind::Mute) => false,
+            Self::Failure(_) => !observed.judged.run.steps.is_empty(),
+        }
+    }
+
     /// Whether it is worth as many runs as it takes. A run of a node that fails may take all
     /// patience with it.
     fn is_worth_time(self) -> bool {
@@ -133,9 +143,10 @@ pub(super) fn follow_up(
         listening.found(found);
     }
     let again = match Finding::of(&first) {
-        // Whatever is asked, the start fails.
-        None | Some(Finding::Failure(FailureKind::Start)) => Again::default(),
-        Some(finding) => look_again(laboratory, listening, (&plan, &first), finding),
+        Some(finding) if finding.depends_on_plan(&first) => {
+            look_again(laboratory, listening, (&plan, &first), finding)
+        }
+        _ => Again::default(),
     };
     let (smallest, observed) = again.smallest.unwrap_or((plan.clone(), first.clone()));
     let shrunk = Shrunk {

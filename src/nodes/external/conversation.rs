@@ -80,6 +80,7 @@ pub fn converse(
         process.stop(LAST_WORDS, &mut lines);
         let what = format!("no answer came within {:?}", program.start_patience);
         return Err(mute(
+            FailureKind::Silence,
             &name,
             &what,
             "it should answer init with init_ok",
@@ -114,17 +115,23 @@ fn messages(lines: &[Line]) -> Result<Vec<Json>, intake::Garbage> {
 }
 
 /// A node says nothing, and these lines when its input ended.
-pub(super) fn mute(node: &str, what: &str, duty: &str, last_words: &[Line]) -> NodeFailure {
+pub(super) fn mute(
+    kind: FailureKind,
+    node: &str,
+    what: &str,
+    duty: &str,
+    last_words: &[Line],
+) -> NodeFailure {
     if last_words.is_empty() {
         let remedy = format!(
             "{duty}, on a line of its own, and flush stdout after each line; a program that waits \
              with select and reads with a buffered reader sees a line only when the next one comes"
         );
-        return NodeFailure::new(FailureKind::Silence, node, what, &remedy);
+        return NodeFailure::new(kind, node, what, &remedy);
     }
     let count = last_words.len();
     NodeFailure::new(
-        FailureKind::Silence,
+        kind,
         node,
         &format!("{what}, but {count} lines came when its input ended: stdout is block-buffered"),
         "flush stdout after each line: flush=True or `python3 -u`, fflush, setvbuf, `stdbuf -oL`",

@@ -182,16 +182,21 @@ impl External<'_> {
     pub(super) fn fail_silent(&mut self, node: u32) {
         let patience = self.program.start_patience;
         let what = format!("no answer to its init came within {patience:?}");
-        self.fail_mute(node, &what, "it should answer init with init_ok");
+        self.fail_mute(
+            FailureKind::Silence,
+            node,
+            &what,
+            "it should answer init with init_ok",
+        );
     }
 
     /// Tells that a node says nothing, and whether it would have at its end.
-    pub(super) fn fail_mute(&mut self, node: u32, what: &str, duty: &str) {
+    pub(super) fn fail_mute(&mut self, kind: FailureKind, node: u32, what: &str, duty: &str) {
         let mut lines = Vec::new();
         if let Some(mut process) = self.processes[node as usize].take() {
             process.stop(LAST_WORDS, &mut lines);
         }
-        let failure = mute(&self.names[node as usize], what, duty, &lines);
+        let failure = mute(kind, &self.names[node as usize], what, duty, &lines);
         self.failure.get_or_insert(failure);
     }
 

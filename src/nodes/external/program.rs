@@ -69,8 +69,10 @@ pub enum FailureKind {
     Death,
     /// It wrote what the protocol does not allow.
     Output,
-    /// It did not answer.
+    /// It did not answer, or left its input unread.
     Silence,
+    /// It answered no request since it was started: what was asked did not matter.
+    Mute,
     /// Its rest cannot be seen: it can only be judged in real time.
     Restless,
     /// It did nothing wrong: this process was asked to end.

@@ -9,12 +9,15 @@ use sibcheck_checkers::history::{Action, History};
 use crate::simulation::Address;
 
 use super::{
-    External, INITIATOR, MUTE, Output, STDOUT_IS_FOR_MESSAGES, Sin, Wire,
+    External, FailureKind, INITIATOR, MUTE, Output, STDOUT_IS_FOR_MESSAGES, Sin, Wire,
     intake::{Garbage, Taken},
     program::{BadLine, NodeFailure},
     sins, speech,
 };
 use crate::nodes::process::Line;
+
+/// What a silent node is told.
+const DUTY: &str = "it should answer every request";
 
 /// The body of a message.
 type Body = Map<String, Json>;
@@ -303,7 +306,7 @@ impl External<'_> {
         let in_vain: u32 = self.in_vain.iter().sum();
         if never && in_vain >= MUTE {
             let what = format!("none of its first {in_vain} requests was answered");
-            self.fail_mute(node, &what, "it should answer every request");
+            self.fail_mute(FailureKind::Mute, node, &what, DUTY);
         }
     }
 
@@ -324,7 +327,7 @@ impl External<'_> {
                 && self.failure.is_none()
             {
                 let what = "it answered no read after all faults had healed";
-                self.fail_mute(node, what, "it should answer every request");
+                self.fail_mute(FailureKind::Silence, node, what, DUTY);
             }
         }
     }
