@@ -39,7 +39,10 @@
 //! O(final reads · writes), and no more than the missing writes squared when something is missing.
 //! Sources: `DeCandia` et al. 2007; Preguiça et al. 2010; aphyr.com/posts/285.
 
-use super::{Found, Subject};
+use super::{
+    Found, Subject,
+    lacking::{Lacking, excused},
+};
 use crate::{
     causality::{KeyView, ReadView},
     history::OpId,
@@ -179,15 +182,7 @@ fn report(view: &KeyView<'_>, read: &ReadView<'_>, missing: &[Missing], found: &
     for missing in ordered.chain(others.map(|(_, missing)| missing)) {
         let write = view.writes[missing.write].id;
         found.violated(|| {
-            let mut evidence: Vec<_> = view.ids(&read.returned).collect();
-            evidence.extend([write, read.id]);
-            evidence.extend(missing.seen_by);
-            let ignored = ignored(view, read, missing.write);
-            if let Some(ignored) = ignored {
-                evidence.extend(view.proof(ignored, missing.write));
-            } else {
-                evidence.extend(shown_early(view, read, missing.write));
-            }
+            let lacking = Lacking::of(view, read, missing.write).with(missing.seen_by);
             let (read, seen_by) = (read.id, missing.seen_by);
             let finding = if let Some(beside) = missing.beside {
                 let beside = view.writes[beside].id;
@@ -198,40 +193,14 @@ fn report(view: &KeyView<'_>, read: &ReadView<'_>, missing: &[Missing], found: &
                     beside,
                 }
             } else {
-                let ignored = ignored.map(|ignored| view.writes[ignored].id);
                 Finding::UpdateLost {
                     read,
                     write,
                     seen_by,
-                    ignored,
+                    ignored: lacking.ignored,
                 }
             };
-            (evidence, finding)
+            lacking.proves(finding)
         });
     }
-}
-
-/// Whether a missing write might be hidden, or superseded by another of its client, if the read
-/// alone were known, and had not returned what it supersedes.
-fn excused(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> bool {
-    view.hides(write)
-        || read.refuted.contains(write)
-        || shown_early(view, read, write).next().is_some()
-}
-
-/// The reads that show returned writes of a missing write's client to have taken effect before it.
-pub(super) fn shown_early<'a>(
-    view: &'a KeyView<'_>,
-    read: &'a ReadView<'_>,
-    write: usize,
-) -> impl Iterator<Item = OpId> + 'a {
-    let returned = read.returned.iter();
-    returned.filter_map(move |sibling| view.shown_by(sibling, write))
-}
-
-/// The returned sibling that shows a missing write to be missing nevertheless.
-pub(super) fn ignored(view: &KeyView<'_>, read: &ReadView<'_>, write: usize) -> Option<usize> {
-    let covers = &view.writes[write].covers_must;
-    let mut returned = read.returned.iter().filter(|_| excused(view, read, write));
-    returned.find(|sibling| covers.contains(*sibling))
 }

@@ -31,6 +31,42 @@ fn a_read_that_shows_the_order_and_the_clock_is_evidence_once() {
     assert_eq!(superfluous(&history, violation), None);
 }
 
+/// A delete of unknown outcome that the last read may hide took effect before its client's write: the
+/// first read shows it, and without that one the delete might have superseded the write.
+#[test]
+fn the_read_that_shows_a_hidden_delete_to_have_been_in_time_is_evidence() {
+    let in_time = "hidden\nc1@n1 tag=0 delete info\nc1@n1 read †~0\n";
+    let lacks = [
+        (
+            Invariant::MonotonicReads,
+            "c1@n1 write b\nc1@n1 read †~0 b\nc1@n1 read",
+        ),
+        (
+            Invariant::WritesFollowReads,
+            "c1@n1 write b info\nc2@n1 read †~0 b\nc2@n1 write c\nc3@n1 read c",
+        ),
+        (
+            Invariant::ReplicaMonotonicity,
+            "c1@n1 write b info\nc2@n1 read †~0 b\nc3@n1 read",
+        ),
+        (
+            Invariant::Causality,
+            "c1@n1 write b info\nc2@n1 read †~0 b\nc2@n1 key=y write c\n\
+             c3@n1 key=y read c\nc3@n1 read",
+        ),
+    ];
+    for (invariant, operations) in lacks {
+        let history = history(&format!("{in_time}{operations}"));
+        let verdict = verdict(&history, promise_of(invariant));
+        let mut violations = verdict.violations.iter();
+        let violation = violations.find(|violation| violation.invariant == invariant);
+        let violation = violation.unwrap_or_else(|| panic!("{invariant}: {verdict:?}"));
+        assert!(violation.evidence.contains(&1), "{violation:?}");
+        assert_eq!(proves(&history, violation), Ok(()));
+        assert_eq!(superfluous(&history, violation), None);
+    }
+}
+
 #[test]
 fn the_evidence_of_small_histories_is_minimal() {
     for promise in promises() {
