@@ -157,7 +157,8 @@ fn faulty_kv_stores_are_caught_by_default() {
             return;
         };
         let place = Place::new(name);
-        place.check(&bin, &[]).expect(1, &[word, "failed in run 1"]);
+        let said = place.check(&bin, &["--shrink-for", "5s"]);
+        said.expect(1, &[word, "failed in run 1"]);
         let plan = "sibcheck-results/program-seed-1/plan.json";
         place
             .sibcheck(&["replay", "--bin", &bin, plan])
@@ -248,7 +249,8 @@ fn faulty_mv_stores_are_caught() {
             return;
         };
         let place = Place::new(name);
-        place.check(&bin, &["--nodes", nodes]).expect(1, &[word]);
+        let flags = ["--nodes", nodes, "--shrink-for", "1s"];
+        place.check(&bin, &flags).expect(1, &[word]);
         let plan = "sibcheck-results/program-seed-1/plan.json";
         let again = place.sibcheck(&["replay", "--bin", &bin, plan]);
         again.expect(1, &[]);

@@ -273,7 +273,7 @@ fn a_failing_node_is_shrunk_saved_and_judged_by_what_it_did_before() {
 
     // What was lost before it died outranks its death.
     let program = LOSES_AND_DIES.replace("WRITES", "20");
-    let (_, said) = check_text("loses-and-dies", &program, &[]);
+    let (_, said) = check_text("loses-and-dies", &program, &["--shrink-for", "2s"]);
     said.expect(1, &["program: VIOLATED"]);
 }
 

@@ -127,7 +127,7 @@ fn a_classic_mistake_is_caught_shrunk_saved_and_replayed() {
     // The new value replaces whatever was there.
     let program = SMALL_NODE.replace("[o for o in old if not covers(vc, o[\"vc\"])]", "[]");
     assert_ne!(program, SMALL_NODE);
-    let output = check_python("mistake", &program, &[]);
+    let output = check_python("mistake", &program, &["--shrink-for", "5s"]);
     let report = text(&output.stdout);
     assert_eq!(
         output.status.code(),
@@ -200,7 +200,12 @@ fn a_node_that_fails_is_told_with_what_and_where() {
     ];
     for (name, program, words) in cases {
         assert_ne!(program, SMALL_NODE, "{name}");
-        let output = check_python(name, &program, &["--dialect", "vc", "--runs", "2"]);
+        let flags = ["--dialect", "vc", "--runs", "2", "--shrink-for", "0s"];
+        let output = check_python(
+            name,
+            &program,
+            &[&flags[..], &["--leave-out", "all"]].concat(),
+        );
         let report = text(&output.stdout);
         assert_eq!(
             output.status.code(),
@@ -341,7 +346,17 @@ fn check_example(name: &str, bin: &str) -> [Option<i32>; 2] {
     let folder = folder(name);
     [["--nodes", "1"], ["--nodes", "3"]].map(|nodes| {
         let check = [
-            "check", "--bin", bin, "--seed", "1", "--runs", "3", "--ops", "60",
+            "check",
+            "--bin",
+            bin,
+            "--seed",
+            "1",
+            "--runs",
+            "3",
+            "--ops",
+            "60",
+            "--shrink-for",
+            "1s",
         ];
         let output = sibcheck(&folder, &[&check[..], &nodes].concat());
         println!("{}{}", text(&output.stdout), text(&output.stderr));

@@ -98,7 +98,7 @@ fn a_correct_node_holds_in_real_time() {
 #[test]
 fn a_faulty_node_is_caught_in_real_time() {
     let node = NODE.replace("[o for o in old if not covers(vc, o[\"vc\"])]", "[]");
-    let flags = ["--time", "real", "--runs", "3"];
+    let flags = ["--time", "real", "--runs", "3", "--shrink-for", "5s"];
     let Some(Checked {
         output,
         report,
@@ -165,7 +165,8 @@ fn a_node_that_dies_or_stays_silent_in_real_time_is_told() {
         "    say(m",
         "    if b.get(\"msg_id\", 0) > 9: sys.exit(3)\n    say(m",
     );
-    let Some(Checked { output, report, .. }) = check("dies", &node, &["--time", "real"]) else {
+    let flags = ["--time", "real", "--shrink-for", "0s"];
+    let Some(Checked { output, report, .. }) = check("dies", &node, &flags) else {
         return;
     };
     assert_eq!(output.status.code(), Some(4), "{report}");
@@ -177,7 +178,8 @@ fn what_is_kept_of_a_violation_tells_the_whole_story() {
     let node = NODE
         .replace("[o for o in old if not covers(vc, o[\"vc\"])]", "[]")
         .replace("# BEFORE", "print('I am up', file=sys.stderr)");
-    let Some(Checked { report, folder, .. }) = check("story", &node, &[]) else {
+    let Some(Checked { report, folder, .. }) = check("story", &node, &["--shrink-for", "2s"])
+    else {
         return;
     };
     let saved = folder.join("sibcheck-results/program-seed-1");

@@ -13,6 +13,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use sibcheck::nodes::external::Sin;
@@ -61,10 +63,12 @@ fn holds(habit: &str, flags: &[&str]) -> String {
     report
 }
 
-/// Exit 4, the node's name, and these words; in no more than a screen.
+/// Exit 4, the node's name, and these words; in no more than a screen. What a program takes is not
+/// found out, and failures are not shrunk: that has tests of its own, and takes time.
 #[track_caller]
 fn fails(habit: &str, flags: &[&str], words: &[&str]) {
-    let (code, report) = check(habit, flags);
+    let plainly = ["--leave-out", "all", "--shrink-for", "0s"];
+    let (code, report) = check(habit, &[flags, &plainly].concat());
     assert_eq!(code, Some(4), "{habit}: {report}");
     for word in words.iter().chain(&["program: FAILED", "node n1"]) {
         assert!(
@@ -75,12 +79,26 @@ fn fails(habit: &str, flags: &[&str], words: &[&str]) {
     assert!(report.len() < 4_000, "{habit}: {} bytes", report.len());
 }
 
+/// Asks something of all of these, four at a time: most nodes here are waited for in vain.
+fn of_each<T: Sync>(all: &[T], asked: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    asked(one);
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn what_the_protocol_allows_is_no_matter() {
     if !have("python3") {
         return;
     }
-    for (habit, flags) in [
+    let habits = [
         ("plain", &VC[..]),
         ("plain", &THREE),
         // Detection by asking: it dies of unknown requests.
@@ -94,11 +112,11 @@ fn what_the_protocol_allows_is_no_matter() {
         ("slow-start", &[]),
         ("needs-pipe", &VC),
         ("children", &VC),
-    ] {
-        let flags = [flags, &["--strict"]].concat();
-        let report = holds(habit, &flags);
+    ];
+    of_each(&habits, |(habit, flags)| {
+        let report = holds(habit, &[flags, &["--strict"][..]].concat());
         assert!(!report.contains("tolerated"), "{habit}: {report}");
-    }
+    });
 }
 
 #[test]
@@ -106,7 +124,7 @@ fn what_can_be_understood_is_tolerated_and_counted_and_fails_when_strict() {
     if !have("python3") {
         return;
     }
-    for (habit, flags, sin) in [
+    let habits = [
         ("merged", &VC[..], Sin::MergedLines),
         ("pretty", &VC, Sin::SplitLines),
         ("no-line-end", &VC, Sin::NoLineEnd),
@@ -123,15 +141,16 @@ fn what_can_be_understood_is_tolerated_and_counted_and_fails_when_strict() {
         ("twice", &VC, Sin::Repeated),
         ("early-talk", &THREE, Sin::EarlyTalk),
         ("storm", &VC, Sin::NoReceiver),
-    ] {
+    ];
+    of_each(&habits, |(habit, flags, sin)| {
         let report = holds(habit, flags);
         let told = format!("{} (n1 line ", sin.name());
         let flat = report.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains(&told), "{habit}: {told:?}:\n{report}");
         assert!(flat.contains(sin.remedy()), "{habit}:\n{report}");
-        let strict = [flags, &["--strict"]].concat();
+        let strict = [flags, &["--strict"][..]].concat();
         fails(habit, &strict, &["--strict: ", "line ", "remedy"]);
-    }
+    });
 }
 
 #[test]
@@ -139,7 +158,7 @@ fn what_cannot_be_understood_fails_with_its_line_and_a_remedy() {
     if !have("python3") {
         return;
     }
-    for (habit, words) in [
+    let habits = [
         (
             "noise",
             &[
@@ -194,9 +213,8 @@ fn what_cannot_be_understood_fails_with_its_line_and_a_remedy() {
             "buffered-later",
             &["none of its first 5", "block-buffered", "python3 -u"],
         ),
-    ] {
-        fails(habit, &VC, words);
-    }
+    ];
+    of_each(&habits, |(habit, words)| fails(habit, &VC, words));
 }
 
 #[test]

@@ -127,6 +127,11 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) replica_monotonic: bool,
 
+    /// How long a finding is shrunk at most, such as 30s or 5m; 0s keeps it as it was found [default:
+    /// 10s, or up to a minute for a program that is slow]
+    #[arg(long, value_name = "TIME")]
+    pub(super) shrink_for: Option<humantime::Duration>,
+
     /// Every count, every violation with its sentence, and proofs in full length
     #[arg(long)]
     pub(super) verbose: bool,
@@ -262,7 +267,12 @@ fn prove(
     output::tell(&found);
     listening.found(found);
     let original = failure.plan.operations();
-    let shrinking = Shrinking::begin(&listening.interrupt, original, true);
+    let shrinking = Shrinking::begin(
+        &listening.interrupt,
+        original,
+        arguments.shrink_for.map(Into::into),
+        true,
+    );
     let shrunk = shrink_failure(failure.plan.clone(), invariant, |tries| {
         shrinking.go_on(tries)
     });

@@ -12,15 +12,19 @@ use crate::interrupt::Interrupt;
 
 use super::output::{self, Stopwatch};
 
-/// How long a found violation is shrunk.
+/// How long a finding is shrunk, unless the command line says otherwise.
 const SHRINKING: Duration = Duration::from_secs(10);
 
-/// As many smaller plans are tried even when that takes longer: on a busy machine, or of a program
-/// that starts slowly.
+/// As many smaller plans are tried for a violation even when that takes longer: on a busy machine, or
+/// of a program that starts slowly.
 const SHRINKING_TRIES: u64 = 150;
 
 /// But never longer than this.
 const LONGEST_SHRINKING: Duration = Duration::from_mins(1);
+
+/// A failure of a node is shrunk until as many tries in a row made it no smaller: what a node fails
+/// of is seldom a race, and each run of it may take all patience with it.
+const IDLE_TRIES: u64 = 30;
 
 /// Between two lines of progress where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -31,14 +35,22 @@ pub(super) struct Shrinking<'a> {
     watch: Stopwatch,
     bar: Option<ProgressBar>,
     smallest: Cell<usize>,
+    /// How small it was when last asked whether to go on, and since how many tries.
+    stands: Cell<(usize, u64)>,
     told: Cell<Duration>,
-    patient: bool,
+    given: Option<Duration>,
+    violation: bool,
 }
 
 impl<'a> Shrinking<'a> {
-    /// Tells that something is being shrunk from so many operations. One that is not patient ends
-    /// after ten seconds, however few tries that were.
-    pub(super) fn begin(interrupt: &'a Interrupt, operations: usize, patient: bool) -> Self {
+    /// Tells that a violation, or else the failure of a node, is being shrunk from so many operations,
+    /// for as long as was given.
+    pub(super) fn begin(
+        interrupt: &'a Interrupt,
+        operations: usize,
+        given: Option<Duration>,
+        violation: bool,
+    ) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -46,14 +58,18 @@ impl<'a> Shrinking<'a> {
             }
             bar
         });
-        output::tell("shrinking; Ctrl-C keeps the smallest so far");
+        if given != Some(Duration::ZERO) {
+            output::tell("shrinking; Ctrl-C keeps the smallest so far");
+        }
         Self {
             interrupt,
             watch: Stopwatch::start(),
             bar,
             smallest: Cell::new(operations),
+            stands: Cell::new((operations, 0)),
             told: Cell::new(Duration::ZERO),
-            patient,
+            given,
+            violation,
         }
     }
 
@@ -69,17 +85,20 @@ impl<'a> Shrinking<'a> {
             self.told.set(elapsed);
             output::tell(&format!("shrinking: {message}"));
         }
-        let limit = if self.patient && tries < SHRINKING_TRIES {
-            LONGEST_SHRINKING
-        } else {
-            SHRINKING
+        let limit = match self.given {
+            Some(given) => given,
+            None if self.violation && tries < SHRINKING_TRIES => LONGEST_SHRINKING,
+            None => SHRINKING,
         };
+        if smallest < self.stands.get().0 {
+            self.stands.set((smallest, tries));
+        }
         // What fails after one operation needs no plainer plan.
-        let small_enough = !self.patient && smallest <= 1;
-        elapsed < limit && !small_enough && !self.interrupt.is_raised()
+        let idle = smallest <= 1 || tries > self.stands.get().1 + IDLE_TRIES;
+        elapsed < limit && (self.violation || !idle) && !self.interrupt.is_raised()
     }
 
-    /// A smaller plan fails, too.
+    /// A plan with so many operations fails, too.
     pub(super) fn accept(&self, operations: usize) {
         self.smallest.set(self.smallest.get().min(operations));
     }

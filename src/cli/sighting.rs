@@ -13,7 +13,7 @@ use crate::{
     interrupt::Interrupt,
     laboratory::{Laboratory, Observed, Purpose, RunError},
     nodes::external::{FailureKind, NodeFailure},
-    plans::{Plan, Position, Shrunk, Sighting, shrink},
+    plans::{self, Plan, Position, Shrunk, Sighting},
     reports::{Proof, Repeats},
 };
 
@@ -144,7 +144,8 @@ pub(super) fn follow_up(
     }
     let again = match Finding::of(&first) {
         Some(finding) if finding.depends_on_plan(&first) => {
-            look_again(laboratory, listening, (&plan, &first), finding)
+            let shrink_for = arguments.shrink_for.map(Into::into);
+            look_again(laboratory, listening, (&plan, &first), finding, shrink_for)
         }
         _ => Again::default(),
     };
@@ -189,6 +190,7 @@ fn look_again(
     listening: &Listening,
     (plan, first): (&Plan, &Observed),
     finding: Finding,
+    shrink_for: Option<Duration>,
 ) -> Again {
     let mut search = Search {
         laboratory,
@@ -206,7 +208,7 @@ fn look_again(
             ..Again::default()
         };
     }
-    let (shrunk, smallest) = shrink_finding(laboratory, listening, (plan, first), finding);
+    let (shrunk, smallest) = search.shrink((plan, first), shrink_for);
     let (shown, repeats) = search.repeat(&shrunk.plan);
     Again {
         smallest: shown.map(|shown| (shrunk.plan, shown)).or(smallest),
@@ -282,37 +284,48 @@ impl Search<'_> {
         let always = failed == runs && alike;
         (shown, (!always).then_some(Repeats { failed, runs }))
     }
-}
 
-fn shrink_finding(
-    laboratory: &Laboratory,
-    listening: &Listening,
-    (plan, first): (&Plan, &Observed),
-    finding: Finding,
-) -> (Shrunk, Option<(Plan, Observed)>) {
-    let interrupt = &listening.interrupt;
-    let shrinking = Shrinking::begin(interrupt, plan.operations(), finding.is_worth_time());
-    // Not every plan that still fails is the one that shrinking ends with, if it is cut short.
-    let mut smallest: Option<(Plan, Observed)> = None;
-    let shrunk = shrink(
-        plan.clone(),
-        &finding.sighting(plan, first).unwrap_or_default(),
-        |smaller| {
-            let observed = laboratory.run(smaller, Purpose::Shrink).ok()?;
-            let sighting = finding.sighting(smaller, &observed)?;
-            shrinking.accept(smaller.operations());
-            if smallest
-                .as_ref()
-                .is_none_or(|(plan, _)| smaller.size() <= plan.size())
-            {
-                smallest = Some((smaller.clone(), observed));
-            }
-            Some(sighting)
-        },
-        |tries| shrinking.go_on(tries),
-    );
-    shrinking.end();
-    // What was shrunk without waiting for timers must fail with them, too.
-    laboratory.tolerated.expect_timers();
-    (shrunk, smallest)
+    /// Makes a plan smaller as long as the finding shows. Returns where that ended, and the smallest
+    /// plan that showed it, with its run.
+    fn shrink(
+        &self,
+        (plan, first): (&Plan, &Observed),
+        shrink_for: Option<Duration>,
+    ) -> (Shrunk, Option<(Plan, Observed)>) {
+        let Self {
+            laboratory,
+            finding,
+            interrupt,
+            ..
+        } = *self;
+        let shrinking = Shrinking::begin(
+            interrupt,
+            plan.operations(),
+            shrink_for,
+            finding.is_worth_time(),
+        );
+        // Not every plan that still fails is the one that shrinking ends with, if it is cut short.
+        let mut smallest: Option<(Plan, Observed)> = None;
+        let shrunk = plans::shrink(
+            plan.clone(),
+            &finding.sighting(plan, first).unwrap_or_default(),
+            |smaller| {
+                let observed = laboratory.run(smaller, Purpose::Shrink).ok()?;
+                let sighting = finding.sighting(smaller, &observed)?;
+                shrinking.accept(smaller.operations());
+                if smallest
+                    .as_ref()
+                    .is_none_or(|(plan, _)| smaller.size() <= plan.size())
+                {
+                    smallest = Some((smaller.clone(), observed));
+                }
+                Some(sighting)
+            },
+            |tries| shrinking.go_on(tries),
+        );
+        shrinking.end();
+        // What was shrunk without waiting for timers must fail with them, too.
+        laboratory.tolerated.expect_timers();
+        (shrunk, smallest)
+    }
 }
