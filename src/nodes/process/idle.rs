@@ -21,7 +21,9 @@
 //! ([`LastNumber`]). While it stays, the known threads are all there are. When it has moved, each number
 //! in between is looked up while all known threads sleep (so that none is in the middle of
 //! `clone`); then the known threads are looked at again, and the last number must not have moved
-//! meanwhile. A thread is the program's when it is of its process group, of a known process, a child
+//! meanwhile. If it has, what was looked up need not be looked up again, in order of numbers: who was
+//! not there any more can only have left children with higher ones. So births elsewhere, however
+//! many, only delay the end by their lookups. A thread is the program's when it is of its process group, of a known process, a child
 //! of a known process, or a process that inherited its data folder's variable: so children that
 //! were orphaned or lead a group of their own are found. Where the last number cannot be had (some
 //! containers present another `/proc/loadavg`), all of `/proc` is listed instead, each time.
@@ -86,6 +88,8 @@ type Moment = u64;
 struct Known {
     thread: Thread,
     runs: Option<Runs>,
+    /// What they were at [`Watch::begin`].
+    first_runs: Option<Runs>,
     /// When it was off its processor, with these run counts.
     off: Option<Moment>,
     /// It slept from `off` to here. 0: not seen asleep since.
@@ -158,6 +162,26 @@ impl Watch {
         Ok(watch)
     }
 
+    /// A new wait for its rest begins.
+    pub(super) fn begin(&mut self) {
+        for known in &mut self.known {
+            known.first_runs = known.runs;
+        }
+        self.stir();
+    }
+
+    /// How long, since [`Watch::begin`], its threads would have run if the machine had let them: the
+    /// longest of any thread.
+    pub(super) fn held_up(&self) -> Duration {
+        let waited = |runs: Option<Runs>| runs.map_or(Duration::ZERO, |runs| runs.waited());
+        let threads = self.known.iter();
+        let waits = threads.map(|known| {
+            let runs = known.thread.runs().ok().flatten();
+            waited(runs).saturating_sub(waited(known.first_runs))
+        });
+        waits.max().unwrap_or_default()
+    }
+
     /// Something was done to the program: what was seen of its rest is void.
     pub(super) fn stir(&mut self) {
         self.moment += 1;
@@ -183,14 +207,15 @@ impl Watch {
                 return Ok(Rest::Asleep);
             }
             if let Some((to, then)) = self.looked_up
-                && to == last
                 && self.latest_off() <= then
             {
                 if self.last_number.is_some() {
-                    self.complete_to = Some(last);
-                    self.buried.clear();
+                    self.complete_to = Some(to);
+                    self.buried.retain(|number| *number > to);
                 }
-                return Ok(Rest::Asleep);
+                if to == last {
+                    return Ok(Rest::Asleep);
+                }
             }
             self.moment += 1;
             let then = self.moment;
@@ -366,6 +391,7 @@ impl Watch {
             self.known.push(Known {
                 thread,
                 runs: None,
+                first_runs: None,
                 off: None,
                 asleep_until: 0,
                 steady_since: None,
@@ -448,7 +474,8 @@ mod tests {
         io::{BufRead, BufReader, Write},
         os::unix::process::CommandExt,
         process::{Child, Command, Stdio},
-        thread::sleep,
+        sync::atomic::{AtomicBool, Ordering},
+        thread::{self, sleep},
     };
 
     use super::*;
@@ -530,6 +557,24 @@ mod tests {
         watch.last_number = None;
         watch.complete_to = None;
         run(&mut child, &mut watch, |_| ());
+    }
+
+    /// So many that the last number has moved whenever all of them were looked up.
+    #[test]
+    fn rest_is_found_among_births_without_end() {
+        let Some((mut child, mut watch)) = start() else {
+            return;
+        };
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    thread::spawn(|| ()).join().expect("join");
+                }
+            });
+            run(&mut child, &mut watch, |_| ());
+            over.store(true, Ordering::Relaxed);
+        });
     }
 
     #[test]

@@ -38,6 +38,8 @@ const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_millis(1);
 /// The longest sleep, so that an interrupt, or an end which wakes nobody, is noticed.
 const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
+/// How many times its patience a program is given in addition for being held up by others.
+const MOST_HELD_UP: u32 = 9;
 /// From a closed pipe to the end of the process that closed it.
 const DEATH_NOTICE: Duration = Duration::from_millis(500);
 /// From SIGKILL to the end; more means that it hangs in a system call.
@@ -451,8 +453,9 @@ impl Process {
     ) -> Result<Idle, ExternalError> {
         self.check_alive()?;
         if let Some(watch) = &mut self.watch {
-            watch.stir();
+            watch.begin();
         }
+        let mut held_up_for = Duration::ZERO;
         let eager_until = deadline.min(now() + EAGER);
         let mut eager = true;
         let mut nap = SHORTEST_NAP;
@@ -503,7 +506,13 @@ impl Process {
             if eager {
                 std::thread::yield_now();
             } else {
-                let left = deadline.saturating_duration_since(moment);
+                let mut left = (deadline + held_up_for).saturating_duration_since(moment);
+                if left.is_zero() {
+                    // On a busy machine it had less than the time that passed.
+                    let held_up = self.watch.as_ref().map_or(Duration::ZERO, Watch::held_up);
+                    held_up_for = held_up.min(self.patience * MOST_HELD_UP);
+                    left = (deadline + held_up_for).saturating_duration_since(moment);
+                }
                 if left.is_zero() {
                     return Ok(Idle::Never(unsettled));
                 }

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::FileExt,
+    time::Duration,
 };
 
 /// `stat` is about 350 bytes, at most 52 numbers and a name of 64 bytes.
@@ -67,6 +68,15 @@ pub(super) enum Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Runs {
     text: [u8; SCHEDSTAT_BYTES],
+}
+
+impl Runs {
+    /// How long it has waited for a processor in its life.
+    pub(super) fn waited(&self) -> Duration {
+        let text = str::from_utf8(&self.text).unwrap_or_default();
+        let nanos = text.split_whitespace().nth(1);
+        Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+    }
 }
 
 /// A thread, with its files kept open. They stay bound to this thread: once it is gone they read
