@@ -12,7 +12,9 @@ use std::{
 };
 
 use serde_json::Value as Json;
-use sibcheck_checkers::{Claim, History, Invariant, Outcome, Verdict, format::read_history, judge};
+use sibcheck_checkers::{
+    Claim, History, Invariant, Outcome, Verdict, format::read_history, judge, outside,
+};
 
 use crate::{
     campaign::{self, run_and_judge},
@@ -76,7 +78,7 @@ pub struct Saved {
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
     /// It cannot be read.
-    #[error("failed to read {}: {error}", path.display())]
+    #[error("failed to read {}: {error}", outside::path(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -84,7 +86,7 @@ pub enum CorpusError {
         error: io::Error,
     },
     /// The program that it is run on failed.
-    #[error("{}: {failure}", path.display())]
+    #[error("{}: {failure}", outside::path(path))]
     Node {
         /// The plan.
         path: PathBuf,
@@ -92,7 +94,7 @@ pub enum CorpusError {
         failure: NodeFailure,
     },
     /// It could not be run.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {error}", outside::path(path))]
     Run {
         /// The plan.
         path: PathBuf,
@@ -100,7 +102,7 @@ pub enum CorpusError {
         error: RunError,
     },
     /// It is not what its place and name say.
-    #[error("{}: {what}", path.display())]
+    #[error("{}: {what}", outside::path(path))]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use sibcheck_checkers::{Outcome, judge};
+use sibcheck_checkers::{Outcome, judge, outside};
 
 use crate::{
     campaign::Judged,
@@ -199,5 +199,8 @@ impl Drop for Laboratory {
 }
 
 fn refused(what: &str, folder: &Path, error: &io::Error) -> RunError {
-    RunError::Machine(format!("failed to {what} {}: {error}", folder.display()))
+    RunError::Machine(format!(
+        "failed to {what} {}: {error}",
+        outside::path(folder)
+    ))
 }

@@ -358,7 +358,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
         let identity = index(self.history.clients.len());
         self.history
             .clients
-            .push(format_compact!("c{}", identity + 1));
+            .push(format_compact!("c{}", identity + 1).into());
         self.bearers.push(index(bearer));
         identity
     }

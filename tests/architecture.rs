@@ -123,3 +123,31 @@ fn what_must_not_be_there_is_not_there() {
         }
     }
 }
+
+/// What prints and what shows paths: one module each, so that nothing from outside gets past them.
+#[test]
+fn text_from_outside_is_printed_in_one_place() {
+    let mut files = BTreeSet::new();
+    for folder in ["src", "checkers/src"] {
+        collect(&root().join(folder), &mut files);
+    }
+    for (what, place) in [
+        (".display()", "checkers/src/outside.rs"),
+        ("anstream::", "src/cli/output.rs"),
+        ("println!(", "src/cli/output.rs"),
+    ] {
+        for file in files
+            .iter()
+            .filter(|file| !file.ends_with('/') && !file.ends_with("tests.rs") && *file != place)
+        {
+            let text = fs::read_to_string(root().join(file)).unwrap();
+            let (code, _tests) = text
+                .split_once("#[cfg(test)]\nmod tests")
+                .unwrap_or((&text, ""));
+            let found = code.lines().find(|line| line.contains(what));
+            // Whether there are colours is asked for where the command line is read.
+            let found = found.filter(|line| !line.contains("anstream::ColorChoice"));
+            assert_eq!(found, None, "{file} has {what}, which belongs in {place}");
+        }
+    }
+}

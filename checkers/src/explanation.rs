@@ -14,8 +14,8 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     history::{
-        Action, History, OpId, Operation, Read, ReportedClock, Sibling, Status, TimeNs, Version,
-        Write,
+        Action, History, Name, OpId, Operation, Read, ReportedClock, Sibling, Status, TimeNs,
+        Version, Write,
     },
     object_model::ObjectModel,
     scarcity::Scarcity,
@@ -477,8 +477,8 @@ impl Teller<'_> {
         let op = self.op(id);
         Step {
             op: id,
-            client: self.0.clients[op.client as usize].to_string(),
-            node: self.0.nodes[op.node as usize].to_string(),
+            client: self.0.clients[op.client as usize].clone(),
+            node: self.0.nodes[op.node as usize].clone(),
             invoked_ns: op.invoked,
             completed_ns: op.completed,
             text: self.told(id, &|_| None),
@@ -606,7 +606,7 @@ impl Teller<'_> {
         }
     }
 
-    fn client(&self, id: OpId) -> &str {
+    fn client(&self, id: OpId) -> &Name {
         &self.0.clients[self.op(id).client as usize]
     }
 

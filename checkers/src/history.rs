@@ -9,8 +9,6 @@ mod data;
 mod fault;
 mod shared;
 
-use compact_str::CompactString;
-
 pub(crate) use self::data::Content;
 pub use self::{
     clock::{ClockPool, Entries, ReportedClock},
@@ -18,10 +16,8 @@ pub use self::{
     fault::{AffectedMessage, Fault, FaultKind, Party},
     shared::{Siblings, Sources},
 };
+pub use crate::outside::Name;
 use crate::{claim::Claim, object_model::ObjectModel};
-
-/// A name as it stands in a history: of a client, a node, a key or a clock entry.
-pub type Name = CompactString;
 
 /// Position of an operation in [`History::operations`]; operations are ordered by invocation.
 pub type OpId = u32;
@@ -183,6 +179,9 @@ pub enum Version {
         past: Option<ReportedClock>,
     },
 }
+
+/// Stands for a name that a history does not have.
+pub(crate) static NAMELESS: Name = Name::constant("?");
 
 /// What a read wrote: nothing.
 pub(crate) static NOT_A_WRITE: Write = Write {

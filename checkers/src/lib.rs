@@ -42,6 +42,7 @@ pub mod import;
 mod invariants;
 mod late_writes;
 pub mod object_model;
+pub mod outside;
 #[cfg(test)]
 mod property_tests;
 mod provenance;

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     claim::{Claim, Promise},
-    history::{OpId, TimeNs},
+    history::{Name, OpId, TimeNs},
 };
 
 /// What came of judging a history.
@@ -713,9 +713,9 @@ pub struct Step {
     /// Its number in the history.
     pub op: OpId,
     /// Who asked.
-    pub client: String,
+    pub client: Name,
     /// Whom.
-    pub node: String,
+    pub node: Name,
     /// When it was asked.
     pub invoked_ns: TimeNs,
     /// When it was answered.

@@ -8,7 +8,10 @@ use std::{
 };
 
 use clap::Args;
-use sibcheck_checkers::{Claim, Outcome};
+use sibcheck_checkers::{
+    Claim, Outcome,
+    outside::{self, Outside},
+};
 
 use crate::{
     campaign::{Campaign, Failure as Failing, Judged, judged, run_and_judge, shrink_failure},
@@ -300,9 +303,12 @@ pub(super) fn found_line(subject: &str, judged: &Judged, command: &str) -> Strin
     );
     let word = output::bold_red("VIOLATED");
     if judged.verdict.outcome == Outcome::Violated {
-        format!("{subject}: {word} ({what}); repeat with: {command}")
+        format!(
+            "{subject}: {word} ({what}); repeat with: {}",
+            Outside(command)
+        )
     } else {
-        format!("{subject}: {what}; repeat with: {command}")
+        format!("{subject}: {what}; repeat with: {}", Outside(command))
     }
 }
 
@@ -317,7 +323,7 @@ pub(super) fn save(arguments: &Arguments, seed: u64, found: &Found<'_>) -> Resul
     results::save(&arguments.results, &name, found).map_err(|error| {
         format!(
             "failed to save it in {}: {error}",
-            arguments.results.display()
+            outside::path(&arguments.results)
         )
     })
 }

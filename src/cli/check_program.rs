@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use sibcheck_checkers::Outcome;
+use sibcheck_checkers::{Outcome, outside::Outside};
 
 use crate::{
     campaign::{Campaign, Tally},
@@ -269,7 +269,7 @@ impl Trial<'_> {
         seed: u64,
         watch: Stopwatch,
     ) -> Result<Option<FirstSighting>, RunError> {
-        let mut progress = Progress::new(self.command_line, 0);
+        let mut progress = Progress::new(&Outside(self.command_line).to_string(), 0);
         let rungs = ladder.len() as u64;
         let mut done = 0;
         for (position, rung) in ladder.iter_mut().enumerate() {
@@ -316,7 +316,7 @@ impl Trial<'_> {
     /// A command that repeats all runs.
     fn whole_command(&self, seed: u64, ladder: &[Rung]) -> String {
         let arguments = self.arguments;
-        let (bin, dialect) = (self.command_line, &self.dialect);
+        let (bin, dialect) = (shell_words::quote(self.command_line), &self.dialect);
         let mut shape = self.shape.clone();
         // The faults are told as they were asked for: as a ladder.
         shape.faults = Shape::possible_faults(shape.nodes);
@@ -332,9 +332,7 @@ impl Trial<'_> {
             flags += if given { flag } else { "" };
         }
         let runs = runs_flag(ladder);
-        format!(
-            "sibcheck check --bin '{bin}' --dialect {dialect} --seed {seed} --runs {runs}{flags}"
-        )
+        format!("sibcheck check --bin {bin} --dialect {dialect} --seed {seed} --runs {runs}{flags}")
     }
 
     fn plan(&self, seed: u64) -> Plan {
@@ -347,11 +345,11 @@ impl Trial<'_> {
 
     /// A command that runs the plan of this seed alone.
     fn command(&self, seed: u64) -> String {
-        let (bin, flags) = (self.command_line, self.shape.flags());
+        let (bin, flags) = (shell_words::quote(self.command_line), self.shape.flags());
         let flags = flags + &self.arguments.node_names.flag();
         let dialect = &self.dialect;
         format!(
-            "sibcheck check --bin '{bin}' --dialect {dialect} --seed {seed} --runs 1 --no-ladder{flags}"
+            "sibcheck check --bin {bin} --dialect {dialect} --seed {seed} --runs 1 --no-ladder{flags}"
         )
     }
 
@@ -411,7 +409,7 @@ pub(super) fn words(command_line: &str) -> Result<Vec<String>, Failure> {
         let path = Path::new(&word);
         let names_a_file = path.exists() && (index > 0 || path.components().count() > 1);
         match std::path::absolute(path) {
-            Ok(absolute) if names_a_file => absolute.display().to_string(),
+            Ok(absolute) if names_a_file => absolute.to_string_lossy().into_owned(),
             _ => word,
         }
     };

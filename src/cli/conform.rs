@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use sibcheck_checkers::outside;
 
 use crate::{
     nodes::external::{Program, converse, detect},
@@ -122,7 +123,7 @@ fn scripts(arguments: &Arguments, program: &Program) -> Result<Vec<Script>, Fail
 }
 
 fn read(file: &Path) -> Result<Script, Failure> {
-    let name = file.display().to_string();
+    let name = outside::path(file).to_string();
     let text = fs::read_to_string(file)
         .map_err(|error| Failure::machine(format!("failed to read {name}: {error}")))?;
     parse(&name, &text)

@@ -9,6 +9,7 @@ use std::{
 use clap::Args;
 use sibcheck_checkers::{
     import::write_registers,
+    outside,
     registers::generate::{self, Shape},
 };
 
@@ -95,7 +96,7 @@ fn save(
     let (name, writer): (_, Box<dyn Write>) = match output {
         None => ("standard output".to_owned(), Box::new(io::stdout())),
         Some(path) => {
-            let name = path.display().to_string();
+            let name = outside::path(path).to_string();
             let file = File::create(path)
                 .map_err(|error| Failure::machine(format!("failed to create {name}: {error}")))?;
             (name, Box::new(file))

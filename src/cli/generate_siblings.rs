@@ -9,6 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use sibcheck_checkers::{
     format::{HistoryWriter, Names},
+    outside,
     sibling_histories::{Shape, SiblingHistory, Versions},
 };
 
@@ -93,7 +94,7 @@ pub(super) fn generate(arguments: &Arguments) -> Result<Exit, Failure> {
         Some(path) => {
             let file = File::create(path);
             let written = file.and_then(|file| write(history, shape, file));
-            (written, path.display().to_string())
+            (written, outside::path(path).to_string())
         }
     };
     match written {

@@ -18,7 +18,10 @@ mod signals;
 mod verify;
 mod verify_foreign;
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand, ValueEnum};
+use sibcheck_checkers::outside::Outside;
 
 use crate::nodes::process::{GUARD_COMMAND, GUARDIAN_COMMAND, exec_guarded, guard_over};
 
@@ -84,7 +87,7 @@ fn become_a_node() {
     }
     let parent = words.next().and_then(|word| word.to_str()?.parse().ok());
     let error = exec_guarded(parent.unwrap_or(0), &words.collect::<Vec<_>>());
-    anstream::eprintln!("sibcheck: failed to start the node: {error}");
+    output::tell(&format!("sibcheck: failed to start the node: {error}"));
     // As a shell says that a program was found and could not be executed.
     std::process::exit(126);
 }
@@ -98,10 +101,24 @@ enum Format {
     Json,
 }
 
+/// The command line of this process. What is wrong with it is told as of a command line in which
+/// nothing acts, since it is quoted.
+fn arguments() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| {
+        let harmless = |word: OsString| Outside(word.to_string_lossy()).to_string();
+        if let Err(error) = Arguments::try_parse_from(std::env::args_os().map(harmless)) {
+            error.exit();
+        }
+        // Only a character that acts was wrong.
+        output::complain(&Outside(error.render()).to_string());
+        std::process::exit(Exit::Usage.code().into())
+    })
+}
+
 /// Parses the command line of this process, does what it says, and tells how to exit.
 pub fn main() -> Exit {
     become_a_node();
-    let arguments = Arguments::parse();
+    let arguments = arguments();
     match arguments.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
@@ -116,7 +133,7 @@ pub fn main() -> Exit {
         Command::Replay(arguments) => replay::replay(&arguments),
     };
     done.unwrap_or_else(|failure| {
-        anstream::eprintln!("{}: {}", output::bold_red("error"), failure.message);
+        output::complain(&failure.message);
         failure.exit
     })
 }

@@ -1,13 +1,16 @@
 //! Writing to people: reports on stdout, progress on stderr.
 
 use std::{
-    fmt::Display,
-    io::{self, IsTerminal, Write},
+    fmt::{Display, Write as _},
+    io::{self, IsTerminal, Write as _},
     time::{Duration, Instant},
 };
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use serde_json::Value as Json;
+use sibcheck_checkers::outside::{self, Outside, OutsideLines};
 
 use super::Failure;
 
@@ -15,7 +18,7 @@ use super::Failure;
 pub(super) fn print(report: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     match stdout
-        .write_all(report.as_bytes())
+        .write_all(harmless(report).as_bytes())
         .and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::machine(format!(
@@ -25,9 +28,51 @@ pub(super) fn print(report: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes a report for programs to stdout.
+pub(super) fn print_json(report: &Json) -> Result<(), Failure> {
+    print(&outside::json_text(&format!("{report:#}\n")))
+}
+
 /// Writes a line to stderr at once. One that is closed must not end a campaign.
 pub(super) fn tell(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
+    let _ = writeln!(anstream::stderr(), "{}", harmless(line));
+}
+
+/// Says on stderr what went wrong.
+pub(super) fn complain(what: &str) {
+    tell(&format!("{}: {}", bold_red("error"), OutsideLines(what)));
+}
+
+/// The text with nothing left in it that acts, but for line feeds and colours. Whoever put text from
+/// outside into it has escaped that already, with its line feeds and colours; this is the last gate.
+fn harmless(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        let (before, from) = rest.split_at(at);
+        let style = style_at(from);
+        // Writing to a string cannot fail.
+        let _ = write!(harmless, "{}", OutsideLines(before));
+        let _ = match style {
+            0 => write!(harmless, "{}", Outside('\u{1b}')),
+            length => write!(harmless, "{}", &from[..length]),
+        };
+        rest = &from[style.max(1)..];
+    }
+    let _ = write!(harmless, "{}", OutsideLines(rest));
+    harmless
+}
+
+/// The length of the change of style that a text begins with; 0 where it begins with something else.
+fn style_at(text: &str) -> usize {
+    let Some(inner) = text.strip_prefix("\u{1b}[") else {
+        return 0;
+    };
+    let end = inner.find(|c: char| !c.is_ascii_digit() && c != ';');
+    match end {
+        Some(end) if inner[end..].starts_with('m') => end + 3,
+        _ => 0,
+    }
 }
 
 /// Red and bold, for what must not be overlooked.
@@ -122,6 +167,30 @@ impl Progress {
     pub(super) fn end(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_colours_and_line_feeds_pass_the_gate() {
+        let red = bold_red("x");
+        for (text, printed) in [
+            (format!("{red}\ny"), format!("{red}\ny")),
+            (
+                "a\u{1b}[2Jb\u{1b}".to_owned(),
+                "a\\u001b[2Jb\\u001b".to_owned(),
+            ),
+            ("\u{1b}[1;31".to_owned(), "\\u001b[1;31".to_owned()),
+            (
+                "\u{9b}2J\u{202e}\r\u{7}".to_owned(),
+                "\\u009b2J\\u202e\\r\\u0007".to_owned(),
+            ),
+        ] {
+            assert_eq!(harmless(&text), printed);
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         });
     }
     for (_, failure) in unreadable {
-        anstream::eprintln!("{}: {}", output::bold_red("error"), failure.message);
+        output::complain(&failure.message);
         exit = exit.and(failure.exit);
     }
     Ok(exit)

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sibcheck_checkers::Outcome;
+use sibcheck_checkers::{Outcome, outside};
 
 use crate::{
     interrupt::Interrupt,
@@ -133,7 +133,7 @@ pub(super) fn follow_up(
         check::save(arguments, seed, &found)
     };
     let place = match saved(None) {
-        Ok(folder) => format!("saved in {}", folder.display()),
+        Ok(folder) => format!("saved in {}", outside::path(&folder)),
         Err(why) => format!("not saved: {why}"),
     };
     let found = check::found_line("program", &first.judged, &command);

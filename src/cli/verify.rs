@@ -12,7 +12,7 @@ use sibcheck_checkers::{
     Claim, History, Promise,
     format::{FormatError, read_history},
     history::Tombstones,
-    import, judge,
+    import, judge, outside,
     registers::Budget,
     strongest,
 };
@@ -149,16 +149,16 @@ pub(super) fn verify(arguments: &Arguments) -> Result<Exit, Failure> {
         });
         match report.told {
             Told::Human(text) if several && !text.is_empty() => {
-                output::print(&format!("{}: {text}", file.display()))?;
+                output::print(&format!("{}: {text}", outside::path(file)))?;
             }
             Told::Human(text) => output::print(&text)?,
             Told::Json(mut object) => {
-                object["file"] = file.display().to_string().into();
+                object["file"] = file.to_string_lossy().into();
                 objects.push(object);
             }
         }
         if let Some(fault) = report.fault {
-            anstream::eprintln!("{}: {fault}", output::bold_red("error"));
+            output::complain(&fault);
         }
         exit = exit.and(report.exit);
     }
@@ -170,7 +170,7 @@ pub(super) fn verify(arguments: &Arguments) -> Result<Exit, Failure> {
                 json!({"schema_version": SCHEMA_VERSION, "files": objects})
             }
         };
-        output::print(&format!("{document:#}\n"))?;
+        output::print_json(&document)?;
     }
     Ok(exit)
 }
@@ -181,7 +181,7 @@ fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
     if file.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
     }
-    let name = file.display();
+    let name = outside::path(file);
     if file.is_dir() {
         return Err(Failure::usage(format!(
             "{name} is a folder; give the files in it, or replay a folder of saved cases"
@@ -197,7 +197,7 @@ fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
 }
 
 fn verify_file(arguments: &Arguments, file: &Path) -> Result<Report, Failure> {
-    let name = file.display();
+    let name = outside::path(file);
     let unreadable = |error: io::Error| Failure::machine(format!("failed to read {name}: {error}"));
     let mut input = import::open(BufReader::new(open(file)?))
         .map_err(|error| verify_foreign::failed(&name.to_string(), &error))?;

@@ -5,6 +5,7 @@
 //! those of our own files.
 
 use serde_json::{Value, json};
+use sibcheck_checkers::outside::Outside;
 
 use super::{Actor, ClockError, Dot, VectorClock};
 
@@ -183,8 +184,8 @@ fn shape(expected: &'static str, value: &Value) -> ClockError {
 fn excerpt(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(EXCERPT_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        Some((end, _)) => format!("{}…", Outside(&text[..end])),
+        None => Outside(text).to_string(),
     }
 }
 
@@ -198,7 +199,7 @@ mod tests {
     use crate::fuzzing::clock_merge::{Form, json_form};
 
     fn read(value: &Value) -> Result<String, String> {
-        let slots = ["n1", "n2"].map(Actor::new);
+        let slots = ["n1", "n2"].map(Actor::from);
         let clock = VectorClock::from_json(value, &slots);
         clock
             .map(|clock| clock.to_string())
@@ -218,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_clock_is_written_in_the_form_in_which_it_came() {
-        let slots = ["n1", "n2"].map(Actor::new);
+        let slots = ["n1", "n2"].map(Actor::from);
         for (value, form) in [
             (json!({"n1": 2}), ClockForm::Object),
             (json!([0, 2]), ClockForm::Slots),

@@ -37,7 +37,7 @@ pub use vector::VectorClock;
 /// The id that owns a clock entry: a node, a client, or `client@node`.
 ///
 /// Up to 24 bytes are stored inline, so that copying an entry allocates nothing.
-pub type Actor = compact_str::CompactString;
+pub type Actor = sibcheck_checkers::history::Name;
 
 /// What the dotted version vector papers call a vector clock: the structure is the same, the events
 /// it counts are updates of one key (Parker et al. 1983) and not every step of a process.

@@ -274,7 +274,7 @@ mod tests {
     };
 
     fn entry(actor: &str, counter: u64) -> (Actor, u64) {
-        (Actor::new(actor), counter)
+        (Actor::from(actor), counter)
     }
 
     fn parse(text: &str) -> Result<VectorClock, String> {

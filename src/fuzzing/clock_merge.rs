@@ -166,7 +166,7 @@ impl<'a> Arbitrary<'a> for Input {
 fn arbitrary_clock(u: &mut Unstructured<'_>, actors: &[&str]) -> arbitrary::Result<VectorClock> {
     let mut entries = Vec::with_capacity(actors.len());
     for actor in actors {
-        entries.push((Actor::new(actor), u.int_in_range(0..=MAX_COUNTER)?));
+        entries.push((Actor::from(*actor), u.int_in_range(0..=MAX_COUNTER)?));
     }
     Ok(built(entries))
 }
@@ -184,7 +184,7 @@ fn arbitrary_dotted(
         } else {
             MAX_COUNTER
         };
-        entries.push((Actor::new(actor), u.int_in_range(0..=last)?));
+        entries.push((Actor::from(*actor), u.int_in_range(0..=last)?));
     }
     Ok(dotted(owner, counter, built(entries)))
 }
@@ -251,7 +251,7 @@ fn built(entries: impl IntoIterator<Item = (Actor, u64)>) -> VectorClock {
 
 /// A clock whose past ends before its dot.
 fn dotted(actor: &str, counter: u64, past: VersionVector) -> DottedVersionVector {
-    let dot = Dot::new(Actor::new(actor), counter).expect("the generator counts from 1");
+    let dot = Dot::new(Actor::from(actor), counter).expect("the generator counts from 1");
     DottedVersionVector::new(dot, past).expect("the generator puts the dot above the past")
 }
 
@@ -283,7 +283,7 @@ pub(crate) mod strategies {
     /// A clock of up to three actors, so that all relations are frequent.
     pub(crate) fn clock() -> impl Strategy<Value = VectorClock> {
         vec(0..=MAX_COUNTER, 0..=3)
-            .prop_map(|counters| built(ACTORS.map(Actor::new).into_iter().zip(counters)))
+            .prop_map(|counters| built(ACTORS.map(Actor::from).into_iter().zip(counters)))
     }
 
     /// A dotted version vector, contiguous or not.
@@ -291,7 +291,7 @@ pub(crate) mod strategies {
         let parts = (0..3_usize, 1..=MAX_COUNTER, vec(0..=MAX_COUNTER, 3));
         parts.prop_map(|(owner, counter, mut past)| {
             past[owner] %= counter;
-            let past = built(ACTORS.map(Actor::new).into_iter().zip(past));
+            let past = built(ACTORS.map(Actor::from).into_iter().zip(past));
             dotted(ACTORS[owner], counter, past)
         })
     }

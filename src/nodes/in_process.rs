@@ -131,7 +131,7 @@ impl<T: SiblingStore<TaggedValue>> InProcess<T> {
 
 /// The name of the node at a position: `n1` for 0.
 pub(crate) fn node_name(position: u32) -> Actor {
-    compact_str::format_compact!("n{}", position + 1)
+    compact_str::format_compact!("n{}", position + 1).into()
 }
 
 /// Makes the configuration of each replica of a plan.

@@ -12,6 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json, json};
+use sibcheck_checkers::outside::Outside;
 
 use crate::{
     clocks::{Actor, DottedVersionVector, VectorClock},
@@ -232,7 +233,7 @@ impl Server {
             node_ids: Vec<String>,
         }
         let init: Init = serde_json::from_value(Json::Object(envelope.body.clone()))
-            .map_err(|error| envelope.malformed(format!("init: {error}")))?;
+            .map_err(|error| envelope.malformed(format!("init: {}", Outside(error))))?;
         if self.node.is_some() && init.node_id != self.name {
             let what = format!("this node is initialised already, as {:?}", self.name);
             return Err(envelope.malformed(what));
@@ -419,10 +420,10 @@ impl<T: WireStore> WireNode<T> {
     fn replicate(&mut self, envelope: &Envelope) -> Result<Handled, Malformed> {
         let wire: WireReplicate<T::Stamp> =
             serde_json::from_value(Json::Object(envelope.body.clone()))
-                .map_err(|error| envelope.malformed(format!("{REPLICATE}: {error}")))?;
+                .map_err(|error| envelope.malformed(format!("{REPLICATE}: {}", Outside(error))))?;
         let Some(peer) = (0u32..)
             .zip(&self.names)
-            .find(|(_, name)| **name == envelope.src)
+            .find(|(_, name)| name.as_str() == envelope.src)
         else {
             let what = format!("{:?} is not a node of this cluster", envelope.src);
             return Err(envelope.malformed(what));

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, io};
 
 use serde::Deserialize;
+use sibcheck_checkers::outside;
 
 use super::{Act, PLAN_VERSION, Plan, version_1};
 
@@ -84,7 +85,7 @@ pub fn read_plan(text: &str) -> Result<Plan, PlanError> {
     let syntax = |error: serde_json::Error| PlanError::Syntax {
         line: error.line(),
         column: error.column(),
-        what: without_place(&error),
+        what: outside::said(&error),
     };
     let version: Version = serde_json::from_str(text).map_err(syntax)?;
     let plan = match version.sibcheck_plan {
@@ -94,15 +95,6 @@ pub fn read_plan(text: &str) -> Result<Plan, PlanError> {
     };
     validate(&plan)?;
     Ok(plan)
-}
-
-/// What a JSON error says, without its own place at the end.
-fn without_place(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    match message.rfind(" at line ") {
-        Some(end) => message[..end].to_owned(),
-        None => message,
-    }
 }
 
 /// The plan as text that [`read_plan`] reads.
@@ -181,7 +173,7 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
     check("the number of keys".into(), keys, 1, MOST_KEYS.into())?;
     check_table(
         "keys",
-        plan.keys.iter().map(ToString::to_string),
+        plan.keys.iter().map(|key| key.as_str().to_owned()),
         LONGEST_KEY,
     )?;
     check_table(

@@ -28,7 +28,7 @@ impl Act {
 
 /// The plain key at a position: `k1` at 0.
 pub(super) fn plain_key(position: usize) -> Key {
-    format_compact!("k{}", position + 1)
+    format_compact!("k{}", position + 1).into()
 }
 
 /// The plain text at a position, for programs: `v1` at 0.

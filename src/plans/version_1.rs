@@ -116,7 +116,7 @@ pub(super) fn upgraded(old: OldPlan) -> Result<Plan, PlanError> {
         replica_monotonic: old.replica_monotonic,
         nodes: old.nodes,
         keys: (1..=old.keys)
-            .map(|key| format_compact!("k{key}"))
+            .map(|key| format_compact!("k{key}").into())
             .collect(),
         clients: old
             .clients

@@ -330,7 +330,11 @@ pub(super) fn draw(plan: &mut Plan, left_out: Kinds, always: bool, choices: &mut
     let kinds = left_out.others_of(Table::Values);
     let mut values = Deck::draw(&kinds, WILD_VALUES, always, choices);
     if !keys.is_empty() {
-        let mut taken: BTreeSet<String> = plan.keys.iter().map(ToString::to_string).collect();
+        let mut taken: BTreeSet<String> = plan
+            .keys
+            .iter()
+            .map(|key| key.as_str().to_owned())
+            .collect();
         for key in &mut plan.keys {
             if let Some(Json::String(text)) = keys.next(choices)
                 && taken.insert(text.clone())

@@ -15,6 +15,7 @@
 //! any. `STORE none` marks a case in a dialect that no store of this project speaks.
 
 use serde_json::Value as Json;
+use sibcheck_checkers::outside::Outside;
 
 use crate::nodes::StoreName;
 
@@ -70,8 +71,9 @@ impl Case {
             match word {
                 "IN" => case.input.push(rest.to_owned()),
                 "OUT" => {
-                    let json = serde_json::from_str(rest)
-                        .map_err(|error| wrong(format!("OUT needs a JSON object: {error}")))?;
+                    let json = serde_json::from_str(rest).map_err(|error| {
+                        wrong(format!("OUT needs a JSON object: {}", Outside(error)))
+                    })?;
                     case.expected.push(json);
                 }
                 "STORE" if rest == "none" => case.store = None,

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use sibcheck_checkers::outside::{self, Outside, OutsideLines};
+
 use super::{
     dialect::Dialect,
     wording::{Contexts, Placeholder, ReadWords, Template, Wording, WriteWords},
@@ -33,8 +35,8 @@ impl Dialect {
     ///
     /// With the line or the key that is wrong, and what should stand there.
     pub fn from_toml(text: &str) -> Result<Self, DialectError> {
-        let wording = toml::from_str(text)
-            .map_err(|error| DialectError::Syntax(error.to_string().trim_end().to_owned()))?;
+        let wording =
+            toml::from_str(text).map_err(|error| DialectError::Syntax(lines_of(&error)))?;
         Self::custom(wording)
     }
 
@@ -49,6 +51,11 @@ impl Dialect {
     }
 }
 
+/// What is wrong, and the line of the file with it.
+fn lines_of(error: &toml::de::Error) -> String {
+    OutsideLines(error.to_string().trim_end()).to_string()
+}
+
 fn wrong(place: &str, what: impl Into<String>) -> DialectError {
     DialectError::Meaning {
         place: place.to_owned(),
@@ -58,8 +65,9 @@ fn wrong(place: &str, what: impl Into<String>) -> DialectError {
 
 fn validate(wording: &Wording) -> Result<(), DialectError> {
     let name = wording.name.as_str();
-    if name.is_empty() || name.contains(char::is_whitespace) {
-        let what = "give it a name without spaces, for the reports";
+    let unreadable = |letter: char| letter.is_whitespace() || outside::acts(letter);
+    if name.is_empty() || name.contains(unreadable) {
+        let what = "give it a name without spaces and control characters, for the reports";
         return Err(wrong("name", what));
     }
     if name.parse::<Dialect>().is_ok() {
@@ -173,7 +181,10 @@ fn check_write(table: &str, words: &WriteWords, wording: &Wording) -> Result<(),
         }
         Some(status) => match status.applied.iter().find(|it| status.refused.contains(it)) {
             Some(both) => {
-                let what = format!("{both} is among applied and refused: it can mean one only");
+                let what = format!(
+                    "{} is among applied and refused: it can mean one only",
+                    Outside(both)
+                );
                 Err(wrong(&place("status"), what))
             }
             None => Ok(()),

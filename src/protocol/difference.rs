@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value as Json;
+use sibcheck_checkers::outside::Outside;
 
 /// Expected lines against those that came.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,16 +114,19 @@ impl Difference {
 /// The first difference, in a sentence.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.first() {
+        let first = self.first().map(|(to, line)| (Outside(to), line));
+        match first {
             None | Some((_, Compared::Same(_))) => write!(f, "no difference"),
             Some((to, Compared::Other { expected, got, .. })) => {
+                let (expected, got) = (Outside(expected), Outside(got));
                 write!(f, "to {to}: expected {expected}, and {got} came")
             }
             Some((to, Compared::Missing(expected))) => {
+                let expected = Outside(expected);
                 write!(f, "to {to}: expected {expected}, and nothing came for it")
             }
             Some((to, Compared::Unexpected(got))) => {
-                write!(f, "to {to}: {got} came before what was expected")
+                write!(f, "to {to}: {} came before what was expected", Outside(got))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Envelopes: one JSON object a line.
 
 use serde_json::{Map, Value as Json, json};
+use sibcheck_checkers::outside::Outside;
 
 use super::ErrorCode;
 
@@ -75,8 +76,9 @@ pub(crate) fn error_body(code: ErrorCode, text: &str) -> Map<String, Json> {
 ///
 /// When the line is not one JSON object with `src`, `dest` and `body`.
 pub fn parse_line(line: &[u8]) -> Result<Envelope, Malformed> {
-    let json: Json = serde_json::from_slice(line)
-        .map_err(|error| Malformed::unanswerable(format!("not one JSON object: {error}")))?;
+    let json: Json = serde_json::from_slice(line).map_err(|error| {
+        Malformed::unanswerable(format!("not one JSON object: {}", Outside(error)))
+    })?;
     let Json::Object(mut object) = json else {
         return Err(Malformed::unanswerable("not a JSON object"));
     };

@@ -4,7 +4,10 @@ use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
-use sibcheck_checkers::Outcome;
+use sibcheck_checkers::{
+    Outcome,
+    outside::{Outside, OutsideLines},
+};
 
 use crate::{
     cli::Exit,
@@ -63,9 +66,13 @@ fn write_cases(out: &mut String, cases: &[Conformed], width: usize) -> fmt::Resu
                 let what = format!("{wrong} not as expected, {same} as expected");
                 (Outcome::Violated, "FAIL", what)
             }
-            Err(failure) => (Outcome::Violated, "FAIL", failure.clone()),
+            Err(failure) => {
+                let failure = OutsideLines(failure).to_string();
+                (Outcome::Violated, "FAIL", failure)
+            }
         };
         let style = color(outcome);
+        let name = Outside(name);
         writeln!(out, "{style}{mark:4}{style:#}  {name}: {what}")?;
         if let Ok(difference) = result
             && !difference.is_none()
@@ -93,9 +100,10 @@ fn write_difference(out: &mut String, difference: &Difference, width: usize) -> 
         if lines.iter().all(|line| matches!(line, Compared::Same(_))) {
             continue;
         }
-        writeln!(out, "  to {destination}")?;
+        writeln!(out, "  to {}", Outside(destination))?;
         let mut show = |style: Style, mark: char, line: &Json| {
-            for (first, part) in wrapped(&line.to_string(), width.saturating_sub(6)) {
+            let line = Outside(line).to_string();
+            for (first, part) in wrapped(&line, width.saturating_sub(6)) {
                 let mark = if first { mark } else { ' ' };
                 writeln!(out, "    {style}{mark} {part}{style:#}")?;
             }
@@ -119,10 +127,13 @@ fn write_difference(out: &mut String, difference: &Difference, width: usize) -> 
             for field in fields {
                 let told = |json: &Option<Json>| {
                     json.as_ref()
-                        .map_or_else(|| "nothing".to_owned(), Json::to_string)
+                        .map_or_else(|| "nothing".to_owned(), |json| Outside(json).to_string())
                 };
                 let (expected, got) = (told(&field.expected), told(&field.got));
-                let text = format!("at {}: expected {expected}, got {got}", field.pointer);
+                let text = format!(
+                    "at {}: expected {expected}, got {got}",
+                    Outside(&field.pointer)
+                );
                 for (first, part) in wrapped(&text, width.saturating_sub(8)) {
                     let indent = if first { "      " } else { "        " };
                     writeln!(out, "{indent}{part}")?;
@@ -166,7 +177,7 @@ pub fn json(cases: &[Conformed]) -> String {
         "exit_code": exit(cases).code(),
         "cases": told,
     });
-    format!("{report:#}\n")
+    super::json::line(&report)
 }
 
 fn destinations(difference: &Difference) -> Vec<Json> {

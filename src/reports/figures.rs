@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use sibcheck_checkers::{Outcome, Promise, Situation};
+use sibcheck_checkers::{
+    Outcome, Promise, Situation,
+    outside::{self, Outside},
+};
 
 use crate::{
     campaign::{Answers, Tally},
@@ -112,8 +115,8 @@ fn write_saved_first(
     row: &mut impl FnMut(&str, &str) -> fmt::Result,
 ) -> fmt::Result {
     match &checked.saved_first {
-        Some(Ok(folder)) => row("first run", &format!("saved in {}", folder.display())),
-        Some(Err(why)) => row("first run", &format!("not saved: {why}")),
+        Some(Ok(folder)) => row("first run", &format!("saved in {}", outside::path(folder))),
+        Some(Err(why)) => row("first run", &format!("not saved: {}", Outside(why))),
         None => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ use sibcheck_checkers::{
     Outcome, Verdict,
     import::{Content, Import},
     registers::{self, verdict::Reason},
+    shown,
     strongest::Strongest,
 };
 
@@ -85,7 +86,8 @@ fn write_registers(
     )?;
     for (number, violation) in verdict.violations.iter().enumerate() {
         let also = if number == 0 { "" } else { "also " };
-        let (key, sentence) = (history.key_name(violation.key), violation.sentence(history));
+        let key = shown::key(history.key_name(violation.key));
+        let sentence = violation.sentence(history);
         let told = format!("{also}linearizability, key {key}: {sentence}");
         writeln!(out, "{}", wrapped(&told, "  ", "    "))?;
         if number == 0 {

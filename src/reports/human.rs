@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use sibcheck_checkers::{History, Outcome, Verdict};
+use sibcheck_checkers::{
+    History, Outcome, Verdict,
+    outside::{self, Outside, OutsideLines},
+};
 
 use crate::{
     corpus::{Judged, Saved},
@@ -34,7 +37,8 @@ pub fn check(report: &Report, verbose: bool, width: usize) -> String {
 const SCREEN: usize = 24;
 
 fn write_check(out: &mut String, report: &Report, verbose: bool, width: usize) -> fmt::Result {
-    writeln!(out, "seed {}, repeat with: {}", report.seed, report.command)?;
+    let command = Outside(&report.command);
+    writeln!(out, "seed {}, repeat with: {command}", report.seed)?;
     let mut checked: Vec<&Checked> = report.checked.iter().collect();
     checked.sort_by_key(|checked| checked.proof.is_some() || checked.failed());
     let mut proved = checked.iter().filter_map(|checked| checked.proof.as_ref());
@@ -43,7 +47,7 @@ fn write_check(out: &mut String, report: &Report, verbose: bool, width: usize) -
         .map_or((report.seed, &report.command), |proof| {
             (proof.seed, &proof.command)
         });
-    let last = format!("seed {}, repeat with: {}", repeat.0, repeat.1);
+    let last = format!("seed {}, repeat with: {}", repeat.0, Outside(repeat.1));
     let room = (!verbose).then(|| SCREEN.saturating_sub(height(&last, width)));
     for checked in &checked {
         writeln!(out)?;
@@ -131,14 +135,15 @@ fn write_program(
     writeln!(
         out,
         "  program     {} (dialect {})",
-        program.command_line, program.dialect
+        Outside(&program.command_line),
+        program.dialect
     )?;
     match (&program.real_time_because, program.time) {
         (Some(why), _) => {
             writeln!(
                 out,
                 "  time        real instead of virtual: {}",
-                why.replace('\n', "\n  ")
+                OutsideLines(why).to_string().replace('\n', "\n  ")
             )?;
         }
         (None, Time::Real) => writeln!(out, "  time        real")?,
@@ -281,7 +286,7 @@ pub fn replay(cases: &[(Saved, Judged)], width: usize) -> String {
 }
 
 fn write_replay(out: &mut String, cases: &[(Saved, Judged)], width: usize) -> fmt::Result {
-    let path = |case: &Saved| case.path.display().to_string();
+    let path = |case: &Saved| outside::path(&case.path).to_string();
     let widest = cases
         .iter()
         .map(|(case, _)| path(case).chars().count())
@@ -294,13 +299,15 @@ fn write_replay(out: &mut String, cases: &[(Saved, Judged)], width: usize) -> fm
             (None, false) => (judged.outcome, "BAD"),
         };
         let style = color(outcome);
-        let (kind, path, found) = (case.kind, path(case), &judged.found);
+        let (kind, path, found) = (case.kind, path(case), Outside(&judged.found));
         write!(
             out,
             "{style}{mark:4}{style:#}  {kind:<15}  {path:<widest$}  {found}"
         )?;
         match &judged.expected {
-            Some(expected) if !judged.as_expected => writeln!(out, "; expected: {expected}")?,
+            Some(expected) if !judged.as_expected => {
+                writeln!(out, "; expected: {}", Outside(expected))?;
+            }
             _ => writeln!(out)?,
         }
         if let Some(evidence) = &judged.evidence

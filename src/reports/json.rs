@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
-use sibcheck_checkers::{History, Outcome, Verdict};
+use sibcheck_checkers::{History, Outcome, Verdict, outside};
 
 use crate::{
     campaign::Answers,
@@ -51,7 +51,7 @@ pub fn replay<'e>(
         .iter()
         .map(|(case, judged)| {
             json!({
-                "path": case.path.display().to_string(),
+                "path": case.path.to_string_lossy(),
                 "kind": case.kind.to_string(),
                 "expected": judged.expected,
                 "found": judged.found,
@@ -61,13 +61,13 @@ pub fn replay<'e>(
         })
         .collect();
     let unreadable: Vec<Json> = unreadable
-        .map(|(path, error)| json!({"path": path.display().to_string(), "error": error}))
+        .map(|(path, error)| json!({"path": path.to_string_lossy(), "error": error}))
         .collect();
     line(&json!({"schema_version": SCHEMA_VERSION, "cases": cases, "unreadable": unreadable}))
 }
 
-fn line(json: &Json) -> String {
-    format!("{json:#}\n")
+pub(super) fn line(json: &Json) -> String {
+    outside::json_text(&format!("{json:#}\n")).into_owned()
 }
 
 fn store(checked: &Checked, report: &Report) -> Json {
@@ -192,7 +192,7 @@ fn program(program: &ProgramFigures, checked: &Checked) -> Json {
 
 fn proof(proof: &Proof) -> Json {
     let (saved_in, not_saved) = match &proof.saved {
-        Ok(folder) => (Some(folder.display().to_string()), None),
+        Ok(folder) => (Some(folder.to_string_lossy().into_owned()), None),
         Err(why) => (None, Some(why)),
     };
     json!({

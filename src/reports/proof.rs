@@ -3,7 +3,10 @@
 use std::fmt::{self, Write};
 
 use sibcheck_checkers::{
-    History, Outcome, Verdict, Violation, history::OpId, shown, told_operations,
+    History, Outcome, Verdict, Violation,
+    history::OpId,
+    outside::{self, Outside, OutsideLines},
+    shown, told_operations,
 };
 
 use crate::plans::Time;
@@ -99,7 +102,11 @@ pub(super) fn write_proof(
         write_others(&mut end, history, others, width)?;
     }
     if let Some(failure) = &proof.failure {
-        writeln!(end, "{}", indented(&format!("then {failure}"), "  "))?;
+        writeln!(
+            end,
+            "{}",
+            indented(&format!("then {}", OutsideLines(failure)), "  ")
+        )?;
     }
     write_origin(&mut end, proof, program, width)?;
     let height_of = |text: &str| height(text, width);
@@ -122,7 +129,11 @@ fn write_failure(out: &mut String, proof: &Proof, width: usize) -> fmt::Result {
     /// More of the last operations than these are in the saved history only.
     const SHOWN: usize = 10;
     if let Some(failure) = &proof.failure {
-        writeln!(out, "{}", indented(&failure.to_string(), "  "))?;
+        writeln!(
+            out,
+            "{}",
+            indented(&OutsideLines(failure).to_string(), "  ")
+        )?;
     }
     let history = &proof.judged.run.history;
     let begun: Vec<OpId> = (0..).take(history.operations.len()).collect();
@@ -172,7 +183,7 @@ fn write_origin(
     width: usize,
 ) -> fmt::Result {
     for note in &proof.notes {
-        writeln!(out, "{}", indented(note, "  "))?;
+        writeln!(out, "{}", indented(&OutsideLines(note).to_string(), "  "))?;
     }
     writeln!(
         out,
@@ -191,16 +202,19 @@ fn write_origin(
     }
     match &proof.saved {
         Ok(folder) => {
-            let folder = folder.display();
-            writeln!(out, "  plan, history, trace and verdict saved in {folder}")?;
+            let saved = outside::path(folder);
+            writeln!(out, "  plan, history, trace and verdict saved in {saved}")?;
             let bin = program.map_or_else(String::new, |program| {
-                format!(" --bin '{}'{}", program.command_line, program.names_flag)
+                let bin = shell_words::quote(&program.command_line);
+                format!(" --bin {bin}{}", program.names_flag)
             });
-            writeln!(
-                out,
-                "  run it again: sibcheck replay{bin} {folder}/plan.json"
-            )
+            let plan = folder.join("plan.json");
+            let command = format!(
+                "sibcheck replay{bin} {}",
+                shell_words::quote(&plan.to_string_lossy())
+            );
+            writeln!(out, "  run it again: {}", Outside(command))
         }
-        Err(why) => writeln!(out, "  not saved: {why}"),
+        Err(why) => writeln!(out, "  not saved: {}", Outside(why)),
     }
 }

@@ -19,12 +19,12 @@ pub use versioned::{
     ActorScheme, Advance, ClientWrite, StoreEvent, VersionedRules, VersionedStore,
 };
 
-use compact_str::CompactString;
+use sibcheck_checkers::history::Name;
 
 use crate::clocks::{ClockError, DottedVersionVector, VectorClock};
 
 /// A key of a store.
-pub type Key = CompactString;
+pub type Key = Name;
 
 /// The version that a store gave to one value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use compact_str::{CompactString, format_compact};
+use compact_str::format_compact;
 
 use crate::clocks::{Actor, VectorClock};
 
@@ -21,7 +21,7 @@ pub enum ActorScheme {
     /// The client's: for a store on one node.
     Client,
     /// The client's at this node: for a replica of a cluster.
-    ClientAtNode(CompactString),
+    ClientAtNode(Actor),
 }
 
 /// The siblings of one key under vector clocks.
@@ -56,7 +56,7 @@ impl ClientWrite<'_> {
     /// The entry that a correct store advances.
     pub fn actor(&self) -> Actor {
         match self.node {
-            Some(node) => format_compact!("{}@{node}", self.client),
+            Some(node) => format_compact!("{}@{node}", self.client).into(),
             None => self.client.into(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Teller, time, timeline::Within};
-use crate::history::{AffectedMessage, Fault, FaultKind, Party};
+use crate::history::{AffectedMessage, Fault, FaultKind, NAMELESS, Name, Party};
 
 /// So many messages of a fault are named.
 const NAMED: usize = 3;
@@ -80,7 +80,7 @@ impl Teller<'_> {
             Party::Client(client) => self.0.clients.get(client as usize),
             Party::Node(node) => self.0.nodes.get(node as usize),
         };
-        let name = |party| name(party).map_or("?", |name| name.as_str());
+        let name = |party| name(party).unwrap_or(&NAMELESS);
         let (from, to) = (name(message.from), name(message.to));
         match (message.from, message.to) {
             (Party::Client(_), _) => format!("the request of {from} to {to}"),
@@ -89,11 +89,8 @@ impl Teller<'_> {
         }
     }
 
-    fn node(&self, node: u32) -> &str {
-        self.0
-            .nodes
-            .get(node as usize)
-            .map_or("?", |name| name.as_str())
+    fn node(&self, node: u32) -> &Name {
+        self.0.nodes.get(node as usize).unwrap_or(&NAMELESS)
     }
 
     /// Who does not hear whom: groups that are cut off from each other, and links that are cut in
@@ -101,9 +98,10 @@ impl Teller<'_> {
     fn links(&self, cut: &[(u32, u32)]) -> String {
         let cut: BTreeSet<(u32, u32)> = cut.iter().copied().collect();
         let names = |nodes: &BTreeSet<u32>| {
-            let names: Vec<&str> = nodes.iter().map(|node| self.node(*node)).collect();
+            let names = nodes.iter().map(|node| self.node(*node).to_string());
+            let names: Vec<String> = names.collect();
             match names.split_last() {
-                Some((last, [])) => (*last).to_owned(),
+                Some((last, [])) => last.clone(),
                 Some((last, others)) => format!("{} and {last}", others.join(", ")),
                 None => String::new(),
             }

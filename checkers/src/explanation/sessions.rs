@@ -55,20 +55,16 @@ impl Teller<'_> {
 
     /// `c1 wrote "a" to x, then wrote "b" to y; c2 read "b" from y, then read x`
     fn chain(&self, chain: &[OpId]) -> String {
-        let mut told = String::new();
-        for (at, op) in chain.iter().enumerate() {
+        let steps = chain.iter().enumerate().map(|(at, op)| {
             let deed = self.deed(*op);
             let same = at > 0 && self.op(chain[at - 1]).client == self.op(*op).client;
-            if same {
-                told.push_str(", then ");
-            } else {
-                told.push_str(if at > 0 { "; " } else { "" });
-                told.push_str(self.client(*op));
-                told.push(' ');
+            match (at, same) {
+                (_, true) => format!(", then {deed}"),
+                (0, false) => format!("{} {deed}", self.client(*op)),
+                (_, false) => format!("; {} {deed}", self.client(*op)),
             }
-            told.push_str(&deed);
-        }
-        told
+        });
+        steps.collect()
     }
 
     fn deed(&self, op: OpId) -> String {

@@ -41,7 +41,7 @@ use std::io;
 
 use serde_json::Value as Json;
 
-use crate::history::History;
+use crate::{history::History, outside::Outside};
 
 pub use reader::{HistoryReader, ReadableHistory, read_history, read_what_is_readable};
 pub use writer::{HistoryWriter, Names, write_history};
@@ -91,7 +91,8 @@ pub enum FormatError {
     },
     /// Another version of the format.
     #[error(
-        "line 1: this build reads versions {VERSION_WITHOUT_FAULTS} and {VERSION} of the history format, and the file has version {found}; use a build that reads it, or convert the file"
+        "line 1: this build reads versions {VERSION_WITHOUT_FAULTS} and {VERSION} of the history format, and the file has version {}; use a build that reads it, or convert the file",
+        Outside(.found)
     )]
     UnknownVersion {
         /// The file's version.

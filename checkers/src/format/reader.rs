@@ -17,7 +17,10 @@ use super::{
     lines::{HeaderLine, OperationLine},
     plain::{self, Kept},
 };
-use crate::history::{Fault, Header, History, Name, Operation};
+use crate::{
+    history::{Fault, Header, History, Name, Operation},
+    outside,
+};
 
 /// Reads a history of any version that this build knows.
 ///
@@ -300,10 +303,6 @@ impl Line<'_> {
         if error.is_eof() && !self.ended {
             return FormatError::Truncated { line: self.number };
         }
-        let told = error.to_string();
-        let problem = told
-            .rsplit_once(" at line ")
-            .map_or(told.as_str(), |(problem, _)| problem);
         let remedy = match error.classify() {
             serde_json::error::Category::Data => {
                 "correct the field as docs/history-format.md has it"
@@ -313,7 +312,7 @@ impl Line<'_> {
         FormatError::Malformed {
             line: self.number,
             column: error.column(),
-            problem: problem.to_owned(),
+            problem: outside::said(error),
             remedy,
         }
     }

@@ -210,7 +210,7 @@ impl ClockPool {
         names: impl Iterator<Item = &'n [u8]> + Clone,
         counters: &[u64],
     ) -> Option<ReportedClock> {
-        let is = |list: &[Name]| list.iter().map(Name::as_bytes).eq(names.clone());
+        let is = |list: &[Name]| list.iter().map(|name| name.as_bytes()).eq(names.clone());
         let mut hasher = FxHasher::default();
         for &counter in counters {
             hasher.write_u64(counter);
@@ -222,7 +222,7 @@ impl ClockPool {
         }
         if !is(&self.latest) {
             let wanted = hash(names.clone());
-            let rehash = |list: &Names| hash(list.iter().map(Name::as_bytes));
+            let rehash = |list: &Names| hash(list.iter().map(|name| name.as_bytes()));
             let list = match self.lists.entry(wanted, |list| is(list), rehash) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(free) => free.insert(Arc::new(sorted(names)?)).into_mut(),

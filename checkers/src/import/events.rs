@@ -9,6 +9,7 @@ use crate::{
     history::Name,
     provenance::number,
     registers::history::{Action, Clock, History, Interner, OpId, Operation, Status, Time},
+    shown,
 };
 
 /// What an event says of its operation.
@@ -189,8 +190,10 @@ impl Events {
         };
         let op = number(self.operations.len());
         self.operations.push(Operation {
-            client: self.names.client(&event.client),
-            key: self.names.key(event.key.as_deref().unwrap_or("register")),
+            client: self.names.client(event.client.as_str()),
+            key: self
+                .names
+                .key(event.key.as_ref().map_or("register", Name::as_str)),
             action,
             status: Status::Info,
             invoked: self.now,
@@ -223,7 +226,7 @@ impl Events {
             notes.push(Note::Found { operations });
         }
         notes.push(Note::Initial {
-            value: initial.to_string(),
+            value: shown::value(&initial),
         });
         let initial = self.names.value(initial);
         let (origin, clock) = (origin.to_owned(), Clock::Positions);

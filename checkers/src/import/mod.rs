@@ -29,8 +29,8 @@ pub use encoding::open;
 pub use plain::write_registers;
 
 use crate::{
-    history::{History, Tombstones},
-    registers,
+    history::{History, Name, Tombstones},
+    registers, shown,
 };
 
 /// A format that is read.
@@ -271,7 +271,7 @@ pub enum Note {
     /// A context matches no answers, so its key could not be judged and was left out.
     LeftOut {
         /// The key.
-        key: String,
+        key: Name,
         /// The line of the context.
         line: u64,
     },
@@ -357,7 +357,8 @@ impl fmt::Display for Note {
             ),
             Self::LeftOut { key, line } => write!(
                 f,
-                "key {key} was not judged: the context in line {line} is no earlier answer's, nor a join of several"
+                "key {} was not judged: the context in line {line} is no earlier answer's, nor a join of several",
+                shown::key(key)
             ),
             Self::NoNodes => f.write_str(
                 "no operation names a node, so what one node answers was not followed",

@@ -36,6 +36,7 @@ use super::{
 };
 use crate::{
     history::{Name, ReportedClock, Tombstones},
+    outside::{self, Outside},
     registers::history::{Action, History, OpId, Status, Time},
 };
 
@@ -225,7 +226,7 @@ impl EventLine {
 
     /// True of what is done to the store and not by a client of it.
     fn is_nemesis(&self) -> bool {
-        self.client.0.trim_start_matches(':') == "nemesis"
+        self.client.0.as_str().trim_start_matches(':') == "nemesis"
     }
 
     /// The event of a register.
@@ -367,7 +368,7 @@ pub(super) fn read(
             Ok(event) => event,
             Err(error) => {
                 let line = line + (error.line() as u64).saturating_sub(1);
-                fault.get_or_insert_with(|| malformed(line, told(&error)));
+                fault.get_or_insert_with(|| malformed(line, outside::said(&error)));
                 continue;
             }
         };
@@ -451,10 +452,11 @@ fn header(content: &[u8]) -> Result<Option<Result<HeaderLine, String>>, ImportEr
     };
     if version.as_u64() != Some(VERSION) {
         return Ok(Some(Err(format!(
-            "expected version {VERSION} of the plain form, found {version}"
+            "expected version {VERSION} of the plain form, found {}",
+            Outside(version)
         ))));
     }
-    let header = serde_json::from_value(probe).map_err(|error| error.to_string());
+    let header = serde_json::from_value(probe).map_err(|error| outside::said(&error));
     Ok(Some(header))
 }
 
@@ -464,12 +466,6 @@ fn malformed(line: u64, problem: String) -> Fault {
         problem,
         remedy: REMEDY,
     }
-}
-
-fn told(error: &serde_json::Error) -> String {
-    let told = error.to_string();
-    let problem = told.rsplit_once(" at line ").map(|(problem, _)| problem);
-    problem.unwrap_or(&told).to_owned()
 }
 
 /// Writes a history of registers in the plain form, in the order of its times.
@@ -553,11 +549,11 @@ impl<'h> EventNames<'h> {
             *last = Some(op);
             return name.clone();
         }
-        let own: Name = self.history.client_name(client).into();
+        let own = self.history.client_name(client).clone();
         let name = if names.is_empty() {
             own
         } else {
-            let numbered = (names.len() + 1..).map(|n| Name::from(format!("{own}~{n}")));
+            let numbered = (names.len() + 1..).map(|n| Name::from(format!("{}~{n}", own.as_str())));
             let mut free = numbered.filter(|name| !self.taken.contains(name));
             free.next().unwrap_or(own)
         };
@@ -606,7 +602,7 @@ fn invocation(history: &History, op: OpId, client: Name) -> Written<'_> {
         r#type: "invoke",
         client,
         f: Some(f),
-        key: Some(history.key_name(operation.key)),
+        key: Some(history.key_name(operation.key).as_str()),
         expected,
         value,
         swapped: None,

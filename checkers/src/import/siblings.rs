@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     history::{
-        Action, Data, Header, History, Name, OpId, Operation, Read, ReportedClock, Sibling,
-        Sources, Status, TimeNs, Tombstones, Value, Version, Write,
+        Action, Data, Header, History, NAMELESS, Name, OpId, Operation, Read, ReportedClock,
+        Sibling, Sources, Status, TimeNs, Tombstones, Value, Version, Write,
     },
     provenance::number,
 };
@@ -123,7 +123,7 @@ impl Siblings {
             _ => return Err("expected \"f\" to be read, write or delete".to_owned()),
         };
         self.names_nodes |= event.node.is_some();
-        let node = event.node.map_or(Name::const_new("?"), |node| node.0);
+        let node = event.node.map_or(NAMELESS.clone(), |node| node.0);
         let op = number(self.operations.len());
         if self.open.insert(event.client.0.clone(), op).is_some() {
             self.asked_again += 1;
@@ -232,7 +232,7 @@ impl Siblings {
         }
         let left_out = matched.unmatched;
         notes.extend(left_out.iter().map(|(key, line)| Note::LeftOut {
-            key: self.keys.names[*key as usize].to_string(),
+            key: self.keys.names[*key as usize].clone(),
             line: *line,
         }));
         if !left_out.is_empty() {
@@ -318,7 +318,7 @@ pub(super) fn clock(context: &Json) -> Option<ReportedClock> {
 
 fn clock_json(clock: &ReportedClock) -> Json {
     let entries = clock.entries().iter();
-    let entries = entries.map(|(name, counter)| (name.to_string(), Json::from(*counter)));
+    let entries = entries.map(|(name, counter)| (name.as_str().to_owned(), Json::from(*counter)));
     Json::Object(entries.collect())
 }
 

@@ -6,7 +6,7 @@ use super::{
     history::{Action, Clock, History, OpId, Operation, Status, Time},
     verdict::{Finding, Reason, Start, Unknown, Verdict, Violation},
 };
-use crate::shown;
+use crate::{history::NAMELESS, outside::Name, shown};
 
 impl Verdict {
     /// The verdict for programs.
@@ -82,7 +82,7 @@ impl Violation {
             } => format!(
                 "{} found {}, which nothing wrote",
                 told(*op),
-                history.value(*value)
+                shown::value(history.value(*value))
             ),
             Finding::NeverWritten {
                 op,
@@ -91,7 +91,7 @@ impl Violation {
             } => format!(
                 "{} found {}, and the only write of it, {}, failed",
                 told(*op),
-                history.value(*value),
+                shown::value(history.value(*value)),
                 told(*failed)
             ),
             Finding::BeforeItsWrite { op, write } => format!(
@@ -184,7 +184,9 @@ impl Violation {
 impl Unknown {
     /// What could not be decided, and what to do.
     pub fn sentence(&self, history: &History) -> String {
-        let key = self.key.map_or("no key", |key| history.key_name(key));
+        let key = self
+            .key
+            .map_or("no key".into(), |key| shown::key(history.key_name(key)));
         match self.reason {
             Reason::NothingTested => {
                 "no operation observed anything, so nothing was tested".to_owned()
@@ -209,17 +211,13 @@ fn shown(history: &History, first: OpId, second: OpId) -> String {
 
 impl History {
     /// The name of a key.
-    pub fn key_name(&self, key: u32) -> &str {
-        self.keys
-            .get(key as usize)
-            .map_or("?", |name| name.as_str())
+    pub fn key_name(&self, key: u32) -> &Name {
+        self.keys.get(key as usize).unwrap_or(&NAMELESS)
     }
 
     /// The name of a client.
-    pub fn client_name(&self, client: u32) -> &str {
-        self.clients
-            .get(client as usize)
-            .map_or("?", |name| name.as_str())
+    pub fn client_name(&self, client: u32) -> &Name {
+        self.clients.get(client as usize).unwrap_or(&NAMELESS)
     }
 
     /// What an operation observed.

@@ -167,7 +167,7 @@ fn opaque_contexts_match_and_unknown_ones_leave_their_key_out() {
         panic!()
     };
     let left_out = Note::LeftOut {
-        key: "y".to_owned(),
+        key: "y".into(),
         line: 7,
     };
     for note in [left_out, Note::NoNodes, Note::NoClocks] {

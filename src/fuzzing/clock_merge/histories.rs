@@ -272,7 +272,7 @@ impl Form {
 
     fn write(self, clock: &VectorClock) -> Value {
         let pair = |(actor, counter): (Actor, u64)| json!([actor, counter]);
-        let field = |(actor, counter): (Actor, u64)| (actor.into_string(), counter.into());
+        let field = |(actor, counter): (Actor, u64)| (actor.as_str().to_owned(), counter.into());
         let entries = || clock.entries().iter().cloned();
         match (self, &clock.entries()[..]) {
             (Self::Object, _) => Value::Object(entries().map(field).collect()),
@@ -297,7 +297,7 @@ pub fn json_form(
     parse: impl Fn(&Value, &[Actor]) -> Result<VectorClock, ClockError>,
 ) -> Verdict {
     let written = form.write(clock);
-    let read = parse(&written, &ACTORS.map(Actor::new));
+    let read = parse(&written, &ACTORS.map(Actor::from));
     hold(Law::Json, read.as_ref() == Ok(clock), || {
         format!("{clock} written as {written} was read as {read:?}")
     })
@@ -338,7 +338,7 @@ pub fn translation(
     // Every event of a small clock is below the offset, so only one side is far away here.
     let above = compare(&high_a, b) == Causality::After && merge(&high_a, b) == high_a;
     hold(Law::Translation, above, witness)?;
-    let actor = Actor::new(ACTORS[0]);
+    let actor = Actor::from(ACTORS[0]);
     let advanced = match (a.get(&actor), increment(&high_a, &actor)) {
         (MAX_COUNTER, result) => result == Err(ClockError::Overflow { actor }),
         (_, result) => result == increment(a, &actor).map(|next| translated(&next)),
@@ -396,7 +396,7 @@ pub fn ceiling(
 /// The entries of all actors, zeros included.
 fn padded(clock: &VectorClock) -> impl DoubleEndedIterator<Item = (Actor, u64)> {
     let slots = ACTORS.into_iter();
-    slots.map(|actor| (Actor::new(actor), clock.get(actor)))
+    slots.map(|actor| (Actor::from(actor), clock.get(actor)))
 }
 
 fn translated(clock: &VectorClock) -> VectorClock {

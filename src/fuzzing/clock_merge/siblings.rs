@@ -215,7 +215,7 @@ impl Store {
         match step {
             Step::Write { replica, context } => {
                 let (context, seen) = self.context(context);
-                let actor = Actor::new(ACTORS[replica]);
+                let actor = Actor::from(ACTORS[replica]);
                 let set = &mut self.sets[replica];
                 *set = (operations.event)(set, &actor, value, &context)?;
                 self.replicas[replica].write(replica, value, &seen);

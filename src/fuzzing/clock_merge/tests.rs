@@ -12,7 +12,7 @@ type DottedCompare = fn(&DottedVersionVector, &DottedVersionVector) -> Causality
 
 /// All clocks of three actors with counters up to 2.
 fn clocks() -> Vec<VectorClock> {
-    let names = || ACTORS.map(Actor::new).into_iter();
+    let names = || ACTORS.map(Actor::from).into_iter();
     (0..27)
         .map(|code| built(names().zip([code % 3, code / 3 % 3, code / 9])))
         .collect()
@@ -20,7 +20,7 @@ fn clocks() -> Vec<VectorClock> {
 
 /// All dotted version vectors of two actors with counters up to 3.
 fn dotted_clocks() -> Vec<DottedVersionVector> {
-    let names = || ACTORS.map(Actor::new).into_iter();
+    let names = || ACTORS.map(Actor::from).into_iter();
     let pasts = (0..16).map(|code| built(names().zip([code % 4, code / 4])));
     let dots = |past: VectorClock| {
         let free = ACTORS[..2].iter().flat_map(move |actor| {
@@ -72,7 +72,7 @@ fn reports_dotted(
 
 /// Counter by counter, the way that most wrong merges are wrong.
 fn pointwise(a: &VectorClock, b: &VectorClock, f: fn(u64, u64) -> u64) -> VectorClock {
-    built(ACTORS.map(|actor| (Actor::new(actor), f(a.get(actor), b.get(actor)))))
+    built(ACTORS.map(|actor| (Actor::from(actor), f(a.get(actor), b.get(actor)))))
 }
 
 fn sum(clock: &VectorClock) -> u64 {
@@ -223,12 +223,12 @@ fn canonical_fires() {
 fn one_event_fires() {
     type Increment = fn(&VectorClock, &Actor) -> Result<VectorClock, ClockError>;
     let oracle = |increment: Increment| {
-        reports_pairs(|a, _| one_event(&a.into(), &Actor::new("b"), increment))
+        reports_pairs(|a, _| one_event(&a.into(), &Actor::from("b"), increment))
     };
     assert_eq!(oracle(VectorClock::increment), []);
     let forgets: Increment = |_, actor| VectorClock::new().increment(actor);
     let nothing: Increment = |clock, _| Ok(clock.clone());
-    let someone_else: Increment = |clock, _| clock.increment(&Actor::new("d"));
+    let someone_else: Increment = |clock, _| clock.increment(&Actor::from("d"));
     let twice: Increment = |clock, actor| clock.increment(actor)?.increment(actor);
     let fails: Increment = |_, actor| {
         Err(ClockError::Overflow {
@@ -244,7 +244,7 @@ fn one_event_fires() {
 fn raise_and_membership_fire() {
     type Raise = fn(&VectorClock, &Actor, u64) -> VectorClock;
     type Contains = fn(&VectorClock, &Dot) -> bool;
-    let dot = Dot::new(Actor::new("b"), 1).expect("1 is no zero");
+    let dot = Dot::new(Actor::from("b"), 1).expect("1 is no zero");
     let oracle = |raise: Raise, contains: Contains| {
         reports_pairs(|a, _| raise_and_contain(&a.into(), &dot, raise, contains))
     };
@@ -254,7 +254,7 @@ fn raise_and_membership_fire() {
         let others = clock
             .entries()
             .iter()
-            .filter(|entry| entry.0 != actor)
+            .filter(|entry| entry.0 != *actor)
             .cloned();
         built(others.chain([(actor.clone(), counter)]))
     };
@@ -335,7 +335,7 @@ fn translation_fires() {
     let narrow: Merge = |a, b| pointwise(a, b, |l, r| l.max(r) & 0xFFFF_FFFF);
     assert_eq!(oracle(VectorClock::compare, narrow), [Law::Translation]);
     let wraps = reports_pairs(|_, b| {
-        let top = built([(Actor::new(ACTORS[0]), MAX_COUNTER)]);
+        let top = built([(Actor::from(ACTORS[0]), MAX_COUNTER)]);
         translation(
             &top,
             b,

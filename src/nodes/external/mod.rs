@@ -38,7 +38,10 @@ use std::{
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
-use sibcheck_checkers::history::{Name, Value};
+use sibcheck_checkers::{
+    history::{Name, Value},
+    outside::Outside,
+};
 
 use crate::{
     clocks::Actor,
@@ -277,7 +280,7 @@ impl Nodes for External<'_> {
             Err(why) => {
                 let shown = sins::cut(&Json::Object((*body).clone()).to_string());
                 let dialect = &self.program.dialect;
-                let kind = self.speaker.kind(question).to_owned();
+                let kind = Outside(self.speaker.kind(question).to_owned());
                 self.fail(
                     FailureKind::Output,
                     node,

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use sibcheck_checkers::outside;
+
 use crate::clocks::Actor;
 
 /// The names of the nodes: numbered from a first one, or listed.
@@ -43,7 +45,7 @@ impl FromStr for NodeNames {
             if name.is_empty() {
                 return Err(bad("a name is empty"));
             }
-            if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            if name.contains(|c: char| c.is_whitespace() || outside::acts(c)) {
                 return Err(bad("a name has a space in it"));
             }
             if name.contains('/') || name.starts_with('.') {
@@ -111,7 +113,7 @@ impl NodeNames {
         if *self == Self::default() {
             String::new()
         } else {
-            format!(" --node-names {self}")
+            format!(" --node-names {}", shell_words::quote(&self.to_string()))
         }
     }
 }

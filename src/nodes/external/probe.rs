@@ -217,7 +217,7 @@ impl<'p> Talk<'p> {
 
     /// Writes a value to a key of its own and reads it back.
     fn round_trip_alone(&mut self, position: usize) -> Result<(), Failed> {
-        self.round_trip(format_compact!("probe-{}", self.asked), position)
+        self.round_trip(format_compact!("probe-{}", self.asked).into(), position)
     }
 
     /// Writes a value to a key and reads it back.

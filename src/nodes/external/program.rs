@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use sibcheck_checkers::outside::{self, OutsideLines};
+
 use crate::{interrupt::Interrupt, nodes::process::ExternalError, protocol::Dialect};
 
 use super::names::NodeNames;
@@ -81,7 +83,7 @@ pub enum FailureKind {
 
 /// A node broke the protocol, died by itself or never answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}{}", shown_place(log.as_deref()))]
+#[error("{}{}", OutsideLines(what), shown_place(log.as_deref()))]
 pub struct NodeFailure {
     kind: FailureKind,
     what: String,
@@ -92,7 +94,7 @@ pub struct NodeFailure {
 
 fn shown_place(log: Option<&Path>) -> String {
     log.map_or_else(String::new, |log| {
-        format!("; all of its stderr is in {}", log.display())
+        format!("; all of its stderr is in {}", outside::path(log))
     })
 }
 

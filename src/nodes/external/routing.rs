@@ -4,7 +4,10 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::{Map, Value as Json};
-use sibcheck_checkers::history::{Action, History};
+use sibcheck_checkers::{
+    history::{Action, History},
+    outside::Outside,
+};
 
 use crate::simulation::Address;
 
@@ -106,7 +109,7 @@ impl External<'_> {
             None | Some(Json::Null) => return self.route_unaddressed(node, object, taken, out),
             Some(_) => return self.misaddressed(node, taken),
         };
-        let peer = self.names.iter().position(|name| *name == to);
+        let peer = self.names.iter().position(|name| name.as_str() == to);
         self.check_sender(node, object.get("src"), peer.is_some(), taken);
         if let Some(peer) = peer {
             if !self.initialised[node as usize] {
@@ -353,6 +356,7 @@ impl External<'_> {
 
     fn wrong_client(&mut self, node: u32, to: &str, request: u32, taken: &Taken) {
         let by = self.client_name(self.asked[&request].client);
+        let to = Outside(to);
         let id = request + 1;
         let what = format!("answers the wrong client: msg_id {id} was asked by {by}, not by {to}");
         self.fail_at(

@@ -9,20 +9,19 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use sibcheck_checkers::outside::Outside;
+
 /// Lines are cut to this length when they are shown, in characters.
 const SHOWN: usize = 200;
 
 /// A line as it is shown: on one line, and cut.
 pub(super) fn cut(text: &str) -> String {
     let text = text.trim();
-    let shown: String = text
-        .chars()
-        .take(SHOWN)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let shown: String = text.chars().take(SHOWN).collect();
     let left = text.chars().count() - shown.chars().count();
+    let shown = Outside(shown);
     if left == 0 {
-        shown
+        shown.to_string()
     } else {
         format!("{shown}… ({left} more characters)")
     }
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_on_a_character_and_say_so() {
-        assert_eq!(cut(" a\tb\r"), "a b");
+        assert_eq!(cut(" a\tb\r"), "a\\tb");
         let long = "ä".repeat(SHOWN + 7);
         assert!(cut(&long).ends_with("ä… (7 more characters)"));
         assert!(cut(&long).starts_with(&"ä".repeat(SHOWN)));

@@ -54,7 +54,7 @@ impl<'p> Speaker<'p> {
         let contexts = wording.contexts();
         let slots = match contexts {
             Contexts::Made => (1..=clients)
-                .map(|client| format_compact!("c{client}"))
+                .map(|client| format_compact!("c{client}").into())
                 .collect(),
             Contexts::Carried | Contexts::Absent => nodes.to_vec(),
         };

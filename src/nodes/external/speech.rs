@@ -4,7 +4,10 @@
 //! is understood, and noted; what cannot is a failure of the node, told with the line.
 
 use serde_json::{Map, Value as Json};
-use sibcheck_checkers::history::{Data, Read, Sibling, Value, Version};
+use sibcheck_checkers::{
+    history::{Data, Read, Sibling, Value, Version},
+    outside::Outside,
+};
 
 use crate::{
     clocks::{Actor, ClockForm, Dot, DottedVersionVector, VectorClock},
@@ -32,7 +35,7 @@ pub(super) fn objects(line: &[u8]) -> Result<Vec<Map<String, Json>>, Unreadable>
             }),
             Err(error) => Err(Unreadable {
                 cut_off: error.is_eof() && line.trim_ascii_start().starts_with(b"{"),
-                why: format!("it is not JSON: {error}"),
+                why: format!("it is not JSON: {}", Outside(error)),
             }),
         })
         .collect()
@@ -153,7 +156,7 @@ impl Listener<'_> {
             _ => &asking.words(self.wording).answers,
         };
         if !types.is_empty() && !types.iter().any(|known| known == kind) {
-            let known = types.join(" or ");
+            let known = Outside(types.join(" or "));
             return Err(format!("its \"type\" is {kind:?}, not {known}"));
         }
         match asking {
@@ -193,7 +196,7 @@ impl Listener<'_> {
                 return Ok(Reply::Refused);
             }
             if !status.applied.contains(found) {
-                let at = &status.at;
+                let (at, found) = (&status.at, Outside(found));
                 return Err(format!(
                     "its {at} is {found}, and whether that means a write that was carried out is not known"
                 ));

@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustix::fs::Access;
+use sibcheck_checkers::outside::Outside;
 
 use super::ExternalError;
 
@@ -93,7 +94,8 @@ pub(super) fn last_words(path: &Path) -> LastWords {
 fn of_text(text: &str) -> LastWords {
     let lines: Vec<&str> = text.lines().collect();
     let (before, tail) = lines.split_at(lines.len().saturating_sub(TAIL_LINES));
-    let cut = |line: &&str| line.chars().take(TAIL_LINE_CHARS).collect::<String>();
+    let cut =
+        |line: &&str| Outside(line.chars().take(TAIL_LINE_CHARS).collect::<String>()).to_string();
     let named_below = tail.iter().any(|line| names_an_error(line));
     let error = before.iter().rev().find(|line| names_an_error(line));
     LastWords {

@@ -38,6 +38,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sibcheck_checkers::outside::{self, Outside};
+
 use crate::interrupt::Interrupt;
 
 /// The environment variable in which a program finds the folder for its data.
@@ -119,7 +121,8 @@ pub enum ExternalError {
     },
     /// There is no such program.
     #[error(
-        "node {name}: cannot start `{program}`: no such file {place}; check the spelling, build it, or give a path such as `./{program}`"
+        "node {name}: cannot start `{0}`: no such file {place}; check the spelling, build it, or give a path such as `./{0}`",
+        Outside(program)
     )]
     NotFound {
         /// The node.
@@ -131,7 +134,8 @@ pub enum ExternalError {
     },
     /// The file cannot be executed.
     #[error(
-        "node {name}: cannot start `{program}`: not an executable file; run `chmod +x` on it, or name its interpreter, as in `python3 {program}`"
+        "node {name}: cannot start `{0}`: not an executable file; run `chmod +x` on it, or name its interpreter, as in `python3 {0}`",
+        Outside(program)
     )]
     NotExecutable {
         /// The node.
@@ -141,7 +145,8 @@ pub enum ExternalError {
     },
     /// The operating system refused.
     #[error(
-        "node {name}: cannot start `{program}`: {source}; a script needs a first line such as `#!/usr/bin/env python3`, a binary must be built for this machine"
+        "node {name}: cannot start `{}`: {source}; a script needs a first line such as `#!/usr/bin/env python3`, a binary must be built for this machine",
+        Outside(program)
     )]
     Spawn {
         /// The node.
@@ -154,7 +159,7 @@ pub enum ExternalError {
     /// A folder or file of ours could not be made.
     #[error(
         "node {name}: cannot create {}: {source}; choose a results folder that can be written",
-        path.display()
+        outside::path(path)
     )]
     Create {
         /// The node.
