@@ -172,6 +172,19 @@ impl Campaign {
         interrupt: &Interrupt,
         mut progress: impl FnMut(u64),
     ) -> (Tally, Option<Failure>) {
+        self.run_while(interrupt, |done| {
+            progress(done);
+            true
+        })
+    }
+
+    /// As [`Campaign::run`]; `go_on` is told now and then how many runs are done, and says whether there
+    /// shall be more.
+    pub fn run_while(
+        &self,
+        interrupt: &Interrupt,
+        mut go_on: impl FnMut(u64) -> bool,
+    ) -> (Tally, Option<Failure>) {
         let mut tally = Tally::default();
         let mut done = 0;
         while done < self.runs && !interrupt.is_raised() {
@@ -202,7 +215,9 @@ impl Campaign {
                 }
                 done += count;
             }
-            progress(done);
+            if !go_on(done) {
+                break;
+            }
         }
         (tally, None)
     }

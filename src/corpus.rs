@@ -1,10 +1,11 @@
 //! The corpus: saved plans, histories, conformance cases and fuzz inputs, each with its verdict.
 //!
 //! A file's kind is told by its place and name: inputs of a fuzz target lie in a folder with the
-//! target's name inside one named `fuzz`, plans end in `.json`, histories in `.jsonl`, conformance
-//! cases in `.txt`. Files named `README.md` and hidden ones are for people.
+//! target's name inside one named `fuzz`, or inside `fuzz/artifacts` or `fuzz/corpus`, where cargo-fuzz
+//! puts them; plans end in `.json`, histories in `.jsonl`, conformance cases in `.txt`. Files named `README.md` and hidden ones are for people.
 
 use std::{
+    ffi::OsStr,
     fmt, fs, io,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
@@ -140,7 +141,8 @@ pub fn find(path: &Path) -> Result<Vec<Saved>, CorpusError> {
         let kind = kind(path).ok_or_else(|| CorpusError::Malformed {
             path: path.to_owned(),
             what: "its name does not tell what it is: plans end in .json, histories in .jsonl, \
-                   conformance cases in .txt, and inputs of a fuzz target lie in fuzz/TARGET/"
+                   conformance cases in .txt, and inputs of a fuzz target lie in fuzz/TARGET/ or \
+                   fuzz/artifacts/TARGET/"
                 .to_owned(),
         })?;
         return Ok(vec![Saved {
@@ -166,12 +168,19 @@ pub fn find(path: &Path) -> Result<Vec<Saved>, CorpusError> {
 }
 
 fn kind(path: &Path) -> Option<Kind> {
-    let folder = path.parent()?;
-    if folder.parent().and_then(Path::file_name) == Some("fuzz".as_ref()) {
+    let absolute = std::path::absolute(path).ok()?;
+    let folder = absolute.parent()?;
+    let mut names = folder.iter().rev().map(Some).chain([None, None, None]);
+    let (target, above, top) = (names.next()?, names.next()?, names.next()?);
+    let is_fuzz = |name: Option<&OsStr>| name == Some("fuzz".as_ref());
+    let of_cargo_fuzz = ["artifacts", "corpus"].map(AsRef::as_ref).map(Some);
+    if is_fuzz(above) || (of_cargo_fuzz.contains(&above) && is_fuzz(top)) {
         let target = TARGETS
             .iter()
-            .position(|(name, _)| folder.file_name() == Some(name.as_ref()));
-        return target.map(Kind::Fuzz);
+            .position(|(name, _)| target == Some(name.as_ref()));
+        if let Some(target) = target {
+            return Some(Kind::Fuzz(target));
+        }
     }
     match path.extension()?.to_str()? {
         "json" => Some(Kind::Plan),
@@ -290,7 +299,7 @@ impl Saved {
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice(line).ok())
             .collect();
-        let difference = case.difference(&lines, false);
+        let difference = case.difference(&lines);
         let (found, outcome) = if difference.is_none() {
             ("conforms".to_owned(), Outcome::Valid)
         } else {
@@ -373,6 +382,10 @@ mod tests {
         assert_eq!(kind("a.jsonl"), Some(Kind::History));
         assert_eq!(kind("x/conformance/vc.txt"), Some(Kind::Conformance));
         assert_eq!(kind("corpora/fuzz/clock_merge/seed"), Some(Kind::Fuzz(0)));
+        let crash = kind("fuzz/artifacts/clock_merge/crash-0123");
+        assert_eq!(crash, Some(Kind::Fuzz(0)));
+        assert_eq!(kind("fuzz/corpus/clock_merge/0123"), Some(Kind::Fuzz(0)));
+        assert_eq!(kind("elsewhere/artifacts/clock_merge/crash-0123"), None);
         assert_eq!(kind("corpora/fuzz/unknown/seed"), None);
         assert_eq!(kind("notes.md"), None);
     }

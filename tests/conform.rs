@@ -1,11 +1,16 @@
-//! `sibcheck conform`: samples by dialect, detection, files of one's own, diffs and exit codes.
+//! `sibcheck conform`: correct stores of every dialect pass and wrong ones do not; habits are notes;
+//! files of one's own, diffs and exit codes.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
 mod support;
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value as Json;
 
@@ -33,41 +38,160 @@ fn file(name: &str, text: &str) -> String {
 
 const VC: &str = "examples/nodes/python/vc_store.py";
 
-#[test]
-fn the_samples_of_each_dialect_pass_on_a_correct_store() {
-    if !have("python3") {
-        return;
-    }
-    for (dialect, cases) in [("vv", 2), ("kv", 1), ("mv", 1)] {
-        for (plain, flag) in [("", "--strict"), (" plain", "--format=human")] {
-            let node = format!("tests/nodes/dialects.py {dialect}{plain}");
-            let (code, report) = conform(&node, &["--dialect", dialect, flag]);
-            assert_eq!(code, Some(0), "{dialect}: {report}");
-            assert!(report.contains(&format!("{cases} passed")), "{report}");
-            assert_eq!(report.contains("other msg_ids"), !plain.is_empty());
-        }
-        let node = format!("tests/nodes/dialects.py {dialect} plain");
-        let (code, report) = conform(&node, &["--dialect", dialect, "--strict"]);
-        assert_eq!(code, Some(1), "{report}");
-        assert!(report.contains("at /body/msg_id: expected 0, got nothing"));
-    }
-    let (code, report) = conform(VC, &["--dialect", "vc", "--strict"]);
-    assert_eq!(code, Some(0), "{report}");
+/// Runs `conform` on a node of the folder `tests/nodes`.
+fn node(node: &str, flags: &[&str]) -> (Option<i32>, String) {
+    conform(&format!("tests/nodes/{node}"), flags)
+}
+
+/// What stands in the report's last line.
+fn last_line(report: &str) -> &str {
+    report.lines().last().unwrap_or_default()
 }
 
 #[test]
-fn without_a_dialect_it_is_found_out() {
+fn correct_stores_conform_whatever_their_habits() {
     if !have("python3") {
         return;
     }
-    for (node, sample) in [
-        (VC, "vc-write-read"),
-        ("tests/nodes/dialects.py vv", "vv-read"),
+    let documents = [
+        "--dialect",
+        "tests/nodes/document_store.toml",
+        "--nodes",
+        "3",
+    ];
+    for (name, flags) in [
+        ("../../examples/nodes/python/vc_store.py", &[][..]),
+        ("gossip_store.py", &["--nodes", "3", "--node-names", "n0"]),
+        ("dialects.py vv plain", &[]),
+        ("dialects.py kv plain", &["--dialect", "kv"]),
+        ("dialects.py mv plain", &["--dialect", "mv"]),
+        ("clock_forms.py dvv opaque", &["--dialect", "dvv"]),
+        ("document_store.py", &documents),
+        (
+            "basket_store.py",
+            &["--dialect", "examples/dialects/basket.toml"],
+        ),
     ] {
-        let (code, report) = conform(node, &[]);
-        assert_eq!(code, Some(0), "{report}");
-        assert!(report.contains(sample), "{report}");
+        let (code, report) = node(name, flags);
+        assert_eq!(code, Some(0), "{name} {flags:?}: {report}");
+        let all = last_line(&report);
+        let (run, passed) = all.split_once(" cases run, ").unwrap();
+        assert_eq!(passed, format!("{run} passed"));
+        assert!(run.parse::<u32>().unwrap() >= 5, "{report}");
     }
+}
+
+#[test]
+fn the_other_examples_conform_and_the_faulty_one_does_not() {
+    let conform = |bin: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+            .args(["conform", "--bin", bin])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        output.status.code()
+    };
+    if have("node") {
+        let store = "node examples/nodes/javascript/dvv_store";
+        assert_eq!(conform(&format!("{store}.js")), Some(0));
+        assert_eq!(conform(&format!("{store}_dup_dots.js")), Some(1));
+    }
+    let rust = Path::new(env!("CARGO_BIN_EXE_sibcheck")).with_file_name("examples/vc_store");
+    assert_eq!(conform(rust.to_str().unwrap()), Some(0));
+}
+
+#[test]
+fn wrong_stores_do_not_conform() {
+    if !have("python3") {
+        return;
+    }
+    let documents = [
+        "--dialect",
+        "tests/nodes/document_store.toml",
+        "--nodes",
+        "3",
+    ];
+    let counted = file("starts", "");
+    let dies_later = format!("dies_later.py {counted}");
+    let mark = format!("{counted}.mark");
+    let _ = fs::remove_file(&mark);
+    let loses_once = format!("loses_once.py {mark}");
+    for (name, flags, word) in [
+        (
+            "../../examples/nodes/python/vc_store_lossy.py",
+            &[][..],
+            "FAIL  of two writes without a context both values stay: ",
+        ),
+        (
+            "gossip_store.py --bug cap3",
+            &[],
+            "FAIL  of five writes without a context all values stay: sibling preservation",
+        ),
+        (&dies_later, &[], "n1 → c1  {\"in_reply_to\":1"),
+        (&loses_once, &[], "FAIL  of five writes"),
+        (
+            "document_store.py --winner-only",
+            &documents,
+            "FAIL  of two writes without a context both values stay",
+        ),
+        (
+            "mv_store.py --last-writer-wins",
+            &["--nodes", "3"],
+            "FAIL  no write of several clients is lost",
+        ),
+    ] {
+        let (code, report) = node(name, flags);
+        assert_eq!(code, Some(1), "{name} {flags:?}: {report}");
+        assert!(report.contains(word), "{name}: {word:?}: {report}");
+        // The first is told in full, what follows from it mostly by name.
+        assert_eq!(report.matches("what was said").count(), 1, "{report}");
+    }
+}
+
+#[test]
+fn habits_of_the_samples_are_notes_unless_strict() {
+    if !have("python3") {
+        return;
+    }
+    let (code, report) = node("gossip_store.py", &[]);
+    assert_eq!(code, Some(0), "{report}");
+    for words in [
+        "not demanded, but different from the published samples",
+        "vc-read-missing: /body/msg_id, /body/siblings",
+        "/body/vc/c1@n1",
+    ] {
+        assert!(report.contains(words), "{words:?}: {report}");
+    }
+    let (code, report) = node("gossip_store.py", &["--strict"]);
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report.contains("at /body/siblings: expected 0, got nothing"));
+    // Those who have the habits have nothing to be told.
+    for (name, flags) in [
+        ("dialects.py vv", &["--strict"][..]),
+        ("dialects.py kv", &["--strict", "--dialect", "kv"]),
+        ("../../examples/nodes/python/vc_store.py", &["--strict"]),
+    ] {
+        let (code, report) = node(name, flags);
+        assert_eq!(code, Some(0), "{name} {flags:?}: {report}");
+        assert!(!report.contains("note"), "{name}: {report}");
+    }
+}
+
+#[test]
+fn a_refusal_is_told_as_one() {
+    if !have("python3") {
+        return;
+    }
+    // As they may be where a write names the one version that it replaces.
+    let (code, report) = node(
+        "document_store.py",
+        &["--dialect", "tests/nodes/document_store.toml"],
+    );
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report.contains("(1 of 2 writes refused)"), "{report}");
+    let (code, report) = node("kv_store.py --refuse error", &[]);
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report.contains("an operation was refused: "), "{report}");
 }
 
 const INIT: &str = r#"IN  {"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}
@@ -118,8 +242,9 @@ fn what_goes_wrong_has_its_exit_code() {
         return;
     }
     for (node, flags, code, word) in [
-        (VC, &["--dialect", "klingon"][..], 2, "vc, vv, dvv, kv, mv"),
-        (VC, &["no-such-file.txt"], 5, "no-such-file.txt"),
+        (VC, &["--dialect", "klingon"][..], 2, "vc, dvv, vv, kv, mv"),
+        (VC, &["no-such-file.txt"], 2, "no-such-file.txt"),
+        (VC, &["tests"], 2, "tests: "),
         (VC, &["README.md"], 2, "README.md: line"),
         ("tests/nodes/wild.py noise", &["--dialect", "kv"], 4, "died"),
         (

@@ -77,7 +77,7 @@ fn conforms(name: &str) {
         assert!(line.ends_with("}\n"), "one object a line: {line:?}");
         lines.push(serde_json::from_str::<Json>(&line).unwrap());
     }
-    let difference = case.difference(&lines, false);
+    let difference = case.difference(&lines);
     assert!(difference.is_none(), "{difference}");
     assert_eq!(node.end(), "");
 }

@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     num::NonZeroUsize,
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Args;
@@ -88,11 +89,17 @@ pub(super) struct Arguments {
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) runs: Vec<u64>,
 
+    /// How long runs are made, as in 30s, 10m or 2h: what a run gives does not depend on it, only how
+    /// many there are. Stores, or rungs of the ladder, share the time
+    #[arg(long = "for", value_name = "DURATION", conflicts_with = "runs")]
+    pub(super) duration: Option<humantime::Duration>,
+
     /// Client operations in each run
     #[arg(long, default_value_t = Shape::OPERATIONS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) ops: u32,
 
-    /// Nodes of the cluster [default: 3; 1 for linearizable and for a program]
+    /// Nodes of the cluster [default: 3; 1 for linearizable, and for a program of which no claim is
+    /// named]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(super) nodes: Option<u32>,
 
@@ -184,30 +191,44 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
             ));
         }
     };
+    // Until the time is over.
+    let runs = if arguments.duration.is_some() {
+        u64::MAX
+    } else {
+        runs
+    };
     let flags = shape.flags();
     let mut report = Report {
         seed,
-        command: format!("sibcheck check{named} --seed {seed} --runs {runs}{flags}"),
+        command: String::new(),
         threads: arguments.jobs.map_or_else(processors, usize::from),
         checked: Vec::new(),
         interrupted: None,
     };
-    for &store in stores {
+    let watch = Stopwatch::start();
+    let mut most = 0;
+    for (&store, left) in stores.iter().zip((1..=stores.len()).rev()) {
         shape.store = store;
+        let until = arguments.duration.map(Duration::from).map(|duration| {
+            let begun = watch.elapsed();
+            begun + duration.saturating_sub(begun) / u32::try_from(left).unwrap_or(u32::MAX)
+        });
+        let go_on = || until.is_none_or(|until| watch.elapsed() < until);
         let campaign = Campaign {
             shape: shape.clone(),
             seed,
             runs,
             threads: report.threads,
         };
-        report
-            .checked
-            .push(check_store(campaign, arguments, &listening));
+        let checked = check_store(campaign, arguments, &listening, go_on);
+        most = most.max(checked.campaign.runs);
+        report.checked.push(checked);
         report.interrupted = listening.interrupt.signal();
         if report.interrupted.is_some() {
             break;
         }
     }
+    report.command = format!("sibcheck check{named} --seed {seed} --runs {most}{flags}");
     output::print(&match arguments.format {
         Format::Human => human::check(&report, arguments.verbose, output::width()),
         Format::Json => json::check(&report),
@@ -215,12 +236,25 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(report.exit())
 }
 
-fn check_store(campaign: Campaign, arguments: &Arguments, listening: &Listening) -> Checked {
-    let mut progress = Progress::new(&campaign.shape.store.to_string(), campaign.runs);
+fn check_store(
+    mut campaign: Campaign,
+    arguments: &Arguments,
+    listening: &Listening,
+    go_on: impl Fn() -> bool,
+) -> Checked {
+    let limited = arguments.duration.is_none();
+    let total = if limited { campaign.runs } else { 0 };
+    let mut progress = Progress::new(&campaign.shape.store.to_string(), total);
     let watch = Stopwatch::start();
-    let (tally, failure) = campaign.run(&listening.interrupt, |done| progress.tell(done));
+    let (tally, failure) = campaign.run_while(&listening.interrupt, |done| {
+        progress.tell(done);
+        go_on()
+    });
     let elapsed = watch.elapsed();
     progress.end();
+    if !limited {
+        campaign.runs = tally.outcomes.values().sum();
+    }
     let saved_first = (arguments.save_first && failure.is_none()).then(|| {
         let plan = campaign.plan(campaign.seed);
         let observed = observe(&plan);
@@ -364,6 +398,16 @@ fn nodes_and_claim(arguments: &Arguments) -> Result<(u32, Claim), Failure> {
             claim.unwrap_or(Claim::Eventual),
         )),
     }
+}
+
+/// Why a program has so many nodes, where a claim was named and no number.
+pub(super) fn nodes_because(arguments: &Arguments, nodes: u32) -> Option<String> {
+    let claim = arguments.claim.filter(|_| arguments.nodes.is_none())?;
+    Some(if nodes == 1 {
+        format!("1, as --claim {claim} is tested on one node unless --nodes says otherwise")
+    } else {
+        format!("{nodes}, as --claim {claim} speaks of replicas; for another number: --nodes")
+    })
 }
 
 /// The kinds of fault that were asked for, or all that make sense.

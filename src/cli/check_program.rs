@@ -1,9 +1,6 @@
 //! `sibcheck check --bin`: check a program outside, climbing a ladder of faults.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use sibcheck_checkers::{Outcome, outside::Outside};
 
@@ -11,7 +8,7 @@ use crate::{
     campaign::{Campaign, Tally},
     interrupt::Interrupt,
     laboratory::{Laboratory, Observed, Purpose, RunError},
-    nodes::external::{FailureKind, Program, detect, kinds_not_taken},
+    nodes::external::{Program, kinds_not_taken},
     plans::{Plan, STRATA, SeededChoices, Shape, Time, generate},
     protocol::Dialect,
     reports::{Checked, Oddity, ProgramFigures, Report, Rung, human, json},
@@ -19,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    Exit, Failure, Format,
+    Exit, Failure, Format, bin,
     check::{self, Arguments},
     output::{self, Progress, Stopwatch},
     results::Found,
@@ -79,6 +76,20 @@ fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
     rungs
 }
 
+/// No more numbers of runs may be given than there are rungs.
+fn check_runs(arguments: &Arguments, ladder: &[Rung]) -> Result<(), Failure> {
+    let (asked, rungs) = (arguments.runs.len(), ladder.len());
+    if asked <= rungs {
+        return Ok(());
+    }
+    let names: Vec<_> = ladder.iter().map(|rung| rung.name).collect();
+    Err(Failure::usage(format!(
+        "--runs gives {asked} numbers, and there are {rungs} rungs ({}): give one for all, or one \
+         for each",
+        names.join(", ")
+    )))
+}
+
 /// How many runs there are on each rung, as `--runs` takes it: rungs that were not reached are left
 /// out, and the last number stands for equal ones after it.
 fn runs_flag(ladder: &[Rung]) -> String {
@@ -102,7 +113,7 @@ fn program(
     command_line: &str,
     interrupt: &Interrupt,
 ) -> Result<(Program, String), Failure> {
-    let argv = words(command_line)?;
+    let argv = bin::words(command_line)?;
     let folder = arguments
         .results
         .join(format!("nodes-{}", std::process::id()));
@@ -115,19 +126,11 @@ fn program(
         interrupt: interrupt.clone(),
         ..Program::new(argv, Dialect::Vc, folder)
     };
+    bin::look_up(&program)?;
     let (dialect, named) = if let Some(given) = &arguments.dialect {
         (given.dialect.clone(), given.to_string())
     } else {
-        let found = detect(&program).map_err(|failure| match interrupt.signal() {
-            Some(signal) if failure.kind() == FailureKind::Interrupted => Failure {
-                exit: Exit::Interrupted(signal),
-                message: "interrupted before the first run".to_owned(),
-            },
-            _ => Failure {
-                exit: Exit::Node,
-                message: failure.to_string(),
-            },
-        })?;
+        let found = bin::found_out(&program, interrupt)?;
         let name = found.to_string();
         (found, name)
     };
@@ -149,6 +152,8 @@ pub(super) fn check_program(
             shape.nodes
         )));
     }
+    let mut ladder = ladder(arguments, &shape);
+    check_runs(arguments, &ladder)?;
     let (program, named) = program(arguments, command_line, &listening.interrupt)?;
     let dialect = program.dialect.clone();
     shape.store = dialect.reference();
@@ -173,7 +178,6 @@ pub(super) fn check_program(
         interrupt,
         tally: Tally::default(),
     };
-    let mut ladder = ladder(arguments, &trial.shape);
     let watch = Stopwatch::start();
     let climbed = trial.climb(&mut ladder, seed, watch);
     let elapsed = watch.elapsed();
@@ -215,6 +219,7 @@ pub(super) fn check_program(
                 time: trial.shape.time,
                 real_time_because: laboratory.real_time_because().map(str::to_owned),
                 rungs: ladder,
+                nodes_because: check::nodes_because(arguments, trial.shape.nodes),
                 messages: laboratory.delivered(),
                 not_taken,
                 not_exercised: laboratory.not_exercised(trial.shape.nodes),
@@ -271,12 +276,19 @@ impl Trial<'_> {
     ) -> Result<Option<FirstSighting>, RunError> {
         let mut progress = Progress::new(&Outside(self.command_line).to_string(), 0);
         let rungs = ladder.len() as u64;
+        let budget = self.arguments.duration.map(Duration::from);
         let mut done = 0;
         for (position, rung) in ladder.iter_mut().enumerate() {
             self.shape.faults.clone_from(&rung.faults);
             let asked = asked_runs(self.arguments, position);
             rung.planned = asked.unwrap_or(FIRST_RUNS);
             let left = rungs - position as u64;
+            let share = |budget: Duration| {
+                let begun = watch.elapsed();
+                let rungs_left = u32::try_from(left).unwrap_or(u32::MAX);
+                begun + budget.saturating_sub(begun) / rungs_left.max(1)
+            };
+            let until = budget.map(share);
             let mut run = 0;
             while run < rung.planned {
                 progress.expect(done + (rung.planned - run) * left);
@@ -304,8 +316,14 @@ impl Trial<'_> {
                     }));
                 }
                 rung.count(&plan, &observed.judged);
-                if asked.is_none() && run == FIRST_RUNS {
-                    rung.planned += more_runs(watch.elapsed(), done, left);
+                match until {
+                    Some(until) => {
+                        rung.planned += u64::from(run == rung.planned && watch.elapsed() < until);
+                    }
+                    None if asked.is_none() && run == FIRST_RUNS => {
+                        rung.planned += more_runs(watch.elapsed(), done, left);
+                    }
+                    None => {}
                 }
             }
         }
@@ -392,28 +410,6 @@ fn more_runs(elapsed: Duration, done: u64, rungs_left: u64) -> u64 {
     u64::try_from(share / each)
         .unwrap_or(MOST_RUNS)
         .min(MOST_RUNS - FIRST_RUNS)
-}
-
-/// The words of a command line, as a shell splits them.
-pub(super) fn words(command_line: &str) -> Result<Vec<String>, Failure> {
-    let words = shell_words::split(command_line)
-        .map_err(|error| Failure::usage(format!("--bin {command_line:?}: {error}")))?;
-    if words.is_empty() {
-        return Err(Failure::usage(
-            "--bin is empty: give the program and its arguments",
-        ));
-    }
-    // A node runs in a folder of its own, so what names a file here is named absolutely there. A
-    // bare first word is a program to be searched for.
-    let absolute = |(index, word): (usize, String)| {
-        let path = Path::new(&word);
-        let names_a_file = path.exists() && (index > 0 || path.components().count() > 1);
-        match std::path::absolute(path) {
-            Ok(absolute) if names_a_file => absolute.to_string_lossy().into_owned(),
-            _ => word,
-        }
-    };
-    Ok(words.into_iter().enumerate().map(absolute).collect())
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! `sibcheck conform`: run scripted cases against a program.
+//! `sibcheck conform`: what every store of a dialect has to do, and scripted cases.
 
 use std::{
-    fs,
+    env, fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,23 +11,28 @@ use clap::Args;
 use sibcheck_checkers::outside;
 
 use crate::{
-    nodes::external::{Program, converse, detect},
-    protocol::{Case, Dialect, SAMPLES, samples_of},
-    reports::conform::{Conformed, exit, human, json},
+    laboratory::{Laboratory, Purpose, RunError},
+    nodes::external::{FailureKind, NodeNames, Program, converse},
+    plans::demands,
+    protocol::{Case, Dialect, samples_of},
+    reports::conform::{Came, Conformed, Ran, Report, human, json},
 };
 
-use super::{Exit, Failure, Format, check_program, output};
+use super::{Exit, Failure, Format, bin, dialect::GivenDialect, output, signals::listen};
 
-/// Run scripted input and output cases against a program
+/// See whether a program does what every store of its dialect has to do
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without files the samples of the dialect are run, and without a dialect it is found out by asking.
-A case is a text file; see corpora/conformance/. Lines are compared as JSON, in their order for each
-destination; output beyond them is allowed. In samples a node may number its messages as it likes, or
-not at all, unless --strict is given; in files every field counts.
+Without files a few operations are asked that every store of the dialect has to answer right, one
+process after the other, and judged as by check; and without a dialect it is found out by asking. Where
+a built-in dialect has published samples, what is different there is a note: habits such as msg_ids are
+not demanded, unless --strict is given.
+A case in a file is text; see corpora/conformance/. Lines are compared as JSON, in their order for each
+destination; output beyond them is allowed, and every field counts.
 
 Examples:
   sibcheck conform --bin 'python3 node.py'
+  sibcheck conform --bin 'python3 node.py' --nodes 3
   sibcheck conform --bin 'python3 node.py' --dialect vc --strict
   sibcheck conform --bin ./node corpora/conformance/vc-write-read.txt")]
 pub(super) struct Arguments {
@@ -34,106 +40,166 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "COMMAND")]
     bin: String,
 
-    /// Whose samples are run when no files are given: vc, vv, dvv, kv or mv [default: found out by
-    /// asking]
-    #[arg(long, value_name = "NAME", conflicts_with = "files")]
-    dialect: Option<String>,
+    /// How the program words reads and writes: vc, dvv, vv, kv, mv, or a file that describes it
+    /// (docs/custom-dialects.md) [default: found out by asking]
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "files")]
+    dialect: Option<GivenDialect>,
 
-    /// Demand the `msg_id`s of the samples, too: a node's own, from 0
+    /// How many nodes there are; clients have nodes of their own as far as there are enough
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100), conflicts_with = "files")]
+    nodes: u32,
+
+    /// What the program's nodes are called: the first name, as in n0 or n1, a prefix, or a list
+    #[arg(long, value_name = "NAMES", default_value_t, conflicts_with = "files")]
+    node_names: NodeNames,
+
+    /// Make a failure of habits that differ from the published samples, such as a node's own
+    /// `msg_id`s, and of what is tolerated otherwise
     #[arg(long)]
     strict: bool,
 
     /// How the report is written
     #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    pub(super) format: Format,
 
     /// Files with cases
     files: Vec<PathBuf>,
 }
 
-/// A case to be run.
-struct Script {
-    name: String,
-    case: Case,
-    any_ids: bool,
+/// A folder for nodes, which goes with whatever is in it.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 pub(super) fn conform(arguments: &Arguments) -> Result<Exit, Failure> {
-    let argv = check_program::words(&arguments.bin)?;
+    let argv = bin::words(&arguments.bin)?;
+    let listening = listen()?;
     let pid = std::process::id();
-    let folder = std::env::temp_dir().join(format!("sibcheck-conform-{pid}"));
-    let program = Program {
-        guard: std::env::current_exe().ok(),
-        ..Program::new(argv, Dialect::Vc, folder.clone())
+    let folder = Folder(env::temp_dir().join(format!("sibcheck-conform-{pid}")));
+    let mut program = Program {
+        guard: env::current_exe().ok(),
+        names: arguments.node_names.clone(),
+        strict: arguments.strict,
+        interrupt: listening.interrupt.clone(),
+        ..Program::new(argv, Dialect::Vc, folder.0.clone())
     };
-    let scripts = scripts(arguments, &program)?;
-    let mut cases = Vec::new();
-    for (index, script) in scripts.iter().enumerate() {
-        let program = Program {
-            folder: folder.join(index.to_string()),
-            ..program.clone()
+    let cases = arguments.files.iter().map(|file| read(file));
+    let cases = cases.collect::<Result<Vec<_>, _>>()?;
+    bin::look_up(&program)?;
+    let mut report = Report::default();
+    if cases.is_empty() {
+        program.dialect = match &arguments.dialect {
+            Some(given) => given.dialect.clone(),
+            None => bin::found_out(&program, &listening.interrupt)?,
         };
-        let case = &script.case;
-        let patience = Duration::from_millis(case.timeout_ms);
-        let result = converse(&program, &case.input, case.expected.len(), patience)
-            .map(|lines| case.difference(&lines, script.any_ids))
-            .map_err(|failure| failure.to_string());
-        let name = script.name.clone();
-        cases.push(Conformed { name, result });
+        report.dialect = Some(program.dialect.to_string());
+        ask_all(&program, arguments.nodes, &mut report)?;
+        if arguments.nodes == 1 {
+            compare_habits(&program, arguments.strict, &mut report)?;
+        }
     }
-    let _ = fs::remove_dir_all(&folder);
+    for (number, (name, case)) in cases.into_iter().enumerate() {
+        let came = run_case(&program, &case, number);
+        report.cases.push(Conformed { name, came });
+    }
+    if let Some(signal) = listening.interrupt.signal() {
+        return Err(Failure {
+            exit: Exit::Interrupted(signal),
+            message: "interrupted before all was asked".to_owned(),
+        });
+    }
     output::print(&match arguments.format {
-        Format::Human => human(&cases, output::width()),
-        Format::Json => json(&cases),
+        Format::Human => human(&report, output::width()),
+        Format::Json => json(&report),
     })?;
-    Ok(exit(&cases))
+    Ok(report.exit())
 }
 
-/// The cases of the files, or else the samples.
-fn scripts(arguments: &Arguments, program: &Program) -> Result<Vec<Script>, Failure> {
-    if !arguments.files.is_empty() {
-        return arguments.files.iter().map(|file| read(file)).collect();
+/// Asks all that every store has to do, until a failure shows that it does not matter what is asked.
+fn ask_all(program: &Program, nodes: u32, report: &mut Report) -> Result<(), Failure> {
+    let laboratory = Laboratory::new(program.clone());
+    for demand in demands(&program.dialect, nodes) {
+        let observed = match laboratory.run(&demand.plan, Purpose::Repeat) {
+            Ok(observed) => observed,
+            Err(RunError::Machine(why)) => return Err(Failure::machine(why)),
+            Err(RunError::Interrupted) => return Ok(()),
+        };
+        let name = demand.what.to_owned();
+        let Some(failure) = observed.failure else {
+            let ran = Ran::new(&demand, observed.judged, &observed.trace);
+            let came = Came::Run(Box::new(ran));
+            report.cases.push(Conformed { name, came });
+            continue;
+        };
+        let hopeless = matches!(
+            failure.kind(),
+            FailureKind::Start | FailureKind::Mute | FailureKind::Service
+        ) || observed.judged.run.steps.is_empty();
+        report.service_missing |= failure.kind() == FailureKind::Service;
+        let came = Came::Failed(failure.without_place().to_string());
+        report.cases.push(Conformed { name, came });
+        if hopeless {
+            break;
+        }
     }
-    let dialect = match &arguments.dialect {
-        Some(name) => name.clone(),
-        None => detect(program)
-            .map_err(|failure| Failure {
-                exit: Exit::Node,
-                message: failure.to_string(),
-            })?
-            .to_string(),
+    Ok(())
+}
+
+/// Compares a program with the published samples of its dialect: what is different there is told, and
+/// fails only when strict.
+fn compare_habits(program: &Program, strict: bool, report: &mut Report) -> Result<(), Failure> {
+    if !report.is_met() {
+        return Ok(());
+    }
+    let name = program.dialect.to_string();
+    let built_in = !matches!(program.dialect, Dialect::Custom(_));
+    let samples = samples_of(&name).filter(|_| built_in);
+    for (number, sample) in samples.enumerate() {
+        let (name, script) = parse(sample.name, sample.text)?;
+        let came = run_case(program, &script, number);
+        if strict {
+            report.cases.push(Conformed { name, came });
+        } else {
+            report.note(&name, &came);
+        }
+    }
+    Ok(())
+}
+
+fn run_case(program: &Program, case: &Case, number: usize) -> Came {
+    let program = Program {
+        folder: program.folder.join(format!("case-{number}")),
+        ..program.clone()
     };
-    let samples = samples_of(&dialect).map(|sample| {
-        parse(sample.name, sample.text).map(|case| Script {
-            any_ids: !arguments.strict,
-            ..case
-        })
-    });
-    let scripts = samples.collect::<Result<Vec<_>, _>>()?;
-    if scripts.is_empty() {
-        let mut names: Vec<_> = SAMPLES.iter().map(|sample| sample.dialect).collect();
-        names.dedup();
-        return Err(Failure::usage(format!(
-            "there are no samples for the dialect {dialect:?}, only for {}; give files with cases \
-             of your own",
-            names.join(", ")
-        )));
+    let patience = Duration::from_millis(case.timeout_ms);
+    match converse(&program, &case.input, case.expected.len(), patience) {
+        Ok(lines) => Came::Lines(case.difference(&lines)),
+        Err(failure) => Came::Failed(failure.without_place().to_string()),
     }
-    Ok(scripts)
 }
 
-fn read(file: &Path) -> Result<Script, Failure> {
+fn read(file: &Path) -> Result<(String, Case), Failure> {
     let name = outside::path(file).to_string();
-    let text = fs::read_to_string(file)
-        .map_err(|error| Failure::machine(format!("failed to read {name}: {error}")))?;
-    parse(&name, &text)
+    let words: Vec<String> = env::args().collect();
+    let hint = bin::hint(&words, &name).map_or_else(String::new, |hint| format!("; {hint}"));
+    let text = fs::read_to_string(file).map_err(|error| {
+        let message = format!("failed to read {name}: {error}{hint}");
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::IsADirectory => Failure::usage(message),
+            _ => Failure::machine(message),
+        }
+    })?;
+    parse(&name, &text).map_err(|failure| Failure {
+        message: failure.message + &hint,
+        ..failure
+    })
 }
 
-fn parse(name: &str, text: &str) -> Result<Script, Failure> {
+fn parse(name: &str, text: &str) -> Result<(String, Case), Failure> {
     let case = Case::parse(text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    Ok(Script {
-        name: name.to_owned(),
-        case,
-        any_ids: false,
-    })
+    Ok((name.to_owned(), case))
 }

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+mod bin;
 mod check;
 mod check_program;
 mod conform;
@@ -18,12 +19,17 @@ mod signals;
 mod verify;
 mod verify_foreign;
 
-use std::ffi::OsString;
-
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{
+    Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use serde_json::json;
 use sibcheck_checkers::outside::Outside;
 
-use crate::nodes::process::{GUARD_COMMAND, GUARDIAN_COMMAND, exec_guarded, guard_over};
+use crate::{
+    nodes::process::{GUARD_COMMAND, GUARDIAN_COMMAND, exec_guarded, guard_over},
+    reports::SCHEMA_VERSION,
+};
 
 pub use exit::{Exit, Failure};
 
@@ -64,6 +70,19 @@ enum Command {
     Replay(replay::Arguments),
 }
 
+impl Command {
+    /// How its report is written; `None` where there is no report.
+    const fn format(&self) -> Option<Format> {
+        match self {
+            Self::Check(arguments) => Some(arguments.format),
+            Self::Conform(arguments) => Some(arguments.format),
+            Self::Verify(arguments) => Some(arguments.format),
+            Self::Replay(arguments) => Some(arguments.format),
+            Self::Node(_) | Self::Generate(_) => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Color {
     /// On a terminal
@@ -101,29 +120,32 @@ enum Format {
     Json,
 }
 
-/// The command line of this process. What is wrong with it is told as of a command line in which
-/// nothing acts, since it is quoted.
-fn arguments() -> Arguments {
-    Arguments::try_parse().unwrap_or_else(|error| {
-        let harmless = |word: OsString| Outside(word.to_string_lossy()).to_string();
-        if let Err(error) = Arguments::try_parse_from(std::env::args_os().map(harmless)) {
-            error.exit();
-        }
-        // Only a character that acts was wrong.
-        output::complain(&Outside(error.render()).to_string());
-        std::process::exit(Exit::Usage.code().into())
+/// The command line of this process, or how to exit where it is wrong. That is told as of a command line
+/// in which nothing acts, since it is quoted.
+fn arguments() -> Result<Arguments, Exit> {
+    Arguments::try_parse().map_err(|error| {
+        let words: Vec<String> = std::env::args_os()
+            .map(|word| Outside(word.to_string_lossy()).to_string())
+            .collect();
+        // Where only a character that acts was wrong, the first error is told.
+        let harmless = Arguments::try_parse_from(&words).err();
+        refuse(harmless.as_ref().unwrap_or(&error), &words)
     })
 }
 
 /// Parses the command line of this process, does what it says, and tells how to exit.
 pub fn main() -> Exit {
     become_a_node();
-    let arguments = arguments();
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
     match arguments.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
+    let format = arguments.command.format();
     let done = match arguments.command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
@@ -133,7 +155,41 @@ pub fn main() -> Exit {
         Command::Replay(arguments) => replay::replay(&arguments),
     };
     done.unwrap_or_else(|failure| {
+        if format == Some(Format::Json) {
+            print_failure(&failure);
+        }
         output::complain(&failure.message);
         failure.exit
     })
+}
+
+/// The document that stands in place of a report where there is none.
+fn print_failure(failure: &Failure) {
+    // Where stdout is closed, stderr still tells.
+    let _ = output::print_json(&json!({
+        "schema_version": SCHEMA_VERSION,
+        "exit_code": failure.exit.code(),
+        "error": failure.message,
+    }));
+}
+
+/// Tells what is wrong with a command line, or what help was asked for.
+fn refuse(error: &clap::Error, words: &[String]) -> Exit {
+    if !error.use_stderr() {
+        let _ = output::print(&error.render().ansi().to_string());
+        return Exit::Holds;
+    }
+    let unexpected = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => word,
+        _ => "",
+    };
+    let hint = bin::hint(words, unexpected);
+    let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+    let wants_json = words.windows(2).any(|pair| pair == ["--format", "json"])
+        || words.iter().any(|word| word == "--format=json");
+    if wants_json {
+        print_failure(&Failure::usage(error.render().to_string() + &hint));
+    }
+    output::tell((error.render().ansi().to_string() + &hint).trim_end());
+    Exit::Usage
 }

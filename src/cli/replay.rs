@@ -11,7 +11,7 @@ use crate::{
     reports::{human, json},
 };
 
-use super::{Exit, Failure, Format, check_program, output};
+use super::{Exit, Failure, Format, bin, output};
 
 /// Judge saved plans, histories, conformance cases and fuzz inputs
 #[derive(Debug, Args)]
@@ -20,7 +20,8 @@ A case that names the verdict it expects must get it; any other must be valid.
 
 Examples:
   sibcheck replay corpora/
-  sibcheck replay sibcheck-results/dotted-seed-7/plan.json")]
+  sibcheck replay sibcheck-results/dotted-seed-7/plan.json
+  sibcheck replay fuzz/artifacts/histories/crash-0123abcd")]
 pub(super) struct Arguments {
     /// Files, or folders to be searched for them
     #[arg(required = true)]
@@ -36,20 +37,22 @@ pub(super) struct Arguments {
 
     /// How the report is written
     #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    pub(super) format: Format,
 }
 
 pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
     let program = match &arguments.bin {
         Some(command_line) => {
-            let argv = check_program::words(command_line)?;
+            let argv = bin::words(command_line)?;
             let pid = std::process::id();
             let folder = std::env::temp_dir().join(format!("sibcheck-replay-{pid}"));
-            Some(Program {
+            let program = Program {
                 guard: std::env::current_exe().ok(),
                 names: arguments.node_names.clone(),
                 ..Program::new(argv, Dialect::Vc, folder)
-            })
+            };
+            bin::look_up(&program)?;
+            Some(program)
         }
         None => None,
     };
@@ -67,6 +70,12 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
             Ok(verdict) => judged.push((case, verdict)),
             Err(error) => unreadable.push((case.path, told(&error))),
         }
+    }
+    if judged.is_empty() && unreadable.is_empty() {
+        return Err(Failure {
+            exit: Exit::Inconclusive,
+            message: "there is no case to be judged in what was given".to_owned(),
+        });
     }
     output::print(&match arguments.format {
         Format::Human => human::replay(&judged, output::width()),
@@ -86,12 +95,6 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     });
     let mut exit = verdicts.fold(Exit::Holds, Exit::and);
-    if judged.is_empty() && unreadable.is_empty() {
-        return Err(Failure {
-            exit: Exit::Inconclusive,
-            message: "there is no case to be judged in what was given".to_owned(),
-        });
-    }
     for (_, failure) in unreadable {
         output::complain(&failure.message);
         exit = exit.and(failure.exit);

@@ -61,7 +61,7 @@ impl Finding {
     fn depends_on_plan(self, observed: &Observed) -> bool {
         match self {
             Self::Violation(_) => true,
-            Self::Failure(FailureKind::Start | FailureKind::Mute) => false,
+            Self::Failure(FailureKind::Start | FailureKind::Mute | FailureKind::Service) => false,
             Self::Failure(_) => !observed.judged.run.steps.is_empty(),
         }
     }

@@ -5,6 +5,7 @@
 //! generated from is recorded beside it and decides nothing: a saved plan outlives the generator.
 
 mod choices;
+mod demands;
 mod file;
 mod generate;
 mod shrink;
@@ -15,6 +16,7 @@ mod version_1;
 mod vocabulary;
 
 pub use choices::{ByteChoices, Choices, SeededChoices};
+pub use demands::{Demand, Denied, demands};
 pub use file::{PlanError, read_plan, write_plan};
 pub use generate::{Shape, generate};
 pub use shrink::{Position, Shrinker, Shrunk, Sighting, shrink};

@@ -14,8 +14,6 @@ use sibcheck_checkers::outside::Outside;
 pub struct Difference {
     /// By destination, in the order of their names.
     pub destinations: Vec<(String, Vec<Compared>)>,
-    /// Some `msg_id` was not the expected one, and was allowed not to be.
-    pub other_ids: bool,
 }
 
 /// One line, or two that stand for each other.
@@ -50,9 +48,8 @@ pub struct Field {
 }
 
 impl Difference {
-    /// Compares. With `any_ids` the `msg_id` of a line need not be the expected one, nor be there.
-    /// An expected error that leaves its text out allows any.
-    pub fn new(expected: &[Json], got: &[Json], any_ids: bool) -> Self {
+    /// Compares. An expected error that leaves its text out allows any.
+    pub fn new(expected: &[Json], got: &[Json]) -> Self {
         let mut lines: BTreeMap<String, (Vec<&Json>, Vec<&Json>)> = BTreeMap::new();
         for line in expected {
             lines.entry(destination(line)).or_default().0.push(line);
@@ -63,23 +60,11 @@ impl Difference {
                 got.push(line);
             }
         }
-        let mut other_ids = false;
         let destinations = lines
             .into_iter()
-            .map(|(destination, (expected, got))| {
-                let agree = |expected: &Json, got: &Json| agrees(expected, got, any_ids);
-                let compared = align(&expected, &got, agree);
-                other_ids |= any_ids
-                    && expected.iter().zip(&got).any(|(expected, got)| {
-                        agree(expected, got) && !agrees(expected, got, false)
-                    });
-                (destination, compared)
-            })
+            .map(|(destination, (expected, got))| (destination, align(&expected, &got)))
             .collect();
-        Self {
-            destinations,
-            other_ids,
-        }
+        Self { destinations }
     }
 
     /// Whether all came as expected.
@@ -141,32 +126,24 @@ fn destination(line: &Json) -> String {
 }
 
 /// True when a line is the expected one.
-fn agrees(expected: &Json, got: &Json, any_ids: bool) -> bool {
+fn agrees(expected: &Json, got: &Json) -> bool {
     let any_text = expected["body"]["type"] == "error" && expected["body"].get("text").is_none();
-    if !any_text && !any_ids {
+    if !any_text {
         return expected == got;
     }
-    let without = |line: &Json| {
-        let mut line = line.clone();
-        if let Some(body) = line.get_mut("body").and_then(Json::as_object_mut) {
-            if any_text {
-                body.remove("text");
-            }
-            if any_ids {
-                body.remove("msg_id");
-            }
-        }
-        line
-    };
-    without(expected) == without(got)
+    let mut got = got.clone();
+    if let Some(body) = got.get_mut("body").and_then(Json::as_object_mut) {
+        body.remove("text");
+    }
+    *expected == got
 }
 
-fn align(expected: &[&Json], got: &[&Json], agree: impl Fn(&Json, &Json) -> bool) -> Vec<Compared> {
+fn align(expected: &[&Json], got: &[&Json]) -> Vec<Compared> {
     // common[i][j]: the length of the longest common subsequence of expected[i..] and got[j..].
     let mut common = vec![vec![0_usize; got.len() + 1]; expected.len() + 1];
     for i in (0..expected.len()).rev() {
         for j in (0..got.len()).rev() {
-            common[i][j] = if agree(expected[i], got[j]) {
+            common[i][j] = if agrees(expected[i], got[j]) {
                 common[i + 1][j + 1] + 1
             } else {
                 common[i + 1][j].max(common[i][j + 1])
@@ -176,7 +153,7 @@ fn align(expected: &[&Json], got: &[&Json], agree: impl Fn(&Json, &Json) -> bool
     let mut lines = Vec::new();
     let (mut i, mut j) = (0, 0);
     while i < expected.len() {
-        if j < got.len() && agree(expected[i], got[j]) {
+        if j < got.len() && agrees(expected[i], got[j]) {
             lines.push(Compared::Same(expected[i].clone()));
             (i, j) = (i + 1, j + 1);
         } else if j < got.len() && common[i + 1][j + 1] == common[i][j] {
@@ -236,7 +213,7 @@ mod tests {
     }
 
     fn kinds(expected: &[Json], got: &[Json]) -> String {
-        Difference::new(expected, got, false)
+        Difference::new(expected, got)
             .lines()
             .map(|(_, line)| match line {
                 Compared::Same(_) => '=',
@@ -266,14 +243,14 @@ mod tests {
         }
         // Nothing is lost from the wrong order.
         assert!(kinds(&in_order, &lines(&[2, 1, 3])).contains('='));
-        assert!(!Difference::new(&in_order, &lines(&[2, 1, 3]), false).is_none());
+        assert!(!Difference::new(&in_order, &lines(&[2, 1, 3])).is_none());
     }
 
     #[test]
     fn differing_fields_are_pointed_at() {
         let expected = [json!({"dest": "c1", "body": {"a/b": [1, {"x": 1}], "same": 0}})];
         let got = [json!({"dest": "c1", "body": {"a/b": [2, {}], "same": 0, "new": null}})];
-        let difference = Difference::new(&expected, &got, false);
+        let difference = Difference::new(&expected, &got);
         let Some((_, Compared::Other { fields, .. })) = difference.first() else {
             panic!("{difference}");
         };
@@ -291,17 +268,11 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_texts_may_be_left_open() {
-        let numbered = [json!({"dest": "c1", "body": {"n": 1, "msg_id": 0}})];
-        let plain = [json!({"dest": "c1", "body": {"n": 1}})];
-        assert!(!Difference::new(&numbered, &plain, false).is_none());
-        let open = Difference::new(&numbered, &plain, true);
-        assert!(open.is_none() && open.other_ids);
-        assert!(!Difference::new(&numbered, &numbered, true).other_ids);
+    fn texts_of_errors_may_be_left_open() {
         let error = [json!({"dest": "c1", "body": {"type": "error", "code": 12}})];
         let mut told = error.clone();
         told[0]["body"]["text"] = "why".into();
-        assert!(Difference::new(&error, &told, false).is_none());
-        assert!(!Difference::new(&told, &error, false).is_none());
+        assert!(Difference::new(&error, &told).is_none());
+        assert!(!Difference::new(&told, &error).is_none());
     }
 }

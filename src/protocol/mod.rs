@@ -8,6 +8,7 @@ mod error_code;
 mod message;
 mod samples;
 mod wording;
+mod workload;
 
 pub use conformance::{Case, CaseError};
 pub use custom::DialectError;
@@ -19,6 +20,7 @@ pub use samples::{SAMPLES, Sample, samples_of};
 pub use wording::{
     ContextForm, Contexts, Pointer, ReadWords, StatusWords, Template, Wording, WriteWords,
 };
+pub use workload::{SERVICES, Workload, WorkloadProbe, workload_probes};
 
 pub(crate) use dialect::{dvv_siblings, dvv_written, object, vc_siblings, vc_written};
 pub(crate) use message::error_body;

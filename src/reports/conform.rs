@@ -1,4 +1,5 @@
-//! Conformance cases told to people and to programs: a diff for each case that fails.
+//! What every store has to do, and conformance cases, told to people and to programs: with what was
+//! said, or a diff, for each that fails.
 
 use std::fmt::{self, Write};
 
@@ -7,88 +8,251 @@ use serde_json::{Value as Json, json};
 use sibcheck_checkers::{
     Outcome,
     outside::{Outside, OutsideLines},
+    told_operations,
 };
 
 use crate::{
+    campaign::Judged,
     cli::Exit,
+    plans::{Demand, Denied},
     protocol::{Compared, Difference},
 };
 
 use super::{
     SCHEMA_VERSION,
-    text::{color, count},
+    proof::write_first_violation,
+    text::{color, count, indented, wrapped as filled},
 };
 
-/// One case and what came of it.
-#[derive(Debug)]
-pub struct Conformed {
-    /// A sample's name, or a file's path.
-    pub name: String,
-    /// The comparison, or how the node failed.
-    pub result: Result<Difference, String>,
+/// What `sibcheck conform` found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The dialect that was spoken, unless cases were given.
+    pub dialect: Option<String>,
+    /// What was asked, in its order.
+    pub cases: Vec<Conformed>,
+    /// What is different from the published samples and not demanded: a sentence each.
+    pub notes: Vec<String>,
+    /// A node did nothing wrong but to need a service that there is not.
+    pub service_missing: bool,
 }
 
-/// How the process should exit.
-pub fn exit(cases: &[Conformed]) -> Exit {
-    cases
-        .iter()
-        .map(|case| match &case.result {
-            Ok(difference) if difference.is_none() => Exit::Holds,
-            Ok(_) => Exit::Violation,
-            Err(_) => Exit::Node,
-        })
-        .fold(Exit::Holds, Exit::and)
+/// A demand or a case, and what came of it.
+#[derive(Debug)]
+pub struct Conformed {
+    /// What is demanded, a sample's name, or a file's path.
+    pub name: String,
+    /// What came of it.
+    pub came: Came,
+}
+
+/// What came of a demand or a case.
+#[derive(Debug)]
+pub enum Came {
+    /// A demand's operations were run and judged.
+    Run(Box<Ran>),
+    /// The lines of a case were compared with those expected.
+    Lines(Difference),
+    /// The node failed, and how.
+    Failed(String),
+}
+
+/// A demand's run.
+#[derive(Debug)]
+pub struct Ran {
+    judged: Judged,
+    denied: Option<Denied>,
+    /// How many writes were refused, of how many.
+    refused: (usize, usize),
+    /// What clients and nodes said to each other: who, to whom, and the body.
+    said: Vec<(String, String, Json)>,
+}
+
+impl Ran {
+    /// A demand's run, with what became of every message.
+    pub fn new(demand: &Demand, judged: Judged, trace: &str) -> Self {
+        let history = &judged.run.history;
+        let writes = history
+            .operations
+            .iter()
+            .filter(|operation| operation.is_write());
+        Self {
+            denied: demand.denied(history),
+            refused: (Demand::refused(history), writes.count()),
+            said: trace.lines().filter_map(said).collect(),
+            judged,
+        }
+    }
+
+    fn is_met(&self) -> bool {
+        self.denied.is_none() && self.judged.verdict.outcome != Outcome::Violated
+    }
+
+    /// Why it is not met.
+    fn fault(&self) -> String {
+        let history = &self.judged.run.history;
+        let (op, what) = match (self.denied, self.judged.verdict.violations.first()) {
+            (None, Some(violation)) => return violation.invariant.to_string(),
+            (None, None) => return String::new(),
+            (Some(Denied::Refused(op)), _) => (op, "was refused"),
+            (Some(Denied::Unanswered(op)), _) => (op, "got no answer that tells what happened"),
+        };
+        let told = told_operations(history, &[op]);
+        let told = told.first().map_or("", |step| step.text.as_str());
+        format!("an operation {what}: {told}")
+    }
+}
+
+/// A message of a client or for one, from a line of the trace.
+fn said(line: &str) -> Option<(String, String, Json)> {
+    let mut event: Json = serde_json::from_str(line).ok()?;
+    let text = |field: &str| Some(event.get(field)?.as_str()?.to_owned());
+    let (from, to) = (text("from")?, text("to")?);
+    let mut message = event.get_mut("message")?.take();
+    let of_client = message.get("dest").is_none() || from.starts_with('c');
+    let body = message.get_mut("body")?.take();
+    (event["event"] == "delivered" && of_client).then_some((from, to, body))
+}
+
+impl Came {
+    fn is_met(&self) -> bool {
+        match self {
+            Self::Run(ran) => ran.is_met(),
+            Self::Lines(difference) => difference.is_none(),
+            Self::Failed(_) => false,
+        }
+    }
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_met(&self) -> bool {
+        self.cases.iter().all(|case| case.came.is_met())
+    }
+
+    /// How the process should exit.
+    pub fn exit(&self) -> Exit {
+        let exits = self.cases.iter().map(|case| match &case.came {
+            came if came.is_met() => Exit::Holds,
+            Came::Failed(_) if self.service_missing => Exit::Usage,
+            Came::Failed(_) => Exit::Node,
+            Came::Run(_) | Came::Lines(_) => Exit::Violation,
+        });
+        exits.fold(Exit::Holds, Exit::and)
+    }
+
+    /// Notes what is different from a published sample.
+    pub fn note(&mut self, sample: &str, came: &Came) {
+        let difference = match came {
+            Came::Lines(difference) if !difference.is_none() => difference,
+            Came::Failed(how) => {
+                let how = how.lines().next().unwrap_or_default();
+                return self.notes.push(format!("{sample}: {how}"));
+            }
+            Came::Lines(_) | Came::Run(_) => return,
+        };
+        let mut pointers: Vec<String> = Vec::new();
+        for (_, lines) in &difference.destinations {
+            for line in lines {
+                match line {
+                    Compared::Other { fields, .. } => {
+                        pointers.extend(fields.iter().map(|field| field.pointer.clone()));
+                    }
+                    Compared::Missing(_) => pointers.push("a line that did not come".to_owned()),
+                    Compared::Unexpected(_) => pointers.push("a line more".to_owned()),
+                    Compared::Same(_) => {}
+                }
+            }
+        }
+        pointers.sort();
+        pointers.dedup();
+        self.notes
+            .push(format!("{sample}: {}", pointers.join(", ")));
+    }
 }
 
 /// For people, at most `width` columns wide.
-pub fn human(cases: &[Conformed], width: usize) -> String {
+pub fn human(report: &Report, width: usize) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_cases(&mut text, cases, width.max(20));
+    let _ = write_report(&mut text, report, width.max(20));
     text
 }
 
-fn write_cases(out: &mut String, cases: &[Conformed], width: usize) -> fmt::Result {
-    for Conformed { name, result } in cases {
-        let (outcome, mark, what) = match result {
-            Ok(difference) if difference.is_none() => {
-                let ids = if difference.other_ids {
-                    ", other msg_ids"
-                } else {
-                    ""
-                };
-                let lines = count(difference.same() as u64, "line");
-                (Outcome::Valid, "ok", lines + ids)
+fn write_report(out: &mut String, report: &Report, width: usize) -> fmt::Result {
+    if let Some(dialect) = &report.dialect {
+        writeln!(out, "dialect {}", Outside(dialect))?;
+    }
+    let mut first = true;
+    for Conformed { name, came } in &report.cases {
+        let (outcome, mark) = if came.is_met() {
+            (Outcome::Valid, "ok")
+        } else {
+            (Outcome::Violated, "FAIL")
+        };
+        let what = match came {
+            Came::Run(ran) if ran.is_met() => match ran.refused {
+                (0, _) => String::new(),
+                (refused, writes) => format!(" ({refused} of {writes} writes refused)"),
+            },
+            Came::Run(ran) => format!(": {}", ran.fault()),
+            Came::Lines(difference) if difference.is_none() => {
+                format!(": {}", count(difference.same() as u64, "line"))
             }
-            Ok(difference) => {
+            Came::Lines(difference) => {
                 let wrong = count(difference.wrong() as u64, "line");
                 let same = difference.same();
-                let what = format!("{wrong} not as expected, {same} as expected");
-                (Outcome::Violated, "FAIL", what)
+                format!(": {wrong} not as expected, {same} as expected")
             }
-            Err(failure) => {
-                let failure = OutsideLines(failure).to_string();
-                (Outcome::Violated, "FAIL", failure)
+            Came::Failed(how) => {
+                let how = OutsideLines(how).to_string();
+                format!(": the node failed\n{}", indented(&how, "  "))
             }
         };
         let style = color(outcome);
         let name = Outside(name);
-        writeln!(out, "{style}{mark:4}{style:#}  {name}: {what}")?;
-        if let Ok(difference) = result
-            && !difference.is_none()
-        {
-            write_difference(out, difference, width)?;
+        writeln!(out, "{style}{mark:4}{style:#}  {name}{what}")?;
+        match came {
+            // Those after it mostly have the same cause.
+            Came::Run(ran) if !ran.is_met() && std::mem::take(&mut first) => {
+                write_ran(out, ran, width)?;
+            }
+            Came::Lines(difference) if !difference.is_none() => {
+                write_difference(out, difference, width)?;
+            }
+            _ => {}
         }
     }
-    let good = cases
+    if !report.notes.is_empty() {
+        let what = "not demanded, but different from the published samples (--strict demands it):";
+        writeln!(out, "{}", filled(what, "note  ", "      ", width))?;
+        for note in &report.notes {
+            let note = Outside(note).to_string();
+            writeln!(out, "{}", filled(&note, "      ", "        ", width))?;
+        }
+    }
+    let met = report
+        .cases
         .iter()
-        .filter(|case| case.result.as_ref().is_ok_and(Difference::is_none))
+        .filter(|case| case.came.is_met())
         .count();
-    writeln!(
-        out,
-        "{} run, {good} passed",
-        count(cases.len() as u64, "case")
-    )
+    let run = count(report.cases.len() as u64, "case");
+    writeln!(out, "{run} run, {met} passed")
+}
+
+/// What is wrong with the run of a demand, and what was said.
+fn write_ran(out: &mut String, ran: &Ran, width: usize) -> fmt::Result {
+    let history = &ran.judged.run.history;
+    write_first_violation(out, history, &ran.judged.verdict, width)?;
+    writeln!(out, "  what was said")?;
+    for (from, to, body) in &ran.said {
+        let line = Outside(format!("{from} → {to}  {body}")).to_string();
+        for (first, part) in wrapped(&line, width.saturating_sub(8)) {
+            let indent = if first { "    " } else { "        " };
+            writeln!(out, "{indent}{part}")?;
+        }
+    }
+    Ok(())
 }
 
 const EXPECTED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
@@ -155,27 +319,39 @@ fn wrapped(text: &str, width: usize) -> Vec<(bool, String)> {
 }
 
 /// For programs.
-pub fn json(cases: &[Conformed]) -> String {
-    let told: Vec<Json> = cases
-        .iter()
-        .map(|case| match &case.result {
-            Ok(difference) => json!({
-                "name": case.name,
-                "outcome": if difference.is_none() { "passed" } else { "failed" },
-                "same": difference.same(),
-                "wrong": difference.wrong(),
-                "other_msg_ids": difference.other_ids,
-                "destinations": destinations(difference),
-            }),
-            Err(failure) => {
-                json!({"name": case.name, "outcome": "node failed", "failure": failure})
+pub fn json(report: &Report) -> String {
+    let told = |case: &Conformed| {
+        let outcome = match &case.came {
+            Came::Failed(_) => "node failed",
+            came if came.is_met() => "passed",
+            _ => "failed",
+        };
+        let mut told = json!({"name": case.name, "outcome": outcome});
+        match &case.came {
+            Came::Run(ran) => {
+                let said = ran.said.iter();
+                let said =
+                    said.map(|(from, to, body)| json!({"from": from, "to": to, "body": body}));
+                told["refused"] = ran.refused.0.into();
+                told["fault"] = (!ran.is_met()).then(|| ran.fault()).into();
+                told["verdict"] = ran.judged.verdict.to_json(&ran.judged.run.history);
+                told["said"] = said.collect();
             }
-        })
-        .collect();
+            Came::Lines(difference) => {
+                told["same"] = difference.same().into();
+                told["wrong"] = difference.wrong().into();
+                told["destinations"] = destinations(difference).into();
+            }
+            Came::Failed(how) => told["failure"] = how.as_str().into(),
+        }
+        told
+    };
     let report = json!({
         "schema_version": SCHEMA_VERSION,
-        "exit_code": exit(cases).code(),
-        "cases": told,
+        "exit_code": report.exit().code(),
+        "dialect": report.dialect,
+        "notes": report.notes,
+        "cases": report.cases.iter().map(told).collect::<Vec<_>>(),
     });
     super::json::line(&report)
 }

@@ -10,7 +10,7 @@ use sibcheck_checkers::{
 use crate::{
     corpus::{Judged, Saved},
     nodes::external::NotTaken,
-    plans::Time,
+    plans::{Kind, Time},
 };
 
 use super::{
@@ -98,7 +98,7 @@ fn write_checked(
     if let Some(program) = &checked.program {
         let proof = checked.proof.as_ref();
         let faultless = proof.is_some_and(Proof::is_faultless);
-        write_program(out, program, faultless, verbose, width)?;
+        write_program(out, program, (checked, faultless, verbose), width)?;
     }
     if !checked.tally.outcomes.is_empty() {
         if verbose {
@@ -128,8 +128,7 @@ fn write_checked(
 fn write_program(
     out: &mut String,
     program: &ProgramFigures,
-    faultless: bool,
-    verbose: bool,
+    (checked, faultless, verbose): (&Checked, bool, bool),
     width: usize,
 ) -> fmt::Result {
     writeln!(
@@ -138,6 +137,9 @@ fn write_program(
         Outside(&program.command_line),
         program.dialect
     )?;
+    if let Some(because) = &program.nodes_because {
+        writeln!(out, "{}", row("nodes", because, width))?;
+    }
     match (&program.real_time_because, program.time) {
         (Some(why), _) => {
             writeln!(
@@ -161,7 +163,9 @@ fn write_program(
         let text = format!("tolerated   {count} {name} ({}): {remedy}", oddity.first);
         writeln!(out, "{}", wrapped(&text, "  ", "              ", width))?;
     }
-    if !program.not_taken.is_empty() {
+    // Of a node that fails whatever it is asked the failure is told, and not what else became of it.
+    let tried_in_vain = program.not_taken.len() == Kind::ALL.len() && checked.failed();
+    if !program.not_taken.is_empty() && !tried_in_vain {
         let not_taken = told_not_taken(&program.not_taken);
         writeln!(out, "{}", row("not taken", &not_taken, width))?;
     }

@@ -178,6 +178,7 @@ fn program(program: &ProgramFigures, checked: &Checked) -> Json {
         "dialect": program.dialect.name(),
         "time": program.time.name(),
         "real_time_because": program.real_time_because,
+        "nodes_because": program.nodes_because,
         "rungs": rungs,
         "messages": program.messages,
         "not_taken": not_taken,

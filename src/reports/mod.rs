@@ -20,7 +20,7 @@ use crate::{
     campaign::{Campaign, Judged, Tally},
     cli::Exit,
     interrupt::EndSignal,
-    nodes::external::{NodeFailure, NotTaken, Sin},
+    nodes::external::{FailureKind, NodeFailure, NotTaken, Sin},
     plans::{Plan, Shrunk, Time},
     protocol::Dialect,
     simulation::FaultName,
@@ -152,6 +152,7 @@ impl Checked {
 
     fn exit(&self) -> Exit {
         let failed = match &self.proof {
+            Some(proof) if proof.lacks_a_service() => Exit::Usage,
             Some(proof) if proof.is_of_a_failure() => Exit::Node,
             _ if self.failed() => Exit::Machine,
             _ => Exit::Holds,
@@ -180,6 +181,8 @@ pub struct ProgramFigures {
     pub time: Time,
     /// Why real time passed although virtual time was asked for.
     pub real_time_because: Option<String>,
+    /// Why there were so many nodes, where nobody said how many.
+    pub nodes_because: Option<String>,
     /// How far it came.
     pub rungs: Vec<Rung>,
     /// Messages that it was handed.
@@ -330,6 +333,13 @@ pub struct Repeats {
 }
 
 impl Proof {
+    /// True where a node did nothing wrong but to need a service that there is not.
+    fn lacks_a_service(&self) -> bool {
+        let failure = self.failure.as_ref();
+        self.is_of_a_failure()
+            && failure.is_some_and(|failure| failure.kind() == FailureKind::Service)
+    }
+
     /// True when no fault affected anything in the run that proves it.
     pub fn is_faultless(&self) -> bool {
         self.judged

@@ -26,15 +26,36 @@ pub(super) fn write_violations(
     let Some((first, others)) = verdict.violations.split_first() else {
         return Ok(());
     };
-    writeln!(
-        out,
-        "{}",
-        wrapped(&told(history, first), "  ", "    ", width)
-    )?;
-    for line in steps(history, first, width) {
+    write_one(out, history, first, width)?;
+    write_others(out, history, others, width)
+}
+
+/// The first violation in full, the others by name.
+pub(super) fn write_first_violation(
+    out: &mut String,
+    history: &History,
+    verdict: &Verdict,
+    width: usize,
+) -> fmt::Result {
+    let Some((first, others)) = verdict.violations.split_first() else {
+        return Ok(());
+    };
+    write_one(out, history, first, width)?;
+    write_names(out, history, others, width)
+}
+
+fn write_one(
+    out: &mut String,
+    history: &History,
+    violation: &Violation,
+    width: usize,
+) -> fmt::Result {
+    let title = told(history, violation);
+    writeln!(out, "{}", wrapped(&title, "  ", "    ", width))?;
+    for line in steps(history, violation, width) {
         writeln!(out, "{line}")?;
     }
-    write_others(out, history, others, width)
+    Ok(())
 }
 
 /// `dominance, key k1: the read by c1 …`
@@ -185,13 +206,15 @@ fn write_origin(
     for note in &proof.notes {
         writeln!(out, "{}", indented(&OutsideLines(note).to_string(), "  "))?;
     }
-    writeln!(
-        out,
-        "  shrunk from {} to {} in {}",
-        count(proof.original as u64, "operation"),
-        proof.shrunk.plan.operations(),
-        count(proof.shrunk.tries, "run")
-    )?;
+    if proof.shrunk.tries > 0 {
+        writeln!(
+            out,
+            "  shrunk from {} to {} in {}",
+            count(proof.original as u64, "operation"),
+            proof.shrunk.plan.operations(),
+            count(proof.shrunk.tries, "run")
+        )?;
+    }
     if let Some(Repeats { failed, runs }) = proof.repeats {
         let why = match program.map(|program| program.time) {
             Some(Time::Real) => "in real time no two runs are alike",

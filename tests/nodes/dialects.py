@@ -56,6 +56,9 @@ def answer(client, body):
         if siblings == 1:
             return {"type": "kv_put_ok", "status": "written"}
         return {"type": "kv_put_ok", "status": "conflict", "siblings": siblings}
+    if kind == "kv_resolve" and DIALECT == "kv":
+        join(key, body["value"], "clock", body["clock"])
+        return {"type": "kv_resolve_ok", "status": "resolved"}
     if kind == "kv_get" and DIALECT == "kv":
         return {"type": "kv_get_ok", "values": values}
     if kind == "mv_write" and DIALECT == "mv":

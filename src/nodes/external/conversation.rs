@@ -32,6 +32,13 @@ fn wait_for(
     Ok(())
 }
 
+/// What a throw-away node said, and how it failed, if it did.
+pub(super) struct Heard {
+    /// The messages that it wrote, up to a line that is none.
+    pub(super) messages: Vec<Json>,
+    pub(super) failure: Option<NodeFailure>,
+}
+
 /// Tells a fresh node these lines, one after the other, and returns the messages that it wrote, as
 /// soon as there are `expected` of them or `patience` is over.
 ///
@@ -44,23 +51,58 @@ pub fn converse(
     expected: usize,
     patience: Duration,
 ) -> Result<Vec<Json>, NodeFailure> {
+    let Heard { messages, failure } = hear(program, input, expected, patience);
+    failure.map_or(Ok(messages), Err)
+}
+
+/// As [`converse`], with what was said before a failure.
+pub(super) fn hear(
+    program: &Program,
+    input: &[String],
+    expected: usize,
+    patience: Duration,
+) -> Heard {
     let name = program.names.of(0);
+    let mut lines = Vec::new();
+    let mut failure = talk(program, &name, input, (expected, patience), &mut lines).err();
+    let (messages, garbage) = messages(&lines);
+    if failure.is_none() {
+        failure = garbage.map(|garbage| {
+            NodeFailure::of_line(&program::BadLine {
+                node: &name,
+                number: garbage.number,
+                what: &format!("is not a message: {}", garbage.why),
+                text: &garbage.text,
+                expected: "one JSON object on each line",
+                remedy: STDOUT_IS_FOR_MESSAGES,
+            })
+        });
+    }
+    Heard { messages, failure }
+}
+
+fn talk(
+    program: &Program,
+    name: &str,
+    input: &[String],
+    (expected, patience): (usize, Duration),
+    lines: &mut Vec<Line>,
+) -> Result<(), NodeFailure> {
     let launch = Launch {
         argv: program.argv.clone(),
-        folder: program.folder.join(name.as_str()),
+        folder: program.folder.join(name),
         stderr_file: program.folder.join("stderr"),
-        name: name.to_string(),
+        name: name.to_owned(),
         guard: program.guard.clone(),
         interrupt: program.interrupt.clone(),
     };
     let failed = |error: ExternalError| NodeFailure::process(&error);
     let mut process = Process::spawn(&launch).map_err(failed)?;
     process.set_patience(program.busy_patience);
-    let mut lines = Vec::new();
     let mut start_patience = program.start_patience;
     for line in input {
-        process.send(line, &mut lines).map_err(failed)?;
-        while let Idle::Never(_) = process.settle(&mut lines).map_err(failed)? {
+        process.send(line, lines).map_err(failed)?;
+        while let Idle::Never(_) = process.settle(lines).map_err(failed)? {
             if !lines.is_empty() || start_patience.is_zero() {
                 // It has started and never rests.
                 process.set_patience(RESTLESS_TURN);
@@ -70,48 +112,43 @@ pub fn converse(
         }
     }
     let start = |lines: &[Line]| expected == 0 || !lines.is_empty();
-    wait_for(&mut process, program.start_patience, &mut lines, start).map_err(failed)?;
-    let enough = |lines: &[Line]| messages(lines).map_or(true, |some| some.len() >= expected);
-    wait_for(&mut process, patience, &mut lines, enough).map_err(failed)?;
+    wait_for(&mut process, program.start_patience, lines, start).map_err(failed)?;
+    let enough = |lines: &[Line]| {
+        let (some, garbage) = messages(lines);
+        garbage.is_some() || some.len() >= expected
+    };
+    wait_for(&mut process, patience, lines, enough).map_err(failed)?;
     if speech::objects(process.unfinished()).is_ok_and(|objects| !objects.is_empty()) {
-        process.take_unfinished(&mut lines);
+        process.take_unfinished(lines);
     }
     if lines.is_empty() && expected > 0 {
-        process.stop(LAST_WORDS, &mut lines);
+        process.stop(LAST_WORDS, lines);
         let what = format!("no answer came within {:?}", program.start_patience);
-        return Err(mute(
+        let failure = mute(
             FailureKind::Silence,
-            &name,
+            name,
             &what,
             "it should answer init with init_ok",
-            &lines,
-        ));
+            lines,
+        );
+        lines.clear();
+        return Err(failure);
     }
-    messages(&lines).map_err(|garbage| {
-        NodeFailure::of_line(&program::BadLine {
-            node: &name,
-            number: garbage.number,
-            what: &format!("is not a message: {}", garbage.why),
-            text: &garbage.text,
-            expected: "one JSON object on each line",
-            remedy: STDOUT_IS_FOR_MESSAGES,
-        })
-    })
+    Ok(())
 }
 
-/// The messages on these lines.
-fn messages(lines: &[Line]) -> Result<Vec<Json>, intake::Garbage> {
+/// The messages on these lines, up to what is none.
+fn messages(lines: &[Line]) -> (Vec<Json>, Option<intake::Garbage>) {
     let mut intake = Intake::default();
     let mut messages = Vec::new();
     for line in lines {
-        if let Some(taken) = intake.push(line)? {
-            messages.extend(taken.objects.into_iter().map(Json::Object));
+        match intake.push(line) {
+            Ok(Some(taken)) => messages.extend(taken.objects.into_iter().map(Json::Object)),
+            Ok(None) => {}
+            Err(garbage) => return (messages, Some(garbage)),
         }
     }
-    match intake.rest() {
-        Some(garbage) => Err(garbage),
-        None => Ok(messages),
-    }
+    (messages, intake.rest())
 }
 
 /// A node says nothing, and these lines when its input ended.

@@ -1,78 +1,206 @@
 //! Finding out which dialect a program speaks.
 
-use std::{fmt::Write, fs};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write},
+    fs,
+};
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
-use crate::protocol::{Dialect, ErrorCode};
+use crate::protocol::{Dialect, ErrorCode, SERVICES, Workload, workload_probes};
 
-use super::{FailureKind, INITIATOR, NodeFailure, Program, converse, sins};
+use super::{FailureKind, INITIATOR, NodeFailure, Program, conversation::hear, sins};
+
+/// Why no dialect was found out.
+#[derive(Debug)]
+pub enum Undetected {
+    /// The node failed before it was asked anything, or whatever it was asked.
+    Failed(NodeFailure),
+    /// It does what it should, which is not judged yet.
+    NotJudged(NotJudged),
+}
+
+/// A healthy node that cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotJudged {
+    /// The workload that it speaks, if it was recognised.
+    workload: Option<Workload>,
+    /// The services that it wrote to.
+    services: BTreeSet<&'static str>,
+}
+
+/// What is judged, for those that speak something else.
+const JUDGED: &str = "judged are stores of siblings, in the dialects vc, vv, dvv, kv, mv or one that a file \
+     describes (docs/custom-dialects.md), and what was recorded of registers (sibcheck verify)";
+
+impl fmt::Display for NotJudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services = told_services(&self.services);
+        let Some(workload) = &self.workload else {
+            return write!(
+                f,
+                "this program writes to Maelstrom's service {}, and there are no services yet: a node \
+                 is on its own here with its peers; {JUDGED}",
+                services.unwrap_or_default()
+            );
+        };
+        write!(
+            f,
+            "this program speaks Maelstrom's workload {workload}, which is not judged yet"
+        )?;
+        if let Some(services) = services {
+            write!(
+                f,
+                " (nor are there services such as {services}, to which it writes)"
+            )?;
+        }
+        write!(f, "; {JUDGED}")
+    }
+}
+
+fn told_services(services: &BTreeSet<&'static str>) -> Option<String> {
+    let all: Vec<_> = services.iter().copied().collect();
+    (!all.is_empty()).then(|| all.join(" and "))
+}
 
 /// Finds out which dialect a program speaks, by asking a throw-away process for each: about half of
-/// all programs die of a request that they do not know.
+/// all programs die of a request that they do not know. One that speaks none is asked for the
+/// workloads of Maelstrom, to tell a healthy node from one that is broken.
 ///
 /// # Errors
 ///
-/// When it answers the read of no dialect; with what came of each.
-pub fn detect(program: &Program) -> Result<Dialect, NodeFailure> {
+/// When it fails before it is asked anything, speaks something that is not judged, or answers the
+/// read of no dialect; with what came of each.
+pub fn detect(program: &Program) -> Result<Dialect, Undetected> {
     let probe = Program {
         folder: program.folder.join("probe"),
         ..program.clone()
     };
     let found = ask_for_dialect(&probe);
-    if found.is_ok() {
+    if !matches!(found, Err(Undetected::Failed(_))) {
         // What is left behind tells about a failure only.
         let _ = fs::remove_dir_all(&probe.folder);
+    }
+    if found.is_err() {
+        // Only when nothing is in them.
+        let _ = fs::remove_dir(&program.folder);
+        let _ = program.folder.parent().map(fs::remove_dir);
     }
     found
 }
 
-fn ask_for_dialect(program: &Program) -> Result<Dialect, NodeFailure> {
+/// What a throw-away node answered to one request after its `init`.
+struct Answered {
+    /// The bodies for the client.
+    bodies: Vec<Json>,
+    initialised: bool,
+    services: BTreeSet<&'static str>,
+    failure: Option<NodeFailure>,
+}
+
+/// Starts a node and sends it these bodies.
+fn ask(program: &Program, bodies: impl IntoIterator<Item = Map<String, Json>>) -> Answered {
     let name = program.names.of(0);
     let line =
-        |client: &str, body: Json| json!({"src": client, "dest": name, "body": body}).to_string();
+        |client: &str, body: &Json| json!({"src": client, "dest": name, "body": body}).to_string();
     let init = json!({"type": "init", "msg_id": 1, "node_id": name, "node_ids": [name]});
-    let mut tried = String::new();
-    for dialect in Dialect::BUILT_IN {
-        let mut read = dialect.wording().read_request("c1", "sibcheck-probe");
-        read.insert("msg_id".into(), 2.into());
-        let input = [
-            line(INITIATOR, init.clone()),
-            line("c1", Json::Object(read)),
-        ];
-        let ok = format!("{}_ok", dialect.read_type());
-        let understood = |message: &&Json| {
-            let body = &message["body"];
-            let no_such_key = ErrorCode::KeyDoesNotExist.number();
-            message["dest"] == "c1"
-                && (body["type"] == *ok
-                    || body["values"].is_array()
-                    || body["type"] == "error" && body["code"] == no_such_key)
-        };
-        let came = match converse(program, &input, 2, program.patience) {
-            Ok(messages) if messages.iter().find(understood).is_some() => return Ok(dialect),
-            Ok(messages) => match messages.iter().find(|message| message["dest"] == "c1") {
-                Some(answer) => sins::cut(&answer["body"].to_string()),
-                None if messages.is_empty() => {
-                    format!("nothing came in {:?}, not even init_ok", program.patience)
-                }
-                None => format!("no answer in {:?}", program.patience),
-            },
-            Err(failure) if failure.kind() == FailureKind::Interrupted => return Err(failure),
-            Err(failure) => failure.to_string(),
-        };
-        let came = came.replace('\n', "\n    ");
-        let kind = dialect.read_type();
-        // Writing to a string cannot fail.
-        let _ = write!(tried, "\n  {kind} ({dialect}): {came}");
+    let mut input = vec![line(INITIATOR, &init)];
+    for (id, mut body) in (2..).zip(bodies) {
+        body.insert("msg_id".into(), id.into());
+        input.push(line("c1", &Json::Object(body)));
     }
-    Err(NodeFailure::new(
+    let heard = hear(program, &input, input.len(), program.patience);
+    let mut answered = Answered {
+        bodies: Vec::new(),
+        initialised: false,
+        services: BTreeSet::new(),
+        failure: heard.failure,
+    };
+    for mut message in heard.messages {
+        let to = message["dest"].as_str().unwrap_or_default();
+        let service = SERVICES.into_iter().find(|service| *service == to);
+        answered.services.extend(service);
+        answered.initialised |= to == INITIATOR || message["body"]["type"] == "init_ok";
+        if to == "c1" {
+            answered.bodies.push(message["body"].take());
+        }
+    }
+    answered
+}
+
+fn ask_for_dialect(program: &Program) -> Result<Dialect, Undetected> {
+    let mut tried: Vec<(String, Vec<String>)> = Vec::new();
+    let mut services = BTreeSet::new();
+    for dialect in Dialect::BUILT_IN {
+        let kind = dialect.read_type().to_owned();
+        let read = dialect.wording().read_request("c1", "sibcheck-probe");
+        let answered = ask(program, [read]);
+        let understood = |body: &Json| {
+            let no_such_key = ErrorCode::KeyDoesNotExist.number();
+            body["type"] == format!("{kind}_ok")
+                || body["values"].is_array()
+                || body["type"] == "error" && body["code"] == no_such_key
+        };
+        if answered.bodies.iter().any(understood) {
+            return Ok(dialect);
+        }
+        let came = match (answered.bodies.first(), answered.failure) {
+            // It fails whatever it is asked: that is the cause, and is told once.
+            (None, Some(failure)) if !answered.initialised => {
+                return Err(Undetected::Failed(failure));
+            }
+            (_, Some(failure)) if failure.kind() == FailureKind::Interrupted => {
+                return Err(Undetected::Failed(failure));
+            }
+            (Some(answer), _) => sins::cut(&answer.to_string()).replace(&kind, "…"),
+            (None, Some(failure)) => failure.to_string().replace(&kind, "…"),
+            (None, None) => format!("no answer in {:?}", program.patience),
+        };
+        services.extend(answered.services);
+        match tried.iter_mut().find(|(before, _)| *before == came) {
+            Some((_, kinds)) => kinds.push(kind),
+            None => tried.push((came, vec![kind])),
+        }
+    }
+    let workload = ask_for_workload(program, &mut services).map_err(Undetected::Failed)?;
+    if workload.is_some() || !services.is_empty() {
+        return Err(Undetected::NotJudged(NotJudged { workload, services }));
+    }
+    let mut told = String::new();
+    for (came, kinds) in tried {
+        let came = came.trim_end().replace('\n', "\n    ");
+        // Writing to a string cannot fail.
+        let _ = write!(told, "\n  {}: {came}", kinds.join(", "));
+    }
+    Err(Undetected::Failed(NodeFailure::new(
         FailureKind::Output,
-        &name,
+        &program.names.of(0),
         "it answers the read of no dialect that is known here",
         &format!(
             "give --dialect NAME if it speaks one of them all the same, or describe its own in a \
-             file (docs/custom-dialects.md) and give --dialect FILE. What came of each:{tried}"
+             file (docs/custom-dialects.md) and give --dialect FILE. What came of each:{told}"
         ),
-    ))
+    )))
+}
+
+/// Asks for Maelstrom's workloads; a node may write to a service before it answers, or instead.
+fn ask_for_workload(
+    program: &Program,
+    services: &mut BTreeSet<&'static str>,
+) -> Result<Option<Workload>, NodeFailure> {
+    for probe in workload_probes() {
+        let bodies = probe.requests.iter().filter_map(Json::as_object).cloned();
+        let answered = ask(program, bodies);
+        match answered.failure {
+            Some(failure) if failure.kind() == FailureKind::Interrupted => return Err(failure),
+            _ => {}
+        }
+        services.extend(answered.services);
+        let bodies: Vec<&Json> = answered.bodies.iter().collect();
+        if let Some(workload) = probe.recognise(&bodies) {
+            return Ok(Some(workload));
+        }
+    }
+    Ok(None)
 }

@@ -23,7 +23,7 @@ mod speaker;
 mod speech;
 
 pub use conversation::converse;
-pub use detect::detect;
+pub use detect::{NotJudged, Undetected, detect};
 pub use names::{BadNames, NodeNames};
 pub use probe::{NotTaken, kinds_not_taken};
 pub use program::{FailureKind, NodeFailure, Program};

@@ -7,7 +7,11 @@ use std::{
 
 use sibcheck_checkers::outside::{self, OutsideLines};
 
-use crate::{interrupt::Interrupt, nodes::process::ExternalError, protocol::Dialect};
+use crate::{
+    interrupt::Interrupt,
+    nodes::process::{ExternalError, locate},
+    protocol::Dialect,
+};
 
 use super::names::NodeNames;
 
@@ -43,6 +47,17 @@ pub struct Program {
 }
 
 impl Program {
+    /// Whether there is such a program, before anything is started.
+    ///
+    /// # Errors
+    ///
+    /// With what stands in its place, and what to do.
+    pub fn look_up(&self) -> Result<(), NodeFailure> {
+        let program = self.argv.first().map_or("", String::as_str);
+        locate(&self.names.of(0), program).map_err(|error| NodeFailure::process(&error))?;
+        Ok(())
+    }
+
     /// A program with the usual patience.
     pub fn new(argv: Vec<String>, dialect: Dialect, folder: PathBuf) -> Self {
         Self {
@@ -75,6 +90,8 @@ pub enum FailureKind {
     Silence,
     /// It answered no request since it was started: what was asked did not matter.
     Mute,
+    /// It wrote to a service that there is not: it did nothing wrong.
+    Service,
     /// Its rest cannot be seen: it can only be judged in real time.
     Restless,
     /// It did nothing wrong: this process was asked to end.
@@ -169,6 +186,7 @@ impl NodeFailure {
             ExternalError::NoProgram { .. }
             | ExternalError::NotFound { .. }
             | ExternalError::NotExecutable { .. }
+            | ExternalError::Folder { .. }
             | ExternalError::Spawn { .. }
             | ExternalError::Create { .. }
             | ExternalError::System { .. } => FailureKind::Start,

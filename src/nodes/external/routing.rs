@@ -9,7 +9,7 @@ use sibcheck_checkers::{
     outside::Outside,
 };
 
-use crate::simulation::Address;
+use crate::{protocol::SERVICES, simulation::Address};
 
 use super::{
     External, FailureKind, INITIATOR, MUTE, Output, STDOUT_IS_FOR_MESSAGES, Sin, Wire,
@@ -136,6 +136,12 @@ impl External<'_> {
             && to.starts_with('c')
         {
             self.wrong_client(node, &to, request, taken);
+        } else if SERVICES.contains(&to.as_str()) {
+            let what =
+                format!("it writes to Maelstrom's service {to}, and there are no services yet");
+            let remedy =
+                "a node has only its peers and its own folder here, so keep the state there";
+            self.fail(FailureKind::Service, node, &what, remedy);
         } else {
             self.sin(node, Sin::NoReceiver, taken);
         }
@@ -194,7 +200,9 @@ impl External<'_> {
                 "take whatever node_id and node_ids come; if names are built in, see --node-names",
             );
         }
-        self.initialised[node as usize] = true;
+        if std::mem::replace(&mut self.initialised[node as usize], true) {
+            self.sin(node, Sin::Repeated, taken);
+        }
     }
 
     fn route_answer(

@@ -18,13 +18,17 @@ const TAIL_BYTES: u64 = 64 << 10;
 const TAIL_LINE_CHARS: usize = 300;
 
 /// Finds a program as a shell would, but tells why it cannot.
-pub(super) fn locate(name: &str, program: &str) -> Result<PathBuf, ExternalError> {
+pub(in crate::nodes) fn locate(name: &str, program: &str) -> Result<PathBuf, ExternalError> {
     let not_found = |place: &str| ExternalError::NotFound {
         name: name.to_owned(),
         program: program.to_owned(),
         place: place.to_owned(),
     };
     let not_executable = || ExternalError::NotExecutable {
+        name: name.to_owned(),
+        program: program.to_owned(),
+    };
+    let folder = || ExternalError::Folder {
         name: name.to_owned(),
         program: program.to_owned(),
     };
@@ -35,6 +39,8 @@ pub(super) fn locate(name: &str, program: &str) -> Result<PathBuf, ExternalError
         let path = path::absolute(program).map_err(|_| not_found("there"))?;
         return if is_executable(&path) {
             Ok(path)
+        } else if path.is_dir() {
+            Err(folder())
         } else if path.exists() {
             Err(not_executable())
         } else {
@@ -54,6 +60,8 @@ pub(super) fn locate(name: &str, program: &str) -> Result<PathBuf, ExternalError
     }
     Err(if seen {
         not_executable()
+    } else if Path::new(program).is_dir() {
+        folder()
     } else {
         not_found("in PATH")
     })

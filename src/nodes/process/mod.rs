@@ -21,6 +21,7 @@ mod running;
 mod threads;
 
 pub use files::LastWords;
+pub(in crate::nodes) use files::locate;
 pub use guardian::{GUARDIAN_COMMAND, guard_over};
 pub use idle::supported;
 pub use lines::{
@@ -121,8 +122,9 @@ pub enum ExternalError {
     },
     /// There is no such program.
     #[error(
-        "node {name}: cannot start `{0}`: no such file {place}; check the spelling, build it, or give a path such as `./{0}`",
-        Outside(program)
+        "node {name}: cannot start `{}`: no such file {place}; check the spelling, build it{}",
+        Outside(program),
+        if place == "in PATH" { format!(", or give a path such as `./{}`", Outside(program)) } else { String::new() }
     )]
     NotFound {
         /// The node.
@@ -131,6 +133,17 @@ pub enum ExternalError {
         program: String,
         /// Where it was looked for.
         place: String,
+    },
+    /// It is a folder.
+    #[error(
+        "node {name}: cannot start `{0}`: it is a folder; name the program in it, or the interpreter and the script, as in `python3 {0}/node.py`",
+        Outside(program)
+    )]
+    Folder {
+        /// The node.
+        name: String,
+        /// As it was given.
+        program: String,
     },
     /// The file cannot be executed.
     #[error(

@@ -1,0 +1,302 @@
+//! The first hour of a stranger: what a program is taken for, and how mistakes on the command line are
+//! told: the cause first, once, and as one document for programs.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+
+mod support;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value as Json;
+
+use support::have;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What a run of `sibcheck` said.
+#[derive(Debug)]
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs `sibcheck` in an empty folder of the test's own.
+fn sibcheck(name: &str, arguments: &[&str]) -> Said {
+    let folder = folder(name);
+    let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+        .args(arguments)
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    Said {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("first-hour-{name}"));
+    let _ = fs::create_dir_all(&folder);
+    folder
+}
+
+fn node(name: &str) -> String {
+    format!("python3 {ROOT}/tests/nodes/{name}")
+}
+
+#[test]
+fn maelstroms_workloads_are_named_and_nobody_is_blamed() {
+    if !have("python3") {
+        return;
+    }
+    for (workload, name) in [
+        ("echo", "echo"),
+        ("unique-ids", "unique-ids"),
+        ("broadcast", "broadcast"),
+        ("g-set", "g-set"),
+        ("g-counter", "g-counter or pn-counter"),
+        ("lin-kv", "lin-kv"),
+        ("kafka", "kafka"),
+        ("txn-list-append", "txn-list-append"),
+        ("txn-rw-register", "txn-rw-register"),
+    ] {
+        let bin = node(&format!("workloads.py {workload}"));
+        let said = sibcheck("workloads", &["check", "--bin", &bin]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let told =
+            format!("workload {name}, which is not judged yet; judged are stores of siblings");
+        assert!(said.stderr.contains(&told), "{said:?}");
+        assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+        assert_eq!(said.stdout, "");
+    }
+    let said = sibcheck("workloads", &["conform", "--bin", &node("lin_kv.py")]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.stderr.contains("workload lin-kv"), "{said:?}");
+    let left = folder("workloads").join("sibcheck-results");
+    assert!(!left.exists(), "a healthy node leaves nothing behind");
+}
+
+#[test]
+fn those_who_need_a_service_are_told_that_there_is_none() {
+    if !have("python3") {
+        return;
+    }
+    let bin = node("workloads.py g-counter service");
+    let said = sibcheck("services", &["check", "--bin", &bin]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(
+        said.stderr
+            .contains("service seq-kv, and there are no services yet")
+    );
+    assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+    // A dialect that is named is no reason to look for anything else.
+    let program = folder("services").join("node.py");
+    let text = fs::read_to_string(Path::new(ROOT).join("tests/nodes/workloads.py")).unwrap();
+    let text = text.replace("case \"echo\", \"echo\":", "case \"vc\", _:");
+    fs::write(&program, text.replace("body[\"echo\"]", "0")).unwrap();
+    let bin = format!("python3 {} vc service", program.display());
+    for command in ["check", "conform"] {
+        let said = sibcheck("services", &[command, "--bin", &bin, "--dialect", "vc"]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let told = "service seq-kv, and there are no services yet";
+        assert_eq!(said.stdout.matches(told).count(), 1, "{said:?}");
+    }
+}
+
+#[test]
+fn a_program_that_dies_at_its_start_is_told_once_and_first() {
+    if !have("python3") {
+        return;
+    }
+    fs::write(folder("start").join("node.py"), "import no_such_module\n").unwrap();
+    let bin = "python3 node.py";
+    let said = sibcheck("start", &["check", "--bin", bin]);
+    assert_eq!(said.code, Some(4), "{said:?}");
+    let told = said.stderr.matches("ModuleNotFoundError").count();
+    assert_eq!(
+        (told, said.stderr.lines().count() < 9),
+        (1, true),
+        "{said:?}"
+    );
+    assert!(said.stderr.starts_with("error: node n1 died"), "{said:?}");
+    for command in [
+        &["check", "--bin", bin, "--dialect", "vc"][..],
+        &["conform", "--bin", bin, "--dialect", "vc"],
+    ] {
+        let said = sibcheck("start", command);
+        assert_eq!(said.code, Some(4), "{said:?}");
+        assert_eq!(said.stdout.matches("ModuleNotFoundError").count(), 1);
+        assert!(!said.stdout.contains("not taken"), "{said:?}");
+    }
+}
+
+#[test]
+fn what_answers_nothing_is_told_in_few_lines() {
+    let said = sibcheck("cat", &["check", "--bin", "cat", "--patience-ms", "50"]);
+    assert_eq!(said.code, Some(4), "{said:?}");
+    assert!(said.stderr.lines().count() <= 3, "{said:?}");
+    assert!(
+        said.stderr
+            .contains("vc_read, dvv_get, vv_read, kv_get, mv_read: no answer")
+    );
+}
+
+#[test]
+fn a_folder_and_a_command_without_quotes_are_told_as_such() {
+    let said = sibcheck("folder", &["check", "--bin", ROOT]);
+    assert_eq!(said.code, Some(4), "{said:?}");
+    assert!(said.stderr.contains("it is a folder"), "{said:?}");
+    for command in [
+        &["check", "--bin", "python3", "x.py", "--seed", "1"][..],
+        &["conform", "--bin", "python3", "x.py"],
+    ] {
+        let said = sibcheck("quotes", command);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let hint = "a command of several words is given in quotes: --bin 'python3 x.py'";
+        assert!(said.stderr.contains(hint), "{said:?}");
+    }
+}
+
+#[test]
+fn a_program_that_reads_the_report_always_gets_one_document() {
+    let history = format!("{ROOT}/corpora/histories/none.jsonl");
+    let folder_bin = ["conform", "--bin", ROOT, "--format", "json"];
+    for (command, code) in [
+        (
+            &["check", "--format", "json", "--bin", "no-such-program"][..],
+            4,
+        ),
+        (&["check", "--format=json", "--no-such-flag"], 2),
+        (
+            &[
+                "check",
+                "--format",
+                "json",
+                "--nodes",
+                "1",
+                "--faults",
+                "partition",
+            ],
+            2,
+        ),
+        (
+            &[
+                "check", "--format", "json", "--seed", "1", "--runs", "5", "--store", "dotted",
+            ],
+            0,
+        ),
+        (&folder_bin, 4),
+        (&["verify", "--format", "json", &history], 2),
+        (&["replay", "--format", "json", &history], 2),
+        (&["replay", "--format", "json", "."], 3),
+    ] {
+        let said = sibcheck("document", command);
+        assert_eq!(said.code, Some(code), "{command:?}: {said:?}");
+        let document: Json = serde_json::from_str(&said.stdout).unwrap();
+        assert_eq!(document["schema_version"], 2, "{document:#}");
+        let told = document["exit_code"].as_i64();
+        assert!(
+            told.is_none_or(|told| told == i64::from(code)),
+            "{document:#}"
+        );
+    }
+}
+
+#[test]
+fn how_many_runs_and_nodes_there_are_is_said() {
+    let (bin, store) = (node("kv_store.py"), ["check", "--store", "dotted"]);
+    let too_many = [
+        "check",
+        "--bin",
+        &bin,
+        "--nodes",
+        "3",
+        "--runs",
+        "1,2,3,4,5",
+    ];
+    let said = sibcheck("runs", &too_many);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    let told = "5 numbers, and there are 3 rungs (no faults, reordering, partitions)";
+    assert!(said.stderr.contains(told), "{said:?}");
+    // What a run gives depends on its seed alone, whatever made an end.
+    let timed = sibcheck(
+        "runs",
+        &[&store[..], &["--seed", "5", "--for", "300ms"]].concat(),
+    );
+    assert_eq!(timed.code, Some(0), "{timed:?}");
+    let (_, runs) = timed.stdout.split_once("--runs ").unwrap();
+    let runs = runs.split_whitespace().next().unwrap();
+    let again = sibcheck(
+        "runs",
+        &[&store[..], &["--seed", "5", "--runs", runs]].concat(),
+    );
+    assert_eq!(timed.stdout, again.stdout);
+    let both = [&store[..], &["--for", "1s", "--runs", "5"]].concat();
+    assert_eq!(sibcheck("runs", &both).code, Some(2));
+    if have("python3") {
+        let bin = node("gossip_store.py");
+        let claimed = ["check", "--bin", &bin, "--seed", "1", "--claim", "eventual"];
+        let brief = ["--for", "1s", "--leave-out", "all", "--ops", "20"];
+        let said = sibcheck("runs", &[&claimed[..], &brief].concat());
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let told =
+            "nodes       3, as --claim eventual speaks of replicas; for another number: --nodes";
+        assert!(said.stdout.contains(told), "{said:?}");
+    }
+}
+
+#[test]
+fn what_a_fuzzer_left_is_replayed() {
+    let artifacts = folder("artifacts").join("fuzz/artifacts/protocol_decode");
+    fs::create_dir_all(&artifacts).unwrap();
+    fs::write(artifacts.join("crash-0123"), b"{\"src\":").unwrap();
+    let crash = "fuzz/artifacts/protocol_decode/crash-0123";
+    let said = sibcheck("artifacts", &["replay", crash]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("ok    protocol_decode"), "{said:?}");
+}
+
+#[test]
+fn a_second_init_ok_is_seen() {
+    if !have("python3") {
+        return;
+    }
+    let text = fs::read_to_string(Path::new(ROOT).join("tests/nodes/gossip_store.py")).unwrap();
+    let once = "send(src, type=\"init_ok\", in_reply_to=mid)";
+    let twice = text.replace(once, &format!("{once}; {once}"));
+    assert_ne!(text, twice);
+    fs::write(folder("twice").join("node.py"), twice).unwrap();
+    let check = [
+        "check",
+        "--bin",
+        "python3 node.py",
+        "--dialect",
+        "vc",
+        "--seed",
+        "1",
+    ];
+    let brief = [
+        "--runs",
+        "1",
+        "--no-ladder",
+        "--faults",
+        "none",
+        "--leave-out",
+        "all",
+    ];
+    let tolerant = sibcheck("twice", &[&check[..], &brief].concat());
+    assert_eq!(tolerant.code, Some(0), "{tolerant:?}");
+    assert!(
+        tolerant.stdout.contains("requests answered more than once"),
+        "{tolerant:?}"
+    );
+    let strict = sibcheck("twice", &[&check[..], &brief, &["--strict"]].concat());
+    assert_eq!(strict.code, Some(4), "{strict:?}");
+}
