@@ -82,36 +82,6 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-#[test]
-fn the_violation_in_the_guide_is_what_is_printed() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: there is no python3 on this machine");
-        return;
-    }
-    let text = fs::read_to_string(guide()).unwrap();
-    let (_, rest) = text.split_once("<!-- output: ").unwrap();
-    let (line, _) = rest.split_once(" -->").unwrap();
-    let output = sibcheck(&folder("violation"), &shell_words::split(line).unwrap());
-    assert_eq!(output.status.code(), Some(1));
-    let printed = String::from_utf8(output.stdout).unwrap();
-    if env::var_os("SIBCHECK_REGENERATE").is_some() {
-        let should = format!("```text\n{printed}```\n");
-        block(&format!("output: {line}"), &should).unwrap();
-        return;
-    }
-    // How far it is shrunk depends on the machine's speed, what was found does not.
-    for found in [
-        "program: VIOLATED (claim eventual)",
-        "no faults             failed in run 1",
-        "first failed on the lowest rung, no faults",
-        "sibling preservation",
-        "run it again: sibcheck replay --bin 'python3 examples/nodes/python/vc_store_lossy.py'",
-    ] {
-        assert!(printed.contains(found), "{found:?}:\n{printed}");
-        assert!(rest.contains(found), "{found:?} is not in the guide");
-    }
-}
-
 /// Every command is understood: with a flag that does not exist behind it, it is that flag that is
 /// complained of.
 #[test]

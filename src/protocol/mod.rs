@@ -5,6 +5,7 @@ mod custom;
 mod dialect;
 mod difference;
 mod error_code;
+mod glossary;
 mod message;
 mod samples;
 mod wording;
@@ -15,6 +16,7 @@ pub use custom::DialectError;
 pub use dialect::{ClientRequest, Dialect, UnknownDialect};
 pub use difference::{Compared, Difference, Field};
 pub use error_code::ErrorCode;
+pub use glossary::glossary;
 pub use message::{Envelope, Malformed, parse_line};
 pub use samples::{SAMPLES, Sample, samples_of};
 pub use wording::{

@@ -184,6 +184,11 @@ impl Pointer {
         }
     }
 
+    /// The names on its way, with points between them.
+    pub(crate) fn path(&self) -> String {
+        self.tokens.join(".")
+    }
+
     /// True when it leads to a field by name: what it points into has to be an object.
     pub(crate) fn is_field(&self) -> bool {
         let first = self.tokens.first();
@@ -241,7 +246,8 @@ impl Placeholder {
             .unwrap_or_default()
     }
 
-    fn of(text: &str) -> Option<Self> {
+    /// What a string of a template stands for; `None` for one that stands for itself.
+    pub(crate) fn of(text: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find_map(|(word, placeholder)| (word == text).then_some(placeholder))
     }
@@ -300,6 +306,11 @@ impl Template {
     /// The type of the request.
     pub(crate) fn kind(&self) -> &str {
         self.0.get("type").and_then(Json::as_str).unwrap_or("")
+    }
+
+    /// The fields of the body but for its type, by name.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&String, &Json)> {
+        self.0.iter().filter(|(name, _)| *name != "type")
     }
 
     /// Whether a placeholder stands in it.

@@ -1,0 +1,193 @@
+//! What README and the guides show is what is printed, and the tables of dialects are the program's
+//! own words.
+//!
+//! `SIBCHECK_REGENERATE=1 cargo test --test documents` writes the blocks anew.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+
+mod support;
+
+use std::{
+    env, fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use sibcheck::protocol::glossary;
+
+use support::have;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// README and the guides.
+fn documents() -> Vec<PathBuf> {
+    let mut all = vec![root().join("README.md")];
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    all.extend(docs.map(|entry| entry.unwrap().path()));
+    all.sort();
+    all
+}
+
+/// What stands between a mark and the end of its block.
+fn block<'t>(text: &'t str, mark: &str) -> &'t str {
+    let begin = format!("<!-- {mark} -->\n");
+    let (_, rest) = text.split_once(&begin).unwrap();
+    rest.split_once("<!-- end -->").unwrap().0
+}
+
+/// Compares a block with what it should be, by a reading of both; or writes it anew.
+fn compare(path: &Path, mark: &str, should: &str, read: impl Fn(&str, &str) -> bool) {
+    let text = fs::read_to_string(path).unwrap();
+    let is = block(&text, mark);
+    if read(is, should) {
+        return;
+    }
+    let name = path.display();
+    assert!(
+        env::var_os("SIBCHECK_REGENERATE").is_some(),
+        "the block {mark:?} of {name} is stale. It should be:\n{should}"
+    );
+    let begin = format!("<!-- {mark} -->\n");
+    let written = text.replace(&format!("{begin}{is}"), &format!("{begin}{should}"));
+    fs::write(path, written).unwrap();
+}
+
+/// A folder in which the commands find what they name.
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["examples", "corpora", "tests"] {
+        symlink(root().join(name), folder.join(name)).unwrap();
+    }
+    // A dialect with a mistake in it.
+    let dialect = fs::read_to_string(root().join("examples/dialects/vc.toml")).unwrap();
+    fs::write(
+        folder.join("mine.toml"),
+        dialect.replacen("clock = ", "clok = ", 1),
+    )
+    .unwrap();
+    folder
+}
+
+/// The number of operations that a violation was shrunk to.
+fn shrunk_to(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("shrunk from ")?;
+    rest.split_once(" to ")?.1.split(' ').next()
+}
+
+/// Whether two outputs are the same but for what the speed of a machine decides: how many runs
+/// shrinking took, and, where it was cut short, how far it came.
+fn alike(shown: &str, printed: &str) -> bool {
+    let without_tries = |text: &str| {
+        let lines = text.lines().map(|line| match line.split_once(" in ") {
+            Some((shrunk, _)) if line.contains("shrunk from") => shrunk.to_owned(),
+            _ => line.to_owned(),
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let cut_short = shrunk_to(shown) != shrunk_to(printed) && !shown.is_empty();
+    let found = |text: &str| text.split("\nVIOLATED: ").next().map(str::to_owned);
+    if cut_short {
+        return found(shown) == found(printed);
+    }
+    without_tries(shown) == without_tries(printed)
+}
+
+#[test]
+fn outputs_are_what_is_printed() {
+    let folder = folder();
+    let mut compared = 0;
+    for path in documents() {
+        let text = fs::read_to_string(&path).unwrap();
+        let marks = text.split("<!-- ").skip(1);
+        let marks = marks.filter_map(|rest| Some(rest.split_once(" -->")?.0.to_owned()));
+        for mark in marks {
+            let (command, to_stderr) = match mark.split_once(": ") {
+                Some(("output", command)) => (command, false),
+                Some(("error", command)) => (command, true),
+                _ => continue,
+            };
+            if command.contains("python3") && !have("python3") {
+                continue;
+            }
+            let _ = fs::remove_dir_all(folder.join("sibcheck-results"));
+            let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+                .args(shell_words::split(command).unwrap())
+                .current_dir(&folder)
+                .output()
+                .unwrap();
+            let printed = if to_stderr {
+                output.stderr
+            } else {
+                output.stdout
+            };
+            let printed = String::from_utf8(printed).unwrap();
+            let should = format!("```text\n{}\n```\n", printed.trim_end());
+            compare(&path, &mark, &should, alike);
+            compared += 1;
+        }
+    }
+    assert!(compared >= 2, "{compared} outputs");
+}
+
+#[test]
+fn the_tables_of_dialects_are_the_programs_own_words() {
+    let path = root().join("docs/custom-dialects.md");
+    let should = glossary();
+    for word in [
+        "`kv_resolve_ok`",
+        "| `vc_read_ok` | `values` | list |",
+        "values[].dot",
+    ] {
+        assert!(should.contains(word), "{word}");
+    }
+    compare(&path, "dialects", &should, |is, should| is == should);
+}
+
+#[test]
+fn the_shim_finds_what_its_store_loses() {
+    if !have("python3") {
+        return;
+    }
+    let shim = "python3 examples/shims/http_shim.py examples/shims/http_store.py";
+    let dialect = "examples/dialects/shim.toml";
+    for (store, code) in [("", 0), (" --last-writer-wins", 1)] {
+        let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+            .args([
+                "check",
+                "--bin",
+                &format!("{shim}{store}"),
+                "--dialect",
+                dialect,
+            ])
+            .args([
+                "--seed",
+                "1",
+                "--runs",
+                "1",
+                "--leave-out",
+                "all",
+                "--shrink-for",
+                "1s",
+            ])
+            .args([
+                "--no-ladder",
+                "--faults",
+                "none",
+                "--ops",
+                "40",
+                "--results",
+            ])
+            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents-shim"))
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{printed}");
+    }
+}
