@@ -4,7 +4,7 @@
 //! fault and its own hot keys, because uniform mixes hide the bugs that need many of one thing.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     fmt::{self, Write},
 };
 
@@ -438,15 +438,16 @@ fn at_once(act: Act, mix: &Mix, values: &mut Values, choices: &mut impl Choices)
 
 /// The values of a plan while it is drawn.
 struct Values {
-    /// Where each number stands; none where every write has a value of its own.
-    positions: Option<BTreeMap<u64, u32>>,
+    /// Where each number stands, looked up but never listed; none where every write has a value of
+    /// its own.
+    positions: Option<HashMap<u64, u32>>,
     table: Vec<Json>,
 }
 
 impl Values {
     fn new(shape: &Shape) -> Self {
         Self {
-            positions: shape.program.is_none().then(BTreeMap::new),
+            positions: shape.program.is_none().then(HashMap::new),
             table: Vec::new(),
         }
     }
