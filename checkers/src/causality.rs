@@ -305,6 +305,20 @@ impl<'h> KeyView<'h> {
         self.sound_reads().filter(|read| read.last)
     }
 
+    /// The siblings that others of their answer may have to supersede. Whatever supersedes a write was
+    /// invoked no sooner than the first that does so directly, which rules out nearly all.
+    pub(crate) fn may_be_superseded(&self, returned: &Returned) -> Vec<usize> {
+        let last = returned
+            .iter()
+            .map(|write| self.writes[write].invoked)
+            .max();
+        let by_then = |write: &usize| {
+            let above = self.writes[*write].first_above;
+            above.is_some_and(|above| Some(self.writes[above as usize].invoked) <= last)
+        };
+        returned.iter().filter(by_then).collect()
+    }
+
     /// True when reads of this key may hide deletes.
     pub(crate) fn hides_deletes(&self) -> bool {
         !self.hidden.is_empty()

@@ -1,20 +1,29 @@
 //! The reported versions of one key's writes, laid out for comparison.
 //!
-//! Clock entries get dense numbers per key, so that comparing two clocks compares two short rows
-//! of counters and no names. This is arithmetic on what was reported; it decides nothing about
-//! causality.
+//! Clock entries get numbers per key, so that comparing two clocks compares two rows of counters and
+//! no names. A row holds what is not zero, in blocks ([`rows`]): the table costs O(entries of all
+//! versions) in place and, but for sorting, in time, however many entries the key has altogether.
+//! This is arithmetic on what was reported; it decides nothing about causality.
+
+mod candidates;
+mod ranks;
+mod rows;
 
 use crate::{
     causality::KeyView,
     history::{Name, OpId, ReportedClock, Version},
     provenance::number,
-    write_set::{BITS, WriteSet},
+    write_set::WriteSet,
 };
 
-/// The versions of a key's writes, by the numbers of the writes.
+pub(crate) use candidates::Candidates;
+pub(crate) use ranks::Ranks;
+use rows::{Row, Rows};
+
+/// The versions of a key's writes, by the numbers of the writes; or those of an answer's siblings.
 pub(crate) struct ClockTable<'h> {
     known: Vec<Option<Known<'h>>>,
-    rows: Vec<u32>,
+    rows: Rows,
     width: usize,
 }
 
@@ -49,32 +58,39 @@ impl<'h> ClockTable<'h> {
                 }
             }
         }
+        Self::of(&reported)
+    }
+
+    /// The table of these versions, each with the operation that reported it.
+    pub(crate) fn of(reported: &[Option<(&'h Version, OpId)>]) -> Self {
         let versions = || reported.iter().flatten().map(|(version, _)| *version);
         let (actors, largest) = actors(versions());
-        let width = actors.len();
         let counters = Counters::of(largest, versions());
-        let mut rows = vec![0; width * reported.len()];
-        let known = reported.into_iter().enumerate().map(|(write, reported)| {
-            let (version, reported_by) = reported?;
-            let (clock, dot) = parts(version);
-            let row = &mut rows[write * width..(write + 1) * width];
+        let mut rows = Rows::with_capacity(reported.len());
+        let mut known = Vec::with_capacity(reported.len());
+        for reported in reported {
+            let (clock, dot) = reported.map_or((None, None), |(version, _)| parts(version));
             let (mut at, mut sum) = (0, 0_u64);
-            for (name, counter) in clock.map(ReportedClock::entries).unwrap_or_default() {
+            let entries = clock.map(ReportedClock::entries).unwrap_or_default();
+            rows.push(entries.into_iter().map(|(name, counter)| {
                 at = position(&actors, at, name);
-                row[at] = counters.number(*counter);
                 sum = sum.saturating_add(*counter);
-            }
+                (number(at), counters.number(*counter))
+            }));
             let entry = |actor| number(position(&actors, 0, actor));
-            Some(Known {
+            known.push(reported.map(|(version, reported_by)| Known {
                 version,
                 reported_by,
                 sum,
                 dot: dot.map(|(actor, counter)| (entry(actor), counters.number(counter))),
                 has_row: clock.is_some(),
-            })
-        });
-        let known = known.collect();
-        Self { known, rows, width }
+            }));
+        }
+        Self {
+            known,
+            rows,
+            width: actors.len(),
+        }
     }
 
     /// The version of a write, where any was reported.
@@ -90,14 +106,10 @@ impl<'h> ClockTable<'h> {
             (None, None) => Some(
                 low.sum <= up.sum
                     && self.row(lower) != self.row(upper)
-                    && self
-                        .row(lower)
-                        .iter()
-                        .zip(self.row(upper))
-                        .all(|(low, up)| low <= up),
+                    && self.row(lower).is_at_most(self.row(upper)),
             ),
             (Some((actor, counter)), Some(_)) if up.has_row => {
-                Some(self.row(upper)[actor as usize] >= counter)
+                Some(self.row(upper).get(actor) >= counter)
             }
             _ => None,
         }
@@ -114,7 +126,7 @@ impl<'h> ClockTable<'h> {
             })
             .collect();
         writes.sort_by(|a, b| {
-            let rows = || self.clock(a.2).cmp(self.clock(b.2));
+            let rows = || self.clock(a.2).cmp(&self.clock(b.2));
             (a.0, a.1).cmp(&(b.0, b.1)).then_with(rows)
         });
         writes.into_iter().map(|(.., write)| write).collect()
@@ -126,10 +138,10 @@ impl<'h> ClockTable<'h> {
     }
 
     /// The row of a write with a clock; nothing for one with a dot.
-    fn clock(&self, write: usize) -> &[u32] {
+    fn clock(&self, write: usize) -> Row<'_> {
         match self.dot(write) {
             None => self.row(write),
-            Some(_) => &[],
+            Some(_) => Row::EMPTY,
         }
     }
 
@@ -146,24 +158,19 @@ impl<'h> ClockTable<'h> {
     /// Whether the past of `upper`'s dot holds the dot of `lower`.
     pub(crate) fn holds_dot(&self, upper: usize, lower: usize) -> bool {
         self.dot(lower).is_some_and(|(actor, counter)| {
-            self.dot(upper).is_some() && self.row(upper)[actor as usize] >= counter
+            self.dot(upper).is_some() && self.row(upper).get(actor) >= counter
         })
     }
 
     /// True when `upper` is above `lower` and all that `lower` is above, which has to be known.
     pub(crate) fn is_built_on(&self, upper: usize, lower: usize) -> bool {
-        let rows = || {
-            self.row(lower)
-                .iter()
-                .zip(self.row(upper))
-                .all(|(low, up)| low <= up)
-        };
+        let rows = || self.row(lower).is_at_most(self.row(upper));
         let known = |write: usize| self.known[write].filter(|known| known.has_row);
         match (known(lower), known(upper)) {
             (Some(low), Some(up)) => match (low.dot, up.dot) {
                 (None, None) => rows(),
                 (Some((actor, counter)), Some(_)) => {
-                    self.row(upper)[actor as usize] >= counter && rows()
+                    self.row(upper).get(actor) >= counter && rows()
                 }
                 _ => false,
             },
@@ -178,7 +185,7 @@ impl<'h> ClockTable<'h> {
 
     /// Sorts writes, least row first, so that neighbours have much the same below them.
     pub(crate) fn sort_by_row(&self, writes: &mut [usize]) {
-        writes.sort_by(|a, b| self.row(*a).cmp(self.row(*b)));
+        writes.sort_by_key(|write| self.row(*write));
     }
 
     /// The writes with dots, or with clocks.
@@ -191,176 +198,8 @@ impl<'h> ClockTable<'h> {
             .collect()
     }
 
-    fn row(&self, write: usize) -> &[u32] {
-        &self.rows[write * self.width..(write + 1) * self.width]
-    }
-}
-
-/// The writes that may be below a version, for one version after another.
-///
-/// Each write stands for one entry: its dot, or the entry of its clock that fewest others have so
-/// large. Only versions with that entry can be above it. Where entries are the counters of those
-/// who write, as they should be, only they are, and going from one version to the next costs what
-/// is below one of them alone.
-pub(crate) struct Candidates<'t, 'h> {
-    clocks: &'t ClockTable<'h>,
-    /// For each write the entry that it stands for, and its counter.
-    standing: Vec<Option<(u32, u32)>>,
-    /// For each entry the counters of the writes that stand for it.
-    standing_at: Vec<Ranks>,
-    /// For each entry the writes that stand for it, by counter. Empty until needed.
-    by_entry: Vec<Vec<(u32, usize)>>,
-    /// For each entry its counter now, and how many of its writes have no larger one.
-    now: Vec<(u32, usize)>,
-    words: Vec<u64>,
-    /// After the last word that is not empty.
-    end: usize,
-}
-
-impl<'t, 'h> Candidates<'t, 'h> {
-    pub(crate) fn new(clocks: &'t ClockTable<'h>) -> Self {
-        let rows = || {
-            let known = clocks.known.iter().enumerate();
-            known.filter(|(_, known)| known.is_some_and(|known| known.dot.is_none()))
-        };
-        let counters = |entry: usize| rows().map(move |(write, _)| clocks.row(write)[entry]);
-        let ranks: Vec<_> = (0..clocks.width)
-            .map(|entry| Ranks::of(counters(entry)))
-            .collect();
-        let standing: Vec<_> = clocks
-            .known
-            .iter()
-            .enumerate()
-            .map(|(write, known)| {
-                let rarest = || {
-                    let entries = clocks.row(write).iter().zip(&ranks).zip(0..);
-                    let smaller = entries
-                        .map(|((counter, all), entry)| (all.below(*counter), entry, *counter));
-                    let (_, entry, counter) = smaller.max()?;
-                    Some((entry, counter))
-                };
-                known.as_ref()?.dot.or_else(rarest)
-            })
-            .collect();
-        let counters = |of: u32| {
-            let standing = standing.iter().flatten();
-            standing
-                .filter(move |(entry, _)| *entry == of)
-                .map(|(_, counter)| *counter)
-        };
-        let standing_at = (0..number(clocks.width))
-            .map(|entry| Ranks::of(counters(entry)))
-            .collect();
-        Self {
-            clocks,
-            standing,
-            standing_at,
-            by_entry: Vec::new(),
-            now: Vec::new(),
-            words: Vec::new(),
-            end: 0,
-        }
-    }
-
-    /// How many other writes may be below the version of `upper`.
-    pub(crate) fn count_below(&self, upper: usize) -> usize {
-        let row = self.clocks.row(upper);
-        let entries = row.iter().zip(&self.standing_at);
-        let all: usize = entries.map(|(counter, all)| all.up_to(*counter)).sum();
-        let itself =
-            self.standing[upper].is_some_and(|(entry, counter)| row[entry as usize] >= counter);
-        all - usize::from(itself)
-    }
-
-    /// Those that may be below the version of `upper`, as bits.
-    pub(crate) fn below(&mut self, upper: usize) -> &[u64] {
-        if self.by_entry.is_empty() {
-            self.by_entry = vec![Vec::new(); self.clocks.width];
-            for (write, standing) in self.standing.iter().enumerate() {
-                if let Some((entry, counter)) = standing {
-                    self.by_entry[*entry as usize].push((*counter, write));
-                }
-            }
-            for writes in &mut self.by_entry {
-                writes.sort_unstable();
-            }
-            self.now = vec![(0, 0); self.clocks.width];
-            self.words = vec![0; self.clocks.known.len().div_ceil(BITS)];
-            for entry in 0..self.clocks.width {
-                self.move_to(entry, 0);
-            }
-        }
-        for (entry, counter) in self.clocks.row(upper).iter().enumerate() {
-            if self.now[entry].0 != *counter {
-                self.move_to(entry, *counter);
-            }
-        }
-        while self.end > 0 && self.words[self.end - 1] == 0 {
-            self.end -= 1;
-        }
-        &self.words[..self.end]
-    }
-
-    fn move_to(&mut self, entry: usize, counter: u32) {
-        let writes = &self.by_entry[entry];
-        let (_, before) = self.now[entry];
-        let after = writes.partition_point(|(known, _)| *known <= counter);
-        for (_, write) in &writes[before.min(after)..before.max(after)] {
-            self.words[write / BITS] ^= 1 << (write % BITS);
-            self.end = self.end.max(write / BITS + 1);
-        }
-        self.now[entry] = (counter, after);
-    }
-}
-
-/// How many of some counters are smaller than another.
-pub(crate) enum Ranks {
-    /// For each counter how many are smaller: for counters that are not much more than they are
-    /// many.
-    Dense(Vec<u32>),
-    Sorted(Vec<u32>),
-}
-
-impl Ranks {
-    pub(crate) fn of(counters: impl Iterator<Item = u32> + Clone) -> Self {
-        let (mut many, mut largest) = (0, 0);
-        for counter in counters.clone() {
-            (many, largest) = (many + 1, largest.max(counter as usize));
-        }
-        if largest > 4 * many + 64 {
-            let mut sorted: Vec<_> = counters.collect();
-            sorted.sort_unstable();
-            return Self::Sorted(sorted);
-        }
-        let mut smaller = vec![0; largest + 2];
-        for counter in counters {
-            smaller[counter as usize + 1] += 1;
-        }
-        for counter in 1..smaller.len() {
-            smaller[counter] += smaller[counter - 1];
-        }
-        Self::Dense(smaller)
-    }
-
-    /// How many are smaller.
-    pub(crate) fn below(&self, counter: u32) -> usize {
-        match self {
-            Self::Dense(smaller) => smaller[(counter as usize).min(smaller.len() - 1)] as usize,
-            Self::Sorted(counters) => counters.partition_point(|known| *known < counter),
-        }
-    }
-
-    /// How many are not larger.
-    pub(crate) fn up_to(&self, counter: u32) -> usize {
-        self.below(counter + 1)
-    }
-
-    /// True when two of them are equal.
-    pub(crate) fn has_equal(&self) -> bool {
-        match self {
-            Self::Dense(smaller) => smaller.windows(2).any(|pair| pair[1] - pair[0] > 1),
-            Self::Sorted(counters) => counters.windows(2).any(|pair| pair[0] == pair[1]),
-        }
+    fn row(&self, write: usize) -> Row<'_> {
+        self.rows.get(write)
     }
 }
 
@@ -411,9 +250,13 @@ fn parts(version: &Version) -> (Option<&ReportedClock>, Option<(&Name, u64)>) {
     }
 }
 
-/// All entry names, sorted, and the largest counter.
+/// So many names that are not known are taken up one by one before they are sorted in.
+const FEW: usize = 16;
+
+/// All entry names, sorted, and the largest counter. New names are sorted in many at a time, so that
+/// a key with an entry for each of its clients costs no more than sorting them.
 fn actors<'h>(versions: impl Iterator<Item = &'h Version>) -> (Vec<&'h Name>, u64) {
-    let mut names: Vec<&'h Name> = Vec::new();
+    let (mut names, mut new) = (Vec::new(), Vec::new());
     let mut largest = 0;
     for version in versions {
         let (clock, dot) = parts(version);
@@ -422,18 +265,29 @@ fn actors<'h>(versions: impl Iterator<Item = &'h Version>) -> (Vec<&'h Name>, u6
             largest = largest.max(*counter);
             at = position(&names, at, name);
             if names.get(at) != Some(&name) {
-                names.insert(at, name);
+                new.push(name);
             }
         }
         if let Some((actor, counter)) = dot {
             largest = largest.max(counter);
-            let at = position(&names, 0, actor);
-            if names.get(at) != Some(&actor) {
-                names.insert(at, actor);
+            if names.get(position(&names, 0, actor)) != Some(&actor) {
+                new.push(actor);
             }
         }
+        if new.len() > FEW + names.len() / 4 {
+            sort_in(&mut names, &mut new);
+        }
     }
+    sort_in(&mut names, &mut new);
     (names, largest)
+}
+
+fn sort_in<'h>(names: &mut Vec<&'h Name>, new: &mut Vec<&'h Name>) {
+    new.sort_unstable();
+    names.append(new);
+    // Two runs, each in order.
+    names.sort();
+    names.dedup();
 }
 
 /// Where `name` stands, or would stand, among sorted names, looking from `start` on.

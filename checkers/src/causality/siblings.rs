@@ -124,7 +124,10 @@ impl Returned {
     }
 
     pub(crate) fn contains(&self, write: usize) -> bool {
-        self.iter().any(|returned| returned == write)
+        match &self.0 {
+            Few::Inline(..) => self.iter().any(|returned| returned == write),
+            Few::Many(all) => all.binary_search(&number(write)).is_ok(),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {

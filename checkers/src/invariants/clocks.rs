@@ -42,10 +42,11 @@
 use super::{Found, Subject};
 use crate::{
     causality::Node,
-    clock_table::{Candidates, includes, includes_dot, same_version},
+    clock_table::{Candidates, ClockTable, includes, includes_dot, same_version},
     history::{OpId, ReportedClock, Version},
     object_model::ObjectModel,
     verdict::Finding,
+    write_set::WriteSet,
 };
 
 pub(super) fn soundness(subject: &Subject<'_, '_>, found: &mut Found) {
@@ -314,34 +315,74 @@ pub(super) fn answer_antichain(subject: &Subject<'_, '_>, found: &mut Found) {
     let reads = subject.view.sound_reads();
     for read in reads.filter(|read| read.siblings.len() > 1) {
         let siblings = &read.read().siblings;
-        for (second, upper) in siblings.iter().enumerate() {
-            for (first, lower) in siblings[..second].iter().enumerate() {
-                let Some((a, b)) = lower.version.as_ref().zip(upper.version.as_ref()) else {
-                    continue;
-                };
-                let Some((ascending, descending)) = order(a, b) else {
-                    continue;
-                };
-                found.tested();
-                if ascending || descending {
-                    let siblings = if ascending {
-                        [first, second]
-                    } else {
-                        [second, first]
-                    };
-                    found.violated(|| {
-                        (
-                            vec![read.id],
-                            Finding::OrderedAnswer {
-                                read: read.id,
-                                siblings,
-                            },
-                        )
-                    });
-                }
-            }
+        let versions: Vec<_> = siblings.iter().map(|s| s.version.as_ref()).collect();
+        let dotted = |version: &&&Version| matches!(version, Version::Dotted { .. });
+        let known = versions.iter().flatten().count() as u64;
+        let dotted = versions.iter().flatten().filter(dotted).count() as u64;
+        let pairs = |many: u64| many * many.saturating_sub(1) / 2;
+        found.tested_times(pairs(dotted) + pairs(known - dotted));
+        for siblings in ordered(&versions, read.id) {
+            found.violated(|| {
+                let read = read.id;
+                (vec![read], Finding::OrderedAnswer { read, siblings })
+            });
         }
     }
+}
+
+/// So many versions are compared each with each.
+const FEW: usize = 16;
+
+/// The places of versions of which the first is at or below the second, by the later place of each
+/// pair and then by the other. Where there are many, only those are compared that may be below
+/// another: near-linear for an antichain.
+fn ordered(versions: &[Option<&Version>], answer: OpId) -> Vec<[usize; 2]> {
+    if versions.len() <= FEW {
+        each_with_each(versions)
+    } else {
+        by_candidates(versions, answer)
+    }
+}
+
+fn each_with_each(versions: &[Option<&Version>]) -> Vec<[usize; 2]> {
+    let seconds = 0..versions.len();
+    let pairs = seconds.flat_map(|second| (0..second).map(move |first| (first, second)));
+    let pair = |(first, second): (usize, usize)| {
+        let (ascending, descending) = order(versions[first]?, versions[second]?)?;
+        let descending = descending.then_some([second, first]);
+        ascending.then_some([first, second]).or(descending)
+    };
+    pairs.filter_map(pair).collect()
+}
+
+fn by_candidates(versions: &[Option<&Version>], answer: OpId) -> Vec<[usize; 2]> {
+    let reported = versions.iter().map(|version| version.map(|v| (v, answer)));
+    let clocks = ClockTable::of(&reported.collect::<Vec<_>>());
+    let mut candidates = Candidates::new(&clocks);
+    let (mut ordered, none) = (Vec::new(), WriteSet::EMPTY);
+    let known = |place: &usize| versions[*place].is_some();
+    for upper in (0..versions.len()).filter(known) {
+        if candidates.count_below(upper) > 0 {
+            let lowers = none.missing_of(candidates.below(upper));
+            let is_below = |lower: &usize| clocks.below(*lower, upper) == Some(true);
+            let lowers = lowers.filter(|lower| *lower != upper).filter(is_below);
+            ordered.extend(lowers.map(|lower| [lower, upper]));
+        }
+    }
+    for same in clocks
+        .by_identity()
+        .chunk_by(|a, b| clocks.identical(*a, *b))
+    {
+        for (at, second) in same.iter().enumerate() {
+            let firsts = same[..at].iter();
+            ordered.extend(firsts.map(|first| [*first.min(second), *first.max(second)]));
+        }
+    }
+    // Of two that are at or below each other the one that comes first counts as the lower.
+    let pair = |[lower, upper]: [usize; 2]| (lower.max(upper), lower.min(upper));
+    ordered.sort_unstable_by_key(|both| (pair(*both), both[0]));
+    ordered.dedup_by_key(|both| pair(*both));
+    ordered
 }
 
 /// Whether the first version is at or below the second, and the second at or below the first.
@@ -369,5 +410,50 @@ fn order(a: &Version, b: &Version) -> Option<(bool, bool)> {
             Some((ascending, equal || holds(past, other_actor, *other_counter)))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{by_candidates, each_with_each};
+    use crate::history::{ReportedClock, Version};
+
+    fn clock(counters: [u64; 4]) -> ReportedClock {
+        let entries = ["a", "b", "c", "d"].into_iter().zip(counters);
+        ReportedClock::from_entries(entries.map(|(name, counter)| (name.into(), counter)))
+    }
+
+    #[test]
+    fn candidates_find_what_comparing_each_with_each_finds() {
+        let mut state = 1_u64;
+        let mut roll = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005);
+            state = state.wrapping_add(1);
+            (state >> 33) % below
+        };
+        let (mut ordered, mut antichains) = (0, 0);
+        for round in 0..600 {
+            let largest = [2, 3, 40][round % 3];
+            let versions: Vec<Option<Version>> = (0..2 + roll(10))
+                .map(|_| {
+                    let past = [0; 4].map(|_| roll(2) * roll(largest));
+                    match (round % 5, roll(6)) {
+                        (_, 0) => None,
+                        (0, _) | (1, 1..4) => Some(Version::Clock(clock(past))),
+                        (_, kind) => Some(Version::Dotted {
+                            actor: ["a", "e"][usize::from(kind == 5)].into(),
+                            counter: roll(1 + largest),
+                            past: (kind > 1).then(|| clock(past)),
+                        }),
+                    }
+                })
+                .collect();
+            let versions: Vec<_> = versions.iter().map(Option::as_ref).collect();
+            let expected = each_with_each(&versions);
+            assert_eq!(by_candidates(&versions, 0), expected, "{versions:?}");
+            ordered += usize::from(!expected.is_empty());
+            antichains += usize::from(expected.is_empty());
+        }
+        assert!(ordered > 100 && antichains > 30, "{ordered}, {antichains}");
     }
 }

@@ -16,6 +16,10 @@ use super::{Brief, number};
 /// Keys with versions of more entries are examined invariant by invariant.
 const MOST_ACTORS: usize = 64;
 
+/// So many siblings of one answer are compared each with each; more are examined invariant by
+/// invariant, which is near-linear.
+const MOST_SIBLINGS: usize = 64;
+
 /// What was noted of a key.
 #[derive(Default)]
 pub(crate) struct KeyDigest<'h> {
@@ -248,6 +252,9 @@ impl<'h> KeyDigest<'h> {
             if let Some(version) = &sibling.version {
                 self.identify(write as usize, version)?;
             }
+        }
+        if read.siblings.len() > MOST_SIBLINGS {
+            return None;
         }
         if read.siblings.len() > 1 {
             let mut sorted: Vec<_> = writes.clone().collect();

@@ -1,14 +1,19 @@
 //! Generated histories get the verdict that they were made for, however they are read and judged.
 
+use std::fmt::Write as _;
+
 use sibcheck_checkers::{
-    Claim, History, Invariant, Outcome,
+    Claim, History, Invariant, Outcome, Violation,
     format::{
         FormatError, HistoryReader, HistoryWriter, Names, read_history, read_what_is_readable,
         write_history,
     },
     judge,
     sibling_histories::{Shape, ShapeFault, SiblingHistory, Versions},
+    verdict::Finding,
 };
+
+use crate::support::history;
 
 const SHAPE: Shape = Shape {
     operations: 3_000,
@@ -78,6 +83,58 @@ fn one_shape_is_one_history_and_shapes_that_cannot_be_are_refused() {
     };
     let told = fault(short).unwrap().to_string();
     assert!(told.contains("19 operations are too few"), "{told}");
+}
+
+/// More siblings than are compared each with each, every one with a clock entry of its own.
+#[test]
+fn what_is_wrong_among_many_siblings_is_found() {
+    let judged = |wrong: &dyn Fn(usize) -> Option<&'static str>| {
+        let clock = |client| wrong(client).map_or(format!("{{c{client}:1}}"), str::to_owned);
+        let mut text = String::new();
+        for client in 0..100 {
+            writeln!(text, "c{client}@n1 write v{client} -> {}", clock(client)).unwrap();
+        }
+        let siblings = (0..100).map(|client| format!(" v{client}={}", clock(client)));
+        writeln!(text, "r@n1 final{}", siblings.collect::<String>()).unwrap();
+        let history = history(&text);
+        judge(&history, Claim::Eventual).unwrap()
+    };
+    let verdict = judged(&|_| None);
+    assert_eq!(verdict.outcome, Outcome::Valid);
+    let antichain = Invariant::AnswerAntichain;
+    assert_eq!(verdict.exercised.count(antichain), 4_950);
+    let verdict = judged(&|client| (client == 70).then_some("{c3:1,c70:1}"));
+    let mut violations = verdict.violations.iter();
+    let violation = violations.find(|violation| violation.invariant == antichain);
+    let violation = violation.unwrap();
+    let ordered = Finding::OrderedAnswer {
+        read: 100,
+        siblings: [3, 70],
+    };
+    assert_eq!((&violation.finding, violation.more), (&ordered, 0));
+    let precision = |violation: &Violation| violation.invariant == Invariant::ClockPrecision;
+    assert!(verdict.violations.iter().any(precision));
+}
+
+#[test]
+fn a_superseded_one_among_many_siblings_is_found() {
+    let mut text = String::from("c0@n1 write v0\nc1@n1 read v0\n");
+    for client in 1..100 {
+        let context = if client == 40 { "after 1" } else { "" };
+        writeln!(text, "c{client}@n1 write v{client} {context}").unwrap();
+    }
+    let siblings = (0..100).map(|client| format!(" v{client}"));
+    writeln!(text, "r@n1 final{}", siblings.collect::<String>()).unwrap();
+    let verdict = judge(&history(&text), Claim::Eventual).unwrap();
+    let dominated = Finding::Dominated {
+        read: 101,
+        superseded: 0,
+        by: 41,
+    };
+    let [violation] = &verdict.violations[..] else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!((&violation.finding, violation.more), (&dominated, 0));
 }
 
 /// Long enough to be judged on all threads.
