@@ -355,6 +355,32 @@ while True:
     }
 }
 
+/// It sleeps while there is input, takes all of it at once, and is busy for a while before it answers.
+#[test]
+fn rest_before_the_input_was_read_is_none_after_it() {
+    let Some(mut node) = Node::python(
+        "
+import os, sys, time
+while True:
+    time.sleep(0.02)
+    line = b''
+    while not line.endswith(b'\\n'): line += os.read(0, 1 << 20)
+    begin = time.process_time()
+    while time.process_time() < begin + 0.05: pass
+    print(len(line), flush=True)
+",
+    ) else {
+        return;
+    };
+    // The second is larger than the pipe.
+    for length in [10, 70_000, 10, 70_000] {
+        let line = "y".repeat(length);
+        let idle = node.process.deliver(&line, &mut node.out).expect("deliver");
+        assert_eq!(idle, Idle::Reached);
+        assert_eq!(node.texts(), [(length + 1).to_string()]);
+    }
+}
+
 #[test]
 fn input_that_is_never_read_is_told() {
     let Some(mut node) = Node::sh("sleep 60") else {
@@ -755,7 +781,7 @@ fn programs_that_cannot_start_are_explained() {
         (vec!["no-such-program-anywhere"], "in PATH"),
         (vec!["./no/such/program"], "no such file there"),
         (vec![&*plain], "chmod +x"),
-        (vec!["/tmp"], "not an executable file"),
+        (vec!["/tmp"], "it is a folder"),
     ] {
         let error = Process::spawn(&scratch.launch(&argv))
             .expect_err("no start")

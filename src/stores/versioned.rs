@@ -56,7 +56,7 @@ impl ClientWrite<'_> {
     /// The entry that a correct store advances.
     pub fn actor(&self) -> Actor {
         match self.node {
-            // Once for each write: formatting would take twelve times as long.
+            // Done for each write, so it is put together and not formatted.
             Some(node) => {
                 let mut actor = CompactString::new(self.client);
                 actor.push('@');

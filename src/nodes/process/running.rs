@@ -455,6 +455,7 @@ impl Process {
         if let Some(watch) = &mut self.watch {
             watch.begin();
         }
+        let mut was_unread = false;
         let mut held_up_for = Duration::ZERO;
         let eager_until = deadline.min(now() + EAGER);
         let mut eager = true;
@@ -462,13 +463,7 @@ impl Process {
         loop {
             match self.turn(out)? {
                 Turn::Closed(stream) => return Err(self.closed(stream, out)),
-                // Room in a full pipe may have woken it.
-                Turn::Read => {
-                    if let Some(watch) = &mut self.watch {
-                        watch.stir();
-                    }
-                }
-                Turn::Quiet => {}
+                Turn::Read | Turn::Quiet => {}
             }
             if self.paused {
                 return Ok(Idle::Paused);
@@ -476,6 +471,12 @@ impl Process {
             let unread = self
                 .has_unread_input()
                 .map_err(|source| self.system("ask for unread input", source))?;
+            // What was seen while there was input does not tell of the time since it was read.
+            if std::mem::replace(&mut was_unread, unread)
+                && let Some(watch) = &mut self.watch
+            {
+                watch.stir();
+            }
             let unsettled = match &mut self.watch {
                 None => return Ok(Idle::Never(Unsettled::Unobservable)),
                 Some(watch) if !unread || !eager => {
@@ -489,12 +490,7 @@ impl Process {
                         Rest::Asleep => match self.turn(out)? {
                             Turn::Quiet => return Ok(Idle::Reached),
                             Turn::Closed(stream) => return Err(self.closed(stream, out)),
-                            Turn::Read => {
-                                if let Some(watch) = &mut self.watch {
-                                    watch.stir();
-                                }
-                                continue;
-                            }
+                            Turn::Read => continue,
                         },
                         Rest::Busy => Unsettled::Running,
                     }
@@ -526,7 +522,8 @@ impl Process {
         }
     }
 
-    /// Writes what is unsent and reads what has come, both without waiting.
+    /// Writes what is unsent and reads what has come, both without waiting. Room in a full pipe may
+    /// wake the program: after it was read from, what was seen of its rest is void.
     fn turn(&mut self, out: &mut Vec<Line>) -> Result<Turn, ExternalError> {
         while let Some(mut next) = self.unsent.pop_front() {
             match self.write(&next.bytes[next.written..]) {
@@ -544,6 +541,9 @@ impl Process {
             }
         }
         let read = self.read(out)?;
+        if read && let Some(watch) = &mut self.watch {
+            watch.stir();
+        }
         Ok(if self.stdout_ended {
             Turn::Closed("stdout")
         } else if read {
