@@ -1,12 +1,69 @@
-//! Findings about sessions and causes: what a client did before, and what others saw of it.
+//! Findings about order, sessions and causes: what came before, and what was seen of it.
 
-use super::Teller;
+use super::{Teller, time};
 use crate::{
     history::{Action, OpId},
     verdict::Finding,
 };
 
 impl Teller<'_> {
+    /// Why no order of the operations exists.
+    pub(super) fn order(&self, finding: &Finding) -> String {
+        match *finding {
+            Finding::ReadsCross {
+                reads: [first, second],
+                writes: [one, other],
+            } => format!(
+                "{} saw {} but not {}, and {} saw {} but not {}: whichever came second should have seen both",
+                self.read(first),
+                self.value(one),
+                self.value(other),
+                self.read(second),
+                self.value(other),
+                self.value(one)
+            ),
+            Finding::WriteMissed {
+                read,
+                write,
+                ignored,
+            } => format!(
+                "{} should have seen {}: {}",
+                self.read(read),
+                self.known_write(write, None),
+                self.not_superseded(read, write, ignored)
+            ),
+            Finding::ReadWentBack {
+                earlier,
+                read,
+                write,
+                ignored,
+            } => format!(
+                "{} should have seen {}, which {} had returned before: {}",
+                self.read(read),
+                self.described_write(write),
+                self.read(earlier),
+                self.not_superseded(read, write, ignored)
+            ),
+            Finding::WritesReordered {
+                read,
+                missed,
+                saw,
+                ignored,
+            } => format!(
+                "{} saw {} and should also have seen {}, before {} was invoked at {}{}",
+                self.read(read),
+                self.value(saw),
+                self.known_write(missed, None),
+                self.value(saw),
+                time(self.op(saw).invoked),
+                ignored.map_or(String::new(), |_| {
+                    format!(": {}", self.not_superseded(read, missed, ignored))
+                })
+            ),
+            _ => String::new(),
+        }
+    }
+
     /// What a read lacks of the past of what it saw.
     pub(super) fn session(&self, finding: &Finding) -> String {
         match finding {
