@@ -303,13 +303,17 @@ fn nodes_that_stay_apart_are_not_waited_for_long() {
     for gossip in ["0.25", "0.02"] {
         let argv = ["python3", node.to_str().unwrap(), gossip].map(str::to_owned);
         let program = Program {
-            timer_patience: Duration::from_hours(1),
+            timer_patience: Duration::from_mins(1),
             ..Program::new(argv.to_vec(), Dialect::Vc, folder.clone())
         };
         let laboratory = Laboratory::new(program);
         for (purpose, most) in [(Purpose::Search, 15), (Purpose::Shrink, 7)] {
             let judged = laboratory.run(&plan, purpose).unwrap().judged;
             assert_eq!(judged.verdict.outcome, Outcome::Violated);
+            if let Some(why) = laboratory.real_time_because() {
+                println!("skipped: this machine is too busy for such gossip: {why}");
+                return;
+            }
             let reads = judged.run.history.operations.len() - judged.run.planned;
             let rounds = reads / (plan.nodes as usize * plan.keys.len());
             // Twice before it is waited; on a busy machine a node may miss a round.
