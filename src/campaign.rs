@@ -17,7 +17,7 @@ use crate::{
     interrupt::Interrupt,
     plans::{Plan, Position, SeededChoices, Shape, Shrunk, Sighting, generate, shrink},
     protocol::Contexts,
-    runner::{self, Run},
+    runner::{self, OneOfSeveral, Run},
     simulation::{FaultKind, FaultName, Nanos, Traffic},
 };
 
@@ -53,6 +53,9 @@ pub struct Tally {
     pub writes_during_partition: u64,
     /// Writes whose context rests on what their coordinator could not have heard of yet.
     pub contexts_ahead: u64,
+    /// Writes and deletes that passed back the clock of one of several siblings alone, in dialects where
+    /// that can be.
+    pub one_of_several: Option<OneOfSeveral>,
     /// How often each invariant had something to test.
     pub exercised: Exercised,
     /// Why runs were inconclusive.
@@ -345,6 +348,11 @@ impl Tally {
         self.final_reads += (run.history.operations.len() - run.planned) as u64;
         self.traffic.add(&run.traffic);
         self.contexts_ahead += run.contexts_ahead;
+        let apart = plan
+            .program
+            .as_ref()
+            .is_some_and(|dialect| dialect.wording().has_clocks_apart());
+        self.add_one_of_several(apart.then_some(run.one_of_several));
         self.situations.add(&verdict.situations);
         for (invariant, count) in verdict.exercised.iter() {
             if !vacuous(plan, invariant) {
@@ -367,6 +375,14 @@ impl Tally {
             }
         }
         self.count_faults(plan, run);
+    }
+
+    fn add_one_of_several(&mut self, more: Option<OneOfSeveral>) {
+        if let Some(more) = more {
+            let sum = self.one_of_several.get_or_insert_default();
+            sum.writes += more.writes;
+            sum.deletes += more.deletes;
+        }
     }
 
     fn count_faults(&mut self, plan: &Plan, run: &Run) {
@@ -409,6 +425,7 @@ impl Tally {
         self.situations.add(&other.situations);
         self.writes_during_partition += other.writes_during_partition;
         self.contexts_ahead += other.contexts_ahead;
+        self.add_one_of_several(other.one_of_several);
         for (invariant, count) in other.exercised.iter() {
             self.exercised.add(invariant, count);
         }

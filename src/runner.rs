@@ -46,6 +46,17 @@ pub struct Run {
     /// How many writes reached their coordinator with a context that rests on a write of another node
     /// which it cannot have heard of yet.
     pub contexts_ahead: u64,
+    /// How many writes and deletes passed back the clock of one of several siblings alone.
+    pub one_of_several: OneOfSeveral,
+}
+
+/// Writes and deletes that passed back the clock of one of several siblings alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OneOfSeveral {
+    /// Writes in its place.
+    pub writes: u64,
+    /// Deletes of it.
+    pub deletes: u64,
 }
 
 /// Runs a plan on the in-process store that it names.
@@ -188,6 +199,8 @@ struct Memory {
     reads: Vec<OpId>,
     writes: Vec<OpId>,
     answers: Vec<OpId>,
+    /// The last read, and the clock of each of its siblings alone, where they are apart.
+    apart: Option<(OpId, Vec<Context>)>,
 }
 
 /// The alarms that the runner sets for itself, packed into a number.
@@ -248,6 +261,7 @@ struct Runner<'a, N: Nodes> {
     /// The write of a value that has no tag, by key and value.
     writers: BTreeMap<(u32, String), OpId>,
     contexts_ahead: u64,
+    one_of_several: OneOfSeveral,
     /// What the final reads returned when they were made before.
     final_answers: Option<FinalAnswers>,
 }
@@ -290,6 +304,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             taken: Vec::with_capacity(capacity),
             writers: BTreeMap::new(),
             contexts_ahead: 0,
+            one_of_several: OneOfSeveral::default(),
             final_answers: None,
         }
     }
@@ -340,6 +355,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             faults,
             healed: self.healed,
             contexts_ahead: self.contexts_ahead,
+            one_of_several: self.one_of_several,
         }
     }
 
@@ -607,13 +623,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
         match &operation.action {
             Action::Write(_) => unheard(source),
             Action::Read(read) => read.siblings.iter().any(|sibling| {
-                let write = match sibling.value.tag {
-                    Some(tag) => OpId::try_from(tag).ok(),
-                    None => self
-                        .writers
-                        .get(&(operation.key, sibling.value.data.to_string()))
-                        .copied(),
-                };
+                let write = self.writer(operation.key, sibling);
                 // A node may return what nobody wrote.
                 let known = write.filter(|write| (*write as usize) < self.taken.len());
                 known.is_some_and(unheard)
@@ -671,24 +681,77 @@ impl<'a, N: Nodes> Runner<'a, N> {
     }
 
     fn write(&mut self, client: usize, step: &Step, value: Option<u32>, context: ContextChoice) {
-        let sources = self.sources(client, step.key, context);
-        self.write_from(client, step.node, step.key, value, sources, false);
+        let rests_on = if let ContextChoice::OneSibling(position) = context {
+            self.one_sibling(client, step.key, position, value.is_none())
+        } else {
+            let mut sources = self.sources(client, step.key, context);
+            let context = self.context(&mut sources);
+            (sources, context)
+        };
+        self.write_from(client, (step.node, step.key), value, rests_on, false);
+    }
+
+    /// The clock of one sibling of a client's last read of a key, and the write that it is of: what it
+    /// covers is what the context of that write's answer does. The next one is taken of a sibling whose
+    /// write has no answer yet, or a blind write is made where there is none.
+    fn one_sibling(
+        &mut self,
+        client: usize,
+        key: u32,
+        position: u32,
+        deletes: bool,
+    ) -> (Vec<OpId>, Context) {
+        let blind = (Vec::new(), Context::BLIND);
+        let memory = self.clients[client].memory.get(&key);
+        let Some((read, each)) = memory.and_then(|memory| memory.apart.as_ref()) else {
+            return blind;
+        };
+        let Action::Read(read) = &self.history.operations[*read as usize].action else {
+            return blind;
+        };
+        let answered = |sibling: &history::Sibling| {
+            let write = self.writer(key, sibling)?;
+            let operation = self.history.operations.get(write as usize)?;
+            (operation.status == Status::Ok).then_some(write)
+        };
+        let many = each.len();
+        let mut siblings = read.siblings.iter().zip(each).cycle();
+        let chosen = siblings
+            .by_ref()
+            .skip(position as usize % many.max(1))
+            .take(many)
+            .find_map(|(sibling, clock)| Some((answered(sibling)?, clock.clone())));
+        let Some((write, clock)) = chosen else {
+            return blind;
+        };
+        if many > 1 {
+            self.one_of_several.deletes += u64::from(deletes);
+            self.one_of_several.writes += u64::from(!deletes);
+        }
+        (vec![write], clock)
+    }
+
+    /// The write of a value that a read returned; `None` for what nobody wrote.
+    fn writer(&self, key: u32, sibling: &history::Sibling) -> Option<OpId> {
+        if let Some(tag) = sibling.value.tag {
+            return OpId::try_from(tag).ok();
+        }
+        let value = (key, sibling.value.data.to_string());
+        self.writers.get(&value).copied()
     }
 
     fn write_from(
         &mut self,
         client: usize,
-        node: u32,
-        key: u32,
+        (node, key): (u32, u32),
         value: Option<u32>,
-        mut sources: Vec<OpId>,
+        (sources, context): (Vec<OpId>, Context),
         resolving: bool,
     ) {
         let written = TaggedValue {
             tag: self.history.operations.len() as u64,
             position: value,
         };
-        let context = self.context(&mut sources);
         let readable = if self.manner.clients_make_clocks {
             // It is not what is sent.
             None
@@ -755,7 +818,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             return Vec::new();
         };
         match context {
-            ContextChoice::Blind => Vec::new(),
+            ContextChoice::Blind | ContextChoice::OneSibling(_) => Vec::new(),
             ContextChoice::LastRead => memory.reads.last().copied().into_iter().collect(),
             ContextChoice::LastWrite => memory.writes.last().copied().into_iter().collect(),
             ContextChoice::Stale(back) => memory
@@ -837,16 +900,21 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 }
                 self.end(bearer, op, Status::Ok);
             }
-            Reply::Siblings { read, context } => {
+            Reply::Siblings {
+                read,
+                context,
+                each,
+            } => {
                 let operation = &mut self.history.operations[op as usize];
                 if let Action::Read(recorded) = &mut operation.action {
                     recorded.siblings = read.siblings;
                     recorded.context = read.context;
+                    let memory = self.clients[bearer]
+                        .memory
+                        .entry(operation.key)
+                        .or_default();
+                    memory.apart = (!each.is_empty()).then_some((op, each));
                     if context.is_some() {
-                        let memory = self.clients[bearer]
-                            .memory
-                            .entry(operation.key)
-                            .or_default();
                         memory.reads.push(op);
                         memory.answers.push(op);
                     }
@@ -890,7 +958,12 @@ impl<'a, N: Nodes> Runner<'a, N> {
         if let Some(value) = client_state.resolving.take()
             && status == Status::Ok
         {
-            self.write_from(client, node, key, Some(value), vec![op], true);
+            let mut sources = vec![op];
+            let rests_on = match self.context(&mut sources) {
+                _ if sources.is_empty() => self.one_sibling(client, key, 0, false),
+                context => (sources, context),
+            };
+            self.write_from(client, (node, key), Some(value), rests_on, true);
             return;
         }
         self.go_on(client);

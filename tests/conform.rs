@@ -130,9 +130,9 @@ fn wrong_stores_do_not_conform() {
         (&dies_later, &[], "n1 → c1  {\"in_reply_to\":1"),
         (&loses_once, &[], "FAIL  of five writes"),
         (
-            "document_store.py --winner-only",
+            "document_store.py --delete-all",
             &documents,
-            "FAIL  of two writes without a context both values stay",
+            "FAIL  a delete of one sibling leaves the others: no lost update",
         ),
         (
             "mv_store.py --last-writer-wins",

@@ -468,11 +468,7 @@ fn a_program_of_no_dialect_is_told_what_was_tried() {
     let node = "import json, sys\nfor line in sys.stdin:\n    m = json.loads(line); b = m['body']\n    r = {'type': 'init_ok'} if b['type'] == 'init' else {'type': 'error', 'code': 10, 'text': 'what?'}\n    print(json.dumps({'src': m['dest'], 'dest': m['src'], 'body': {**r, 'in_reply_to': b['msg_id']}}), flush=True)\n";
     fs::write(place.0.join("node.py"), node).unwrap();
     let tried = [
-        "vc_read (vc): ",
-        "dvv_get (dvv): ",
-        "vv_read (vv): ",
-        "kv_get (kv): ",
-        "mv_read (mv): ",
+        "\n  vc_read, dvv_get, vv_read, kv_get, mv_read: {\"code\":10",
         "what?",
         "--dialect FILE",
     ];

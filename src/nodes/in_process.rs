@@ -226,6 +226,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
                     last: false,
                 },
                 context: Some(Context::Clocks(T::context(&siblings))),
+                each: Vec::new(),
             },
         };
         Some((to, reply))

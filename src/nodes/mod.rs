@@ -72,6 +72,11 @@ impl Context {
     /// Nothing seen.
     pub const BLIND: Self = Self::Clocks(Vec::new());
 
+    /// True when nobody but the store can read it.
+    pub const fn is_opaque(&self) -> bool {
+        matches!(self, Self::Opaque(_))
+    }
+
     /// The join of the vectors; `None` when it is opaque. O(vectors × entries).
     pub fn joined(&self) -> Option<VectorClock> {
         let Self::Clocks(parents) = self else {
@@ -112,6 +117,9 @@ pub enum Reply {
         read: Read,
         /// What the client may pass back as a context; none when no context can be formed.
         context: Option<Context>,
+        /// The context of each sibling alone, where they have clocks that nobody but the store can read,
+        /// which cannot be joined; else none.
+        each: Vec<Context>,
     },
     /// The node refused, and certainly did nothing.
     Refused,

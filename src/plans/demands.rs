@@ -201,7 +201,7 @@ impl Script {
 
 /// What every store of this dialect has to do, on so many nodes; the plainest first.
 pub fn demands(dialect: &Dialect, nodes: u32) -> Vec<Demand> {
-    use ContextChoice::{Blind, LastRead, LastWrite};
+    use ContextChoice::{Blind, LastRead, LastWrite, OneSibling};
     let wording = dialect.wording();
     let script = || Script::new(nodes.max(1));
     let two = || script().write(0, Blind).at_once().write(1, Blind);
@@ -262,32 +262,20 @@ pub fn demands(dialect: &Dialect, nodes: u32) -> Vec<Demand> {
             ),
         ]);
     }
+    if wording.has_clocks_apart() {
+        scripts.push((
+            "a write in place of one sibling leaves the others",
+            two().read(2).write(2, OneSibling(0)).read(0),
+        ));
+    }
+    if wording.has_clocks_apart() && wording.delete.is_some() {
+        scripts.push((
+            "a delete of one sibling leaves the others",
+            two().read(2).delete(2, OneSibling(0)).read(0),
+        ));
+    }
     if wording.delete.is_some() {
-        scripts.extend([
-            (
-                "a delete with the context of a read deletes what was read",
-                script().write(0, Blind).read(1).delete(1, LastRead).read(2),
-            ),
-            (
-                "a delete with an old context leaves what came after that context",
-                script()
-                    .write(0, Blind)
-                    .read(1)
-                    .write(0, LastWrite)
-                    .delete(1, LastRead)
-                    .read(2),
-            ),
-            (
-                "a deleted key can be written again",
-                script()
-                    .write(0, Blind)
-                    .read(0)
-                    .delete(0, LastRead)
-                    .read(1)
-                    .write(1, LastRead)
-                    .read(2),
-            ),
-        ]);
+        scripts.extend(deletes(&script));
     }
     let demand = |(what, script): (&'static str, Script)| Demand {
         what,
@@ -295,6 +283,36 @@ pub fn demands(dialect: &Dialect, nodes: u32) -> Vec<Demand> {
         may_refuse: matches!(dialect, Dialect::Custom(_)),
     };
     scripts.into_iter().map(demand).collect()
+}
+
+/// The same of deletes.
+fn deletes(script: &impl Fn() -> Script) -> [(&'static str, Script); 3] {
+    use ContextChoice::{Blind, LastRead, LastWrite};
+    [
+        (
+            "a delete with the context of a read deletes what was read",
+            script().write(0, Blind).read(1).delete(1, LastRead).read(2),
+        ),
+        (
+            "a delete with an old context leaves what came after that context",
+            script()
+                .write(0, Blind)
+                .read(1)
+                .write(0, LastWrite)
+                .delete(1, LastRead)
+                .read(2),
+        ),
+        (
+            "a deleted key can be written again",
+            script()
+                .write(0, Blind)
+                .read(0)
+                .delete(0, LastRead)
+                .read(1)
+                .write(1, LastRead)
+                .read(2),
+        ),
+    ]
 }
 
 #[cfg(test)]

@@ -154,6 +154,8 @@ struct Mix {
     /// In how many of a hundred operations that get a context a client uses it at once at another
     /// node.
     outrunning_percent: u64,
+    /// Clients pass the clock of one sibling back where others would join two reads.
+    clocks_apart: bool,
 }
 
 const CONTEXTS: [ContextChoice; 5] = [
@@ -184,6 +186,7 @@ impl Mix {
             hot_key_percent: weight(20, 80),
             think_ns: [2_000_000, 200_000, 10_000_000][usize::try_from(weight(0, 2)).unwrap_or(0)],
             outrunning_percent: 0,
+            clocks_apart: false,
         }
     }
 }
@@ -226,6 +229,10 @@ impl Mix {
             Contexts::Absent => {
                 self.contexts = [1, 0, 0, 0, 0];
                 self.resolve = 0;
+            }
+            Contexts::Carried if wording.has_clocks_apart() => {
+                self.clocks_apart = true;
+                *two_reads = (*two_reads).max(1) * 3;
             }
             Contexts::Carried if wording.is_opaque() => *two_reads = 0,
             Contexts::Carried | Contexts::Made => {}
@@ -479,6 +486,9 @@ fn context(mix: &Mix, choices: &mut impl Choices) -> ContextChoice {
     match CONTEXTS[choices.weighted(Purpose::Operations, &mix.contexts)] {
         ContextChoice::Stale(_) => {
             ContextChoice::Stale(narrow(choices.between(Purpose::Operations, 1, 4)))
+        }
+        ContextChoice::TwoReads if mix.clocks_apart => {
+            ContextChoice::OneSibling(narrow(choices.between(Purpose::Operations, 0, 3)))
         }
         other => other,
     }

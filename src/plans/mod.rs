@@ -256,6 +256,9 @@ pub enum ContextChoice {
     Stale(u32),
     /// Those of its last two reads of the key, merged.
     TwoReads,
+    /// That of one of the siblings of its last read of the key, by position and round again, where each
+    /// has a clock that only the store can read: what replaces that one and leaves the others.
+    OneSibling(u32),
 }
 
 /// Serialises a name through `Display` and `FromStr`.

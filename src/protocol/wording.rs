@@ -392,6 +392,15 @@ impl Wording {
         self.clocks == Some(ContextForm::Opaque)
     }
 
+    /// True when each sibling has an opaque clock of its own, and a key has no context: then a client can
+    /// pass back one at a time.
+    pub fn has_clocks_apart(&self) -> bool {
+        self.is_opaque()
+            && self.contexts() == Contexts::Carried
+            && self.read.clock.is_some()
+            && self.read.context.is_none()
+    }
+
     /// True when a delete has words, and what reads show of it does not tell which delete it was.
     pub fn hides_tombstones(&self) -> bool {
         self.delete

@@ -245,14 +245,21 @@ pub(super) fn situations(tally: &Tally) -> impl Iterator<Item = (&'static str, u
     let from_histories = Situation::ALL
         .into_iter()
         .map(|situation| (situation.name(), tally.situations.count(situation)));
-    from_histories.chain([
-        (
-            "writes whose context is ahead of their coordinator",
-            tally.contexts_ahead,
-        ),
-        ("writes during a partition", tally.writes_during_partition),
-        ("messages delivered twice", tally.traffic.duplicated),
-    ])
+    from_histories
+        .chain([
+            (
+                "writes whose context is ahead of their coordinator",
+                tally.contexts_ahead,
+            ),
+            ("writes during a partition", tally.writes_during_partition),
+            ("messages delivered twice", tally.traffic.duplicated),
+        ])
+        .chain(tally.one_of_several.into_iter().flat_map(|apart| {
+            [
+                ("writes in place of one of several siblings", apart.writes),
+                ("deletes of one of several siblings", apart.deletes),
+            ]
+        }))
 }
 
 #[cfg(test)]

@@ -143,7 +143,12 @@ impl Listener<'_> {
                 // As good an answer as an empty list.
                 let context = self.context_of_key(body, true, Vec::new())?;
                 let read = Read::default();
-                return Ok(Reply::Siblings { read, context });
+                let each = Vec::new();
+                return Ok(Reply::Siblings {
+                    read,
+                    context,
+                    each,
+                });
             }
             return Ok(if code.is_some_and(ErrorCode::is_definite) {
                 Reply::Refused
@@ -245,12 +250,18 @@ impl Listener<'_> {
             None => return Err(format!("it has no {list}")),
         };
         let mut siblings = Vec::with_capacity(values.len());
-        let mut clocks = Vec::new();
+        let (mut clocks, mut each) = (Vec::new(), Vec::new());
         for (number, value) in (1..).zip(values) {
             let sibling = self
                 .sibling(value, &mut clocks)
                 .map_err(|what| format!("number {number} of its {list}: {what}"))?;
+            // A tombstone that is left out has a clock, too.
+            let opaque = clocks.last().filter(|_| sibling.is_some());
+            each.extend(opaque.filter(|clock| clock.is_opaque()).cloned());
             siblings.extend(sibling);
+        }
+        if each.len() < siblings.len() {
+            each.clear();
         }
         let mut read = Read {
             siblings: siblings.into(),
@@ -261,7 +272,11 @@ impl Listener<'_> {
             let joined = context.as_ref().and_then(Context::joined);
             read.context = joined.map(|clock| reported(&clock));
         }
-        Ok(Reply::Siblings { read, context })
+        Ok(Reply::Siblings {
+            read,
+            context,
+            each,
+        })
     }
 
     /// One returned value, and its clock among those of the answer. A tombstone that does not tell
@@ -330,10 +345,7 @@ impl Listener<'_> {
                 None => Err(format!("it has no {pointer}")),
             };
         }
-        if clocks
-            .iter()
-            .any(|clock| matches!(clock, Context::Opaque(_)))
-        {
+        if clocks.iter().any(Context::is_opaque) {
             // Opaque clocks join no other: one alone is the context of its key.
             return Ok(match (clocks.pop(), clocks.is_empty()) {
                 (only, true) => only,
@@ -388,7 +400,7 @@ mod tests {
     /// How many siblings there are, and the context as it would be sent.
     fn read(dialect: &Dialect, json: Json) -> Result<(usize, Option<Json>), String> {
         match answer(dialect, Asking::Read, json)? {
-            Reply::Siblings { read, context } => {
+            Reply::Siblings { read, context, .. } => {
                 let context = context.map(|context| match context {
                     Context::Opaque(json) => json,
                     clocks @ Context::Clocks(_) => json!(clocks.joined().unwrap()),
@@ -479,7 +491,22 @@ mod tests {
         assert_eq!(vc(&["b64="], Json::Null), (1, Some(json!("b64="))));
         assert_eq!(vc(&["a", "b"], json!("both")), (2, Some(json!("both"))));
         let values = json!([{"value": 1, "vc": "a"}, {"value": 2, "vc": "b"}]);
-        assert_eq!(read(&Dialect::Vc, json!({"values": values})), Ok((2, None)));
+        let answer_body = json!({"values": values});
+        assert_eq!(read(&Dialect::Vc, answer_body.clone()), Ok((2, None)));
+        // Each is a context of its own.
+        match answer(&Dialect::Vc, Asking::Read, answer_body).unwrap() {
+            Reply::Siblings { each, .. } => {
+                let each: Vec<Json> = each
+                    .into_iter()
+                    .map(|context| match context {
+                        Context::Opaque(json) => json,
+                        Context::Clocks(_) => Json::Null,
+                    })
+                    .collect();
+                assert_eq!(each, [json!("a"), json!("b")]);
+            }
+            other => panic!("{other:?}"),
+        }
         let dvv = json!({"values": [{"value": 1, "dot": ["n1", 1]}], "context": "all"});
         assert_eq!(read(&Dialect::Dvv, dvv), Ok((1, Some(json!("all")))));
         match answer(&Dialect::Vc, Asking::Write, json!({"vc": "mine"})).unwrap() {

@@ -139,8 +139,9 @@ fn plainer_than(act: Act) -> Vec<Act> {
 fn plainer_contexts(context: ContextChoice) -> &'static [ContextChoice] {
     match context {
         ContextChoice::Blind => &[],
-        ContextChoice::LastRead => &[ContextChoice::Blind],
+        ContextChoice::LastRead | ContextChoice::OneSibling(0) => &[ContextChoice::Blind],
         ContextChoice::LastWrite => &[ContextChoice::Blind, ContextChoice::LastRead],
+        ContextChoice::OneSibling(_) => &[ContextChoice::Blind, ContextChoice::OneSibling(0)],
         ContextChoice::Stale(_) | ContextChoice::TwoReads => &[
             ContextChoice::Blind,
             ContextChoice::LastRead,
