@@ -3,10 +3,7 @@
 //! Swarm testing (Groce et al. 2012): each plan draws its own mix of operations, its own kinds of
 //! fault and its own hot keys, because uniform mixes hide the bugs that need many of one thing.
 
-use std::{
-    collections::HashMap,
-    fmt::{self, Write},
-};
+use std::fmt::{self, Write};
 
 use serde_json::Value as Json;
 use sibcheck_checkers::Claim;
@@ -443,18 +440,25 @@ fn at_once(act: Act, mix: &Mix, values: &mut Values, choices: &mut impl Choices)
     })
 }
 
+/// The position of each number; looked up only.
+#[expect(
+    clippy::disallowed_types,
+    reason = "nothing iterates it, so its order decides nothing"
+)]
+type Positions = std::collections::HashMap<u64, u32>;
+
 /// The values of a plan while it is drawn.
 struct Values {
     /// Where each number stands, looked up but never listed; none where every write has a value of
     /// its own.
-    positions: Option<HashMap<u64, u32>>,
+    positions: Option<Positions>,
     table: Vec<Json>,
 }
 
 impl Values {
     fn new(shape: &Shape) -> Self {
         Self {
-            positions: shape.program.is_none().then(HashMap::new),
+            positions: shape.program.is_none().then(Positions::default),
             table: Vec::new(),
         }
     }
