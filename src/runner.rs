@@ -317,10 +317,22 @@ impl<'a, N: Nodes> Runner<'a, N> {
             } else {
                 self.give_real_time();
             }
+            // What comes at the same moment is handed over before anybody rests.
+            if self.nodes.are_busy() && self.simulation.next_time() != Some(self.simulation.now()) {
+                self.let_rest();
+                continue;
+            }
             let Some(event) = self.simulation.next_event() else {
                 break;
             };
             self.handle(event);
+        }
+    }
+
+    fn let_rest(&mut self) {
+        for node in 0..self.plan.nodes {
+            self.nodes.rest(node, &mut self.out);
+            self.flush(node);
         }
     }
 

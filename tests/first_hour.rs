@@ -252,6 +252,104 @@ fn how_many_runs_and_nodes_there_are_is_said() {
     }
 }
 
+/// A vc store for one node that handles each message in a thread of its own, and between looking at the
+/// siblings and writing them takes no lock.
+const RACING_NODE: &str = r#"
+import json, sys, threading
+sys.setswitchinterval(1e-5)
+values, lock, me = {}, threading.Lock(), None
+def covers(a, b): return all(a.get(k, 0) >= v for k, v in b.items())
+def answer(m):
+    b = m["body"]; r = {"in_reply_to": b["msg_id"]}
+    if b["type"] == "vc_write":
+        old = list(values.get(b["key"], []))
+        vc = dict(b["context"] or {})
+        vc[m["src"]] = max([vc.get(m["src"], 0)] + [o["vc"].get(m["src"], 0) for o in old]) + 1
+        kept = [o for o in old if not covers(vc, o["vc"])]
+        for _ in range(3000): vc.get("x")
+        values[b["key"]] = kept + [{"value": b["value"], "vc": vc}]
+        r.update(type="vc_write_ok", vc=vc)
+    elif b["type"] == "vc_read": r.update(type="vc_read_ok", values=values.get(b["key"], []))
+    else: r.update(type="error", code=10)
+    with lock: print(json.dumps({"src": me, "dest": m["src"], "body": r}), flush=True)
+for line in sys.stdin:
+    m = json.loads(line)
+    if m["body"]["type"] == "init":
+        me = m["body"]["node_id"]
+        print(json.dumps({"src": me, "dest": m["src"], "body": {"type": "init_ok", "in_reply_to": m["body"]["msg_id"]}}), flush=True)
+    else: threading.Thread(target=answer, args=(m,)).start()
+"#;
+
+#[test]
+fn handlers_that_race_are_seen_in_bursts_only() {
+    if !have("python3") {
+        return;
+    }
+    fs::write(folder("race").join("node.py"), RACING_NODE).unwrap();
+    let check = [
+        "check",
+        "--bin",
+        "python3 node.py",
+        "--dialect",
+        "vc",
+        "--seed",
+        "3",
+    ];
+    let brief = [
+        "--faults",
+        "none",
+        "--leave-out",
+        "all",
+        "--keys",
+        "1",
+        "--shrink-for",
+        "1s",
+    ];
+    let one_by_one = sibcheck("race", &[&check[..], &brief, &["--runs", "2"]].concat());
+    assert_eq!(one_by_one.code, Some(0), "{one_by_one:?}");
+    let bursts = sibcheck(
+        "race",
+        &[&check[..], &brief, &["--runs", "1,8", "--bursts"]].concat(),
+    );
+    assert_eq!(bursts.code, Some(1), "{bursts:?}");
+    assert!(
+        bursts.stdout.contains("found with bursts")
+            || bursts.stdout.contains("first failed with bursts"),
+        "{bursts:?}"
+    );
+    assert!(
+        bursts
+            .stdout
+            .contains("--no-ladder --nodes 1 --keys 1 --faults none --leave-out all --bursts"),
+        "{bursts:?}"
+    );
+    // Correct stores hold.
+    let correct = [
+        "check",
+        "--bin",
+        &node("gossip_store.py"),
+        "--dialect",
+        "vc",
+        "--seed",
+        "3",
+    ];
+    let three = [
+        "--nodes",
+        "3",
+        "--no-ladder",
+        "--bursts",
+        "--runs",
+        "2",
+        "--leave-out",
+        "all",
+    ];
+    let holds = sibcheck(
+        "race",
+        &[&correct[..], &three, &["--faults", "none"]].concat(),
+    );
+    assert_eq!(holds.code, Some(0), "{holds:?}");
+}
+
 #[test]
 fn what_a_fuzzer_left_is_replayed() {
     let artifacts = folder("artifacts").join("fuzz/artifacts/protocol_decode");

@@ -117,6 +117,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(super) faults: Vec<String>,
 
+    /// Hand a program all messages that come within two milliseconds at once, before it rests, so that
+    /// its handlers overlap: on a rung above all faults, or always with --no-ladder
+    #[arg(long, requires = "bin")]
+    pub(super) bursts: bool,
+
     /// Let a program meet all these faults in every run, without the ladder that leads to them
     #[arg(long, requires = "bin")]
     pub(super) no_ladder: bool,
@@ -376,6 +381,7 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
         keys: arguments.keys,
         operations: arguments.ops,
         faults: faults(&arguments.faults, nodes)?,
+        bursts: arguments.bursts && arguments.no_ladder,
         left_out: arguments.leave_out.unwrap_or_default(),
     })
 }

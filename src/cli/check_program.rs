@@ -52,12 +52,15 @@ const LADDER: [(FaultName, &str); 8] = [
 fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
     let named = |name: &str| arguments.faults.iter().any(|asked| asked == name);
     let lowest = Rung::new("no faults", Vec::new(), Vec::new());
-    if arguments.no_ladder && !shape.faults.is_empty() {
-        let faults = shape.faults.clone();
-        return vec![Rung::new("all at once", faults.clone(), faults)];
-    }
     if arguments.no_ladder {
-        return vec![lowest];
+        let faults = shape.faults.clone();
+        let only = if faults.is_empty() {
+            lowest
+        } else {
+            Rung::new("all at once", faults.clone(), faults)
+        };
+        let bursts = arguments.bursts;
+        return vec![Rung { bursts, ..only }];
     }
     let climbed = |fault: FaultName| match fault {
         FaultName::Reorder | FaultName::Partition if arguments.faults.is_empty() => true,
@@ -72,6 +75,12 @@ fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
             faults.sort_unstable();
             rungs.push(Rung::new(name, faults.clone(), vec![fault]));
         }
+    }
+    if arguments.bursts {
+        rungs.push(Rung {
+            bursts: true,
+            ..Rung::new("bursts", faults, Vec::new())
+        });
     }
     rungs
 }
@@ -198,6 +207,7 @@ pub(super) fn check_program(
     };
     let held = proof.is_none() && refused.is_none() && !interrupt.is_raised();
     let saved_first = (arguments.save_first && held).then(|| {
+        trial.shape.bursts = ladder.first().is_some_and(|rung| rung.bursts);
         trial.shape.faults = ladder
             .first()
             .map_or_else(Vec::new, |rung| rung.faults.clone());
@@ -280,6 +290,7 @@ impl Trial<'_> {
         let mut done = 0;
         for (position, rung) in ladder.iter_mut().enumerate() {
             self.shape.faults.clone_from(&rung.faults);
+            self.shape.bursts = rung.bursts;
             let asked = asked_runs(self.arguments, position);
             rung.planned = asked.unwrap_or(FIRST_RUNS);
             let left = rungs - position as u64;
@@ -338,6 +349,7 @@ impl Trial<'_> {
         let mut shape = self.shape.clone();
         // The faults are told as they were asked for: as a ladder.
         shape.faults = Shape::possible_faults(shape.nodes);
+        shape.bursts = arguments.bursts;
         let mut flags = shape.flags() + &arguments.node_names.flag();
         if !arguments.faults.is_empty() {
             flags.push_str(" --faults ");

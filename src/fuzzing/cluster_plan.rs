@@ -33,6 +33,7 @@ pub fn decode(data: &[u8]) -> Plan {
         },
         faults: FaultName::ALL.to_vec(),
         program: None,
+        bursts: false,
         left_out: Kinds::NONE,
         store,
     };

@@ -172,6 +172,14 @@ pub trait Nodes {
         out: &mut Vec<Output<Self::Message>>,
     );
 
+    /// True while nodes that get several messages at once have not come to rest since.
+    fn are_busy(&self) -> bool {
+        false
+    }
+
+    /// Everything for this moment was handed over: lets a node come to rest.
+    fn rest(&mut self, _node: u32, _out: &mut Vec<Output<Self::Message>>) {}
+
     /// A timer of a node goes off.
     fn timer(&mut self, node: u32, timer: u32, out: &mut Vec<Output<Self::Message>>);
 

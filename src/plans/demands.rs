@@ -186,6 +186,7 @@ impl Script {
                 client_latency: constant(CLIENT_LATENCY),
                 node_latency: constant(NODE_LATENCY),
                 links: Vec::new(),
+                together_ns: Nanos::ZERO,
             },
             timeout_ns: Nanos::ZERO,
             anti_entropy_ns: Nanos::from_millis(50),

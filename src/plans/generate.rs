@@ -44,6 +44,8 @@ pub struct Shape {
     pub operations: u32,
     /// The kinds of fault that may occur.
     pub faults: Vec<FaultName>,
+    /// Messages reach nodes several at once.
+    pub bursts: bool,
     /// The kinds of keys and values that are not drawn.
     pub left_out: Kinds,
 }
@@ -80,6 +82,7 @@ impl Shape {
             keys: Self::KEYS,
             operations: Self::OPERATIONS,
             faults: Self::possible_faults(nodes),
+            bursts: false,
             left_out: Kinds::NONE,
         }
     }
@@ -119,8 +122,11 @@ impl Shape {
         flag("leave-out", unusual, &self.left_out);
         flag("time", self.time != usual.time, &self.time);
         flag("claim", self.claim != usual.claim, &self.claim);
-        if self.replica_monotonic {
-            flags.push_str(" --replica-monotonic");
+        for (word, given) in [
+            (" --bursts", self.bursts),
+            (" --replica-monotonic", self.replica_monotonic),
+        ] {
+            flags.push_str(if given { word } else { "" });
         }
         flags
     }
@@ -131,6 +137,10 @@ const VIRTUAL_TIMEOUT: Nanos = Nanos::from_millis(40);
 
 /// How much longer it waits for a node that takes real time, on a machine that others use too.
 pub(super) const REAL_TIMEOUT: Nanos = Nanos::from_millis(1_000);
+
+/// The time between two moments at which messages reach nodes that get several at once: longer than
+/// most latencies, so that most clients and peers have one under way.
+const BURSTS: Nanos = Nanos::from_millis(2);
 
 /// How likely each kind of operation is in one plan.
 struct Mix {
@@ -250,6 +260,9 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         mix.leave_out(dialect, shape.claim);
     }
     let mut network = network(nodes, choices);
+    if shape.bursts {
+        network.together_ns = BURSTS;
+    }
     stratum.slow_down(&mut network);
     let mut values = Values::new(shape);
     let clients = clients(shape, nodes, keys, &mix, &mut values, choices);
@@ -304,6 +317,7 @@ impl NetworkPlan {
             .chain([self.client_latency.longest(), self.node_latency.longest()])
             .max()
             .unwrap_or_default()
+            + self.together_ns
     }
 }
 
@@ -331,6 +345,7 @@ fn network(nodes: u32, choices: &mut impl Choices) -> NetworkPlan {
         client_latency,
         node_latency,
         links,
+        together_ns: Nanos::ZERO,
     }
 }
 

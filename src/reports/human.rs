@@ -189,6 +189,7 @@ fn first_failure(rungs: &[Rung], faultless: bool) -> Option<String> {
     let first = rungs.iter().position(|rung| rung.failed)?;
     let name = rungs[first].name;
     let below: Vec<_> = rungs[..first].iter().map(|rung| rung.name).collect();
+    let faultless = faultless && !rungs[first].bursts;
     Some(match (below.join(", "), faultless) {
         (below, _) if below.is_empty() => format!("first failed on the lowest rung, {name}"),
         (_, true) => format!("found with {name}, but it takes no fault: what is left has none"),

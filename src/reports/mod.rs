@@ -215,6 +215,8 @@ pub struct Rung {
     pub name: &'static str,
     /// What may go wrong on it.
     pub faults: Vec<FaultName>,
+    /// Whether nodes get several messages at once on it.
+    pub bursts: bool,
     /// The faults that the rung is there for: those that lower ones do not have.
     pub own: Vec<FaultName>,
     /// How many runs there were to be; none when it was not reached.
@@ -237,6 +239,7 @@ impl Rung {
         Self {
             name,
             faults,
+            bursts: false,
             own,
             planned: 0,
             held: 0,

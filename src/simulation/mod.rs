@@ -485,6 +485,7 @@ mod tests {
             client_latency: latency,
             node_latency: latency,
             links: Vec::new(),
+            together_ns: Nanos::ZERO,
         };
         Simulation::new(2, &plan, faults)
     }

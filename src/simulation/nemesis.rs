@@ -185,6 +185,7 @@ mod tests {
             client_latency: latency,
             node_latency: latency,
             links: Vec::new(),
+            together_ns: Nanos::ZERO,
         };
         let fault = |(what, begin, end): &(FaultKind, u64, u64)| Fault {
             what: what.clone(),

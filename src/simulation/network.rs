@@ -71,6 +71,18 @@ pub struct NetworkPlan {
     /// Links between nodes with a latency of their own, by sender and receiver (positions, from 0).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
+    /// Messages reach nodes at multiples of this time only, so that several come at once: a program gets
+    /// them together, and rests only then. At any time if zero.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub together_ns: Nanos,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_zero(span: &Nanos) -> bool {
+    *span == Nanos::ZERO
 }
 
 /// A directed link with a latency of its own.
@@ -171,6 +183,7 @@ struct LinkState {
 pub(super) struct Network {
     nodes: usize,
     client_latency: Latency,
+    together: Nanos,
     /// By sender × nodes + receiver.
     node_latency: Vec<Latency>,
     /// How many active partitions cut the link; same index.
@@ -205,6 +218,7 @@ impl Network {
         Self {
             nodes,
             client_latency: plan.client_latency,
+            together: plan.together_ns,
             node_latency,
             severed: vec![0; nodes * nodes],
             links: vec![LinkState::default(); nodes * nodes],
@@ -286,9 +300,15 @@ impl Network {
             (Address::Node(_), Address::Node(_)) => self.node_latency[link],
             _ => self.client_latency,
         };
-        let first = self.arrival(now, link, latency);
+        let together = match to {
+            Address::Node(_) => self.together.0.max(1),
+            Address::Client(_) => 1,
+        };
+        // Rounded up, so that nothing overtakes what it did not before.
+        let at = |arrival: Nanos| Nanos(arrival.0.div_ceil(together).saturating_mul(together));
+        let first = at(self.arrival(now, link, latency));
         let doubled = self.duplication.chance_ppm(duplication_ppm);
-        let second = doubled.then(|| self.arrival(now, link, latency));
+        let second = doubled.then(|| at(self.arrival(now, link, latency)));
         let number = &mut self.links[link].sent;
         *number += 1;
         let stamp = Stamp {
@@ -371,6 +391,7 @@ mod tests {
             seed: 1,
             client_latency: Latency::Constant { ns: Nanos(5) },
             node_latency: latency,
+            together_ns: Nanos::ZERO,
             links: vec![Link {
                 from: 1,
                 to: 0,

@@ -65,6 +65,15 @@ impl External<'_> {
         };
         self.delivered += 1;
         let mut lines = Vec::new();
+        if self.together {
+            self.handed[node as usize] = true;
+            let sent = process.send(line, &mut lines);
+            self.route_written(node, &lines, sent.is_err(), out);
+            if let Err(error) = sent {
+                self.fail_process(&error);
+            }
+            return;
+        }
         let result = if self.real_time {
             process.send(line, &mut lines).map(|()| Idle::Reached)
         } else {

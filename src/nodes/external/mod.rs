@@ -123,6 +123,9 @@ pub struct External<'p> {
     /// Those that have yet to answer their `init`, in real time.
     starting: Vec<Option<Starting>>,
     paused: Vec<bool>,
+    /// Whether nodes get all that comes at one moment before they rest, and which have not rested since.
+    together: bool,
+    handed: Vec<bool>,
     /// Requests delivered to nodes, by clients and by nodes.
     pub delivered: u64,
 }
@@ -193,6 +196,8 @@ impl<'p> External<'p> {
             real_time: plan.time == Time::Real,
             starting: (0..nodes).map(|_| None).collect(),
             paused: vec![false; nodes as usize],
+            together: plan.network.together_ns > Nanos::ZERO && plan.time == Time::Virtual,
+            handed: vec![false; nodes as usize],
             delivered: 0,
         }
     }
@@ -309,6 +314,20 @@ impl Nodes for External<'_> {
             return;
         }
         self.hand_over(node, &line, out);
+    }
+
+    fn are_busy(&self) -> bool {
+        self.handed.contains(&true)
+    }
+
+    fn rest(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
+        if std::mem::take(&mut self.handed[node as usize])
+            && let Some(process) = self.processes[node as usize].as_mut()
+        {
+            let mut lines = Vec::new();
+            let settled = process.settle(&mut lines);
+            self.take_in(node, &lines, settled, out);
+        }
     }
 
     fn timer(&mut self, _: u32, _: u32, _: &mut Vec<Output<Wire>>) {}
