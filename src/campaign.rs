@@ -10,7 +10,7 @@ use sibcheck_checkers::{
     History, Invariant, Outcome, Scarcity, Situations, Verdict,
     history::{Action, Operation, Status},
     judge,
-    verdict::{Exercised, Reason},
+    verdict::{Exercised, Reason, Unknown},
 };
 
 use crate::{
@@ -143,13 +143,29 @@ pub fn run_and_judge(plan: &Plan) -> Judged {
 /// As [`run_and_judge`].
 pub fn judged(plan: &Plan, run: Run) -> Judged {
     match judge(&run.history, plan.promise()) {
-        Ok(verdict) => Judged { run, verdict },
+        Ok(verdict) => Judged {
+            verdict: undecided_if_cut_short(verdict, &run),
+            run,
+        },
         #[expect(
             clippy::panic,
             reason = "no input can cause it; only a bug of the runner"
         )]
         Err(fault) => panic!("the runner recorded a history that makes no sense: {fault}"),
     }
+}
+
+/// A run that was ended before its end has not shown that anything holds. What it violated, it
+/// violated.
+pub(crate) fn undecided_if_cut_short(mut verdict: Verdict, run: &Run) -> Verdict {
+    if let Some(events) = run.cut_short {
+        if verdict.outcome == Outcome::Valid {
+            verdict.outcome = Outcome::Unknown;
+        }
+        let reason = Reason::CutShort { events };
+        verdict.unknown.insert(0, Unknown { key: None, reason });
+    }
+    verdict
 }
 
 /// How many runs a thread does before the results are put together.
@@ -457,6 +473,7 @@ fn reason(reason: &Reason, history: &History) -> String {
         Reason::NoFinalRead { .. } => "an acknowledged write had no final read".to_owned(),
         Reason::HiddenTombstones => "reads hide tombstones".to_owned(),
         Reason::NotExercised { invariant } => format!("nothing could have broken {invariant}"),
+        Reason::CutShort { .. } => "it came to more events than a run may have".to_owned(),
         Reason::TooManyClients => "there are too many clients to test causality".to_owned(),
     }
 }

@@ -6,7 +6,9 @@
 
 use std::{
     ffi::OsStr,
-    fmt, fs, io,
+    fmt,
+    fs::{self, File},
+    io::{self, BufReader, ErrorKind},
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     time::Duration,
@@ -14,11 +16,14 @@ use std::{
 
 use serde_json::Value as Json;
 use sibcheck_checkers::{
-    Claim, History, Invariant, Outcome, Verdict, format::read_history, judge, outside,
+    Claim, History, Invariant, Outcome, Verdict,
+    format::{FormatError, read_history},
+    judge, outside,
 };
 
 use crate::{
     campaign::{self, run_and_judge},
+    files,
     fuzzing::TARGETS,
     laboratory::{Laboratory, Purpose, RunError},
     nodes::{
@@ -198,15 +203,28 @@ impl Saved {
     /// When it cannot be read, is not what its place and name say, or a program is missing or
     /// fails.
     pub fn judge(&self, program: Option<&Program>) -> Result<Judged, CorpusError> {
-        let bytes = fs::read(&self.path).map_err(|error| CorpusError::Io {
+        match self.kind {
+            Kind::Plan => self.judge_plan(&self.text(files::Kind::Plan)?, program),
+            Kind::History => self.judge_history(),
+            Kind::Conformance => self.judge_case(&self.text(files::Kind::Case)?),
+            Kind::Fuzz(target) => {
+                let bytes = files::read(&self.path, files::Kind::FuzzInput);
+                let bytes = bytes.map_err(|error| self.unreadable(error))?;
+                Ok(judge_input(target, &bytes))
+            }
+        }
+    }
+
+    fn unreadable(&self, error: io::Error) -> CorpusError {
+        if matches!(
+            error.kind(),
+            ErrorKind::InvalidData | ErrorKind::FileTooLarge
+        ) {
+            return self.malformed(&error);
+        }
+        CorpusError::Io {
             path: self.path.clone(),
             error,
-        })?;
-        match self.kind {
-            Kind::Plan => self.judge_plan(self.text(&bytes)?, program),
-            Kind::History => self.judge_history(&bytes),
-            Kind::Conformance => self.judge_case(self.text(&bytes)?),
-            Kind::Fuzz(target) => Ok(judge_input(target, &bytes)),
         }
     }
 
@@ -217,8 +235,8 @@ impl Saved {
         }
     }
 
-    fn text<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, CorpusError> {
-        std::str::from_utf8(bytes).map_err(|error| self.malformed(&error))
+    fn text(&self, kind: files::Kind) -> Result<String, CorpusError> {
+        files::read_text(&self.path, kind).map_err(|error| self.unreadable(error))
     }
 
     fn judge_plan(&self, text: &str, program: Option<&Program>) -> Result<Judged, CorpusError> {
@@ -266,8 +284,12 @@ impl Saved {
         }
     }
 
-    fn judge_history(&self, bytes: &[u8]) -> Result<Judged, CorpusError> {
-        let history = read_history(bytes).map_err(|error| self.malformed(&error))?;
+    fn judge_history(&self) -> Result<Judged, CorpusError> {
+        let file = File::open(&self.path).map_err(|error| self.unreadable(error))?;
+        let history = read_history(BufReader::new(file)).map_err(|error| match error {
+            FormatError::Io { source, .. } => self.unreadable(source),
+            other => self.malformed(&other),
+        })?;
         let verdict =
             judge(&history, claim_of(&history)).map_err(|error| self.malformed(&error))?;
         let expect = history.header.expect.clone();

@@ -12,7 +12,7 @@ use std::{
 use sibcheck_checkers::{Outcome, judge, outside};
 
 use crate::{
-    campaign::Judged,
+    campaign::{Judged, undecided_if_cut_short},
     nodes::{
         external::{External, FailureKind, NodeFailure, Program, Tolerated},
         process,
@@ -155,6 +155,7 @@ impl Laboratory {
                 "the recorded history makes no sense, which is a bug of sibcheck: {fault}"
             ))
         })?;
+        let verdict = undecided_if_cut_short(verdict, &run);
         let found = verdict.outcome == Outcome::Violated || kind.is_some();
         let kept = found || purpose == Purpose::Repeat;
         let (trace, logs) = if kept {
@@ -190,11 +191,8 @@ impl Laboratory {
 
 impl Drop for Laboratory {
     fn drop(&mut self) {
-        // Only when nothing was kept in them.
+        // Only when nothing was kept in it.
         let _ = fs::remove_dir(&self.program.folder);
-        if let Some(results) = self.program.folder.parent() {
-            let _ = fs::remove_dir(results);
-        }
     }
 }
 

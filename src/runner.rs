@@ -11,6 +11,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use compact_str::format_compact;
+use serde_json::Value as Json;
 use sibcheck_checkers::history::{
     self, Action, Header, History, OpId, Operation, Party, Read, Status, Write,
 };
@@ -38,6 +39,8 @@ pub struct Run {
     pub traffic: Traffic,
     /// When each fault of the plan really was, and what it affected, by its position in the plan.
     pub faults: Vec<FaultRecord>,
+    /// After how many simulated events the run was ended before its end, if it was.
+    pub cut_short: Option<u64>,
     /// The step of the plan that asked for an operation, by operation: whose it is in the plan, and
     /// its position. Final reads have none.
     pub steps: Vec<(usize, usize)>,
@@ -105,9 +108,12 @@ pub struct Trace<M>(Vec<Traced<M>>);
 impl<M: Clone> Trace<M> {
     /// One JSON object a line. `history` and `nodes` are those of the run.
     pub fn text(&self, history: &History, nodes: &impl Nodes<Message = M>) -> String {
-        let name = |address: Address| match address {
-            Address::Client(identity) => history.clients[identity as usize].clone(),
-            Address::Node(node) => history.nodes[node as usize].clone(),
+        let name = |address: Address| {
+            let name = match address {
+                Address::Client(identity) => &history.clients[identity as usize],
+                Address::Node(node) => &history.nodes[node as usize],
+            };
+            Json::from(name.as_str())
         };
         let mut text = String::new();
         for Traced { at, what } in &self.0 {
@@ -121,7 +127,7 @@ impl<M: Clone> Trace<M> {
                     // Writing to a string cannot fail.
                     let _ = writeln!(
                         text,
-                        r#"{{"ns":{},"event":"{}","from":"{}","to":"{}","message":{}}}"#,
+                        r#"{{"ns":{},"event":"{}","from":{},"to":{},"message":{}}}"#,
                         at.0,
                         fate.name(),
                         name(*from),
@@ -137,11 +143,7 @@ impl<M: Clone> Trace<M> {
                 Happening::Resume(node) => ("resume", node),
             };
             let node = name(Address::Node(*node));
-            let _ = writeln!(
-                text,
-                r#"{{"ns":{},"event":"{event}","node":"{node}"}}"#,
-                at.0
-            );
+            let _ = writeln!(text, r#"{{"ns":{},"event":"{event}","node":{node}}}"#, at.0);
         }
         text
     }
@@ -254,6 +256,8 @@ struct Runner<'a, N: Nodes> {
     manner: Manner,
     out: Vec<Output<N::Message>>,
     planned: usize,
+    /// Then the run is ended.
+    most_events: u64,
     steps: Vec<(usize, usize)>,
     healed: Nanos,
     /// When the request of an operation reached its node, by operation.
@@ -299,6 +303,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             manner,
             out: Vec::new(),
             planned: 0,
+            most_events: plan.most_events(),
             steps: Vec::with_capacity(capacity),
             healed: Nanos::ZERO,
             taken: Vec::with_capacity(capacity),
@@ -312,6 +317,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
     fn run(&mut self) {
         self.start();
         while self.stage != Stage::Done && !self.nodes.failed() {
+            if self.simulation.events() >= self.most_events {
+                return;
+            }
             if self.nodes.wall_time().is_some() {
                 self.pass_real_time();
             } else {
@@ -349,10 +357,14 @@ impl<'a, N: Nodes> Runner<'a, N> {
     }
 
     fn finish(mut self) -> Run {
+        let mut cut_short = None;
         if self.stage != Stage::Done {
-            // A node failed before the final reads were complete, or had been made for good.
+            // A node failed, or there were too many events, before the final reads were complete, or
+            // had been made for good.
             self.take_back_final_reads();
             self.planned = self.steps.len();
+            let events = self.simulation.events();
+            cut_short = (events >= self.most_events).then_some(events);
         }
         let faults = self.simulation.fault_records();
         let begun = self.plan.faults.iter().zip(&faults);
@@ -368,6 +380,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             healed: self.healed,
             contexts_ahead: self.contexts_ahead,
             one_of_several: self.one_of_several,
+            cut_short,
         }
     }
 

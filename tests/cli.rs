@@ -460,7 +460,10 @@ fn one_bad_file_does_not_hide_the_verdicts_of_the_others() {
 #[test]
 fn results_that_cannot_be_saved_are_still_reported() {
     let folder = folder("unsaved");
-    fs::write(folder.join("taken"), "a file").unwrap();
+    // The folder can be written, and the finding's own in it cannot be made.
+    let taken = folder.join("taken/faulty-never-supersede-seed-1");
+    fs::create_dir_all(folder.join("taken")).unwrap();
+    fs::write(&taken, "a file").unwrap();
     let check = [
         "check",
         "--seed",
@@ -477,7 +480,7 @@ fn results_that_cannot_be_saved_are_still_reported() {
         "{}",
         stdout(&output)
     );
-    assert_eq!(fs::read(folder.join("taken")).unwrap(), b"a file");
+    assert_eq!(fs::read(&taken).unwrap(), b"a file");
 }
 
 #[test]

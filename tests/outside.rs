@@ -204,17 +204,15 @@ fn foreign_histories() -> Vec<String> {
             )
         })
         .collect();
+    let log = |function: &str| -> Vec<String> {
+        let event = |(kind, f, value): &(&str, &str, Json)| {
+            let value = edn(value).replace(['\n', '\r'], "");
+            format!("0\t:{kind}\t:{f}{function}\t{value}")
+        };
+        events.iter().map(event).collect()
+    };
     // Words of a log end at white space.
     let word: String = ACTS.chars().filter(|c| !c.is_whitespace()).collect();
-    let log: Vec<String> = events
-        .iter()
-        .map(|(kind, f, value)| {
-            format!(
-                "p{word}\t:{kind}\t:{f}\t{}",
-                edn(value).replace(['\n', '\r'], "")
-            )
-        })
-        .collect();
     let lines = |events: Vec<String>| events.join("\n") + "\n";
     let mut other = plain.clone();
     other[0]["f"] = json!(ACTS);
@@ -228,7 +226,8 @@ fn foreign_histories() -> Vec<String> {
         Json::from(plain.clone()).to_string(),
         format!("{:#}", Json::from(plain.clone())),
         lines(maps),
-        lines(log),
+        lines(log("")),
+        lines(log(&word)),
         of(&other),
         of(&unknown),
         of(&kind),

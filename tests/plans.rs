@@ -5,12 +5,15 @@
 use std::{fs, path::PathBuf};
 
 use sibcheck::{
+    campaign::{Judged, run_and_judge},
     laboratory::{Laboratory, Purpose},
-    nodes::external::Program,
-    plans::{Plan, read_plan, write_plan},
+    nodes::{StoreName, external::Program},
+    plans::{Plan, SeededChoices, Shape, generate, read_plan, write_plan},
     runner,
+    simulation::Nanos,
 };
 use sibcheck_checkers::{
+    Outcome,
     format::{read_history, write_history},
     history::History,
 };
@@ -91,4 +94,29 @@ fn plans_of_version_1_for_programs_run_as_they_did() {
             assert_same(&now, &then);
         }
     }
+}
+
+/// Bounds that are harmless alone multiply: anti-entropy every 100 µs for an hour.
+#[test]
+fn a_run_without_end_is_ended_and_undecided() {
+    let mut plan = generate(
+        &Shape::new(StoreName::Dotted),
+        &mut SeededChoices::new(1),
+        "a test".into(),
+    );
+    plan.clients.truncate(1);
+    plan.clients[0].truncate(2);
+    plan.faults.clear();
+    plan.anti_entropy_ns = Nanos(100_000);
+    plan.settle_ns = Nanos(3_600_000_000_000);
+    let Judged { run, verdict } = run_and_judge(&again(&plan));
+    let events = run.cut_short.unwrap();
+    assert!(events >= plan.most_events());
+    assert!(events < 10_000_000);
+    assert_eq!(verdict.outcome, Outcome::Unknown);
+    let told = verdict.unknown[0].sentence(&run.history);
+    let words = format!("the run was ended after {events} simulated events");
+    assert!(told.starts_with(&words), "{told}");
+    plan.settle_ns = Nanos(1_000_000);
+    assert_eq!(run_and_judge(&plan).run.cut_short, None);
 }

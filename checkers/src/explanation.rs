@@ -123,6 +123,9 @@ impl Unknown {
                 "nothing in the history could have broken {invariant}: {}",
                 invariant.statement()
             ),
+            Reason::CutShort { events } => format!(
+                "the run was ended after {events} simulated events, which is more than its operations can need; make the times of the plan shorter, or anti-entropy less frequent"
+            ),
             Reason::TooManyClients => {
                 "causality was not tested: there are too many clients for so many operations; \
                  judge a shorter history"

@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bounded;
 pub mod brute_force;
 mod causality;
 mod causes;

@@ -705,6 +705,12 @@ pub enum Reason {
     },
     /// There are too many clients for what happened before what to be kept.
     TooManyClients,
+    /// The run was ended before its end: it had come to more events than a run may have. Whoever ran
+    /// it says so; no history tells it.
+    CutShort {
+        /// After so many events.
+        events: u64,
+    },
 }
 
 /// One operation of the evidence, with real names, ready to be listed.

@@ -16,6 +16,7 @@ use sibcheck_checkers::{
 
 use crate::{
     campaign::{Campaign, Failure as Failing, Judged, judged, run_and_judge, shrink_failure},
+    files,
     laboratory::Observed,
     nodes::{StoreName, external::NodeNames},
     plans::{Kinds, Plan, Shape, Time},
@@ -173,6 +174,12 @@ const RUNS: u64 = 2_000;
 
 pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut shape = shape(arguments)?;
+    files::can_hold_files(&arguments.results).map_err(|error| {
+        let results = outside::path(&arguments.results);
+        Failure::machine(format!(
+            "failed to write into {results}: {error}; name another folder with --results"
+        ))
+    })?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let listening = listen()?;
     if let Some(command_line) = &arguments.bin {

@@ -6,6 +6,7 @@ use sibcheck_checkers::{Outcome, outside::Outside};
 
 use crate::{
     campaign::{Campaign, Tally},
+    files::IfEmpty,
     interrupt::Interrupt,
     laboratory::{Laboratory, Observed, Purpose, RunError},
     nodes::external::{Program, kinds_not_taken},
@@ -153,6 +154,7 @@ pub(super) fn check_program(
     mut shape: Shape,
     listening: &Listening,
 ) -> Result<Exit, Failure> {
+    let _results = IfEmpty::goes(&arguments.results);
     if let Some(count) = arguments.node_names.count()
         && count != shape.nodes as usize
     {

@@ -1,8 +1,7 @@
 //! `sibcheck conform`: what every store of a dialect has to do, and scripted cases.
 
 use std::{
-    env, fs,
-    io::ErrorKind,
+    env,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,6 +10,7 @@ use clap::Args;
 use sibcheck_checkers::outside;
 
 use crate::{
+    files::{self, Temporary},
     laboratory::{Laboratory, Purpose, RunError},
     nodes::external::{FailureKind, NodeNames, Program, converse},
     plans::demands,
@@ -66,26 +66,16 @@ pub(super) struct Arguments {
     files: Vec<PathBuf>,
 }
 
-/// A folder for nodes, which goes with whatever is in it.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 pub(super) fn conform(arguments: &Arguments) -> Result<Exit, Failure> {
     let argv = bin::words(&arguments.bin)?;
     let listening = listen()?;
-    let pid = std::process::id();
-    let folder = Folder(env::temp_dir().join(format!("sibcheck-conform-{pid}")));
+    let folder = Temporary::of_process("conform");
     let mut program = Program {
         guard: env::current_exe().ok(),
         names: arguments.node_names.clone(),
         strict: arguments.strict,
         interrupt: listening.interrupt.clone(),
-        ..Program::new(argv, Dialect::Vc, folder.0.clone())
+        ..Program::new(argv, Dialect::Vc, folder.path().to_owned())
     };
     let cases = arguments.files.iter().map(|file| read(file));
     let cases = cases.collect::<Result<Vec<_>, _>>()?;
@@ -186,12 +176,9 @@ fn read(file: &Path) -> Result<(String, Case), Failure> {
     let name = outside::path(file).to_string();
     let words: Vec<String> = env::args().collect();
     let hint = bin::hint(&words, &name).map_or_else(String::new, |hint| format!("; {hint}"));
-    let text = fs::read_to_string(file).map_err(|error| {
+    let text = files::read_text(file, files::Kind::Case).map_err(|error| {
         let message = format!("failed to read {name}: {error}{hint}");
-        match error.kind() {
-            ErrorKind::NotFound | ErrorKind::IsADirectory => Failure::usage(message),
-            _ => Failure::machine(message),
-        }
+        Failure::reading(&error, message)
     })?;
     parse(&name, &text).map_err(|failure| Failure {
         message: failure.message + &hint,

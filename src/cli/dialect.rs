@@ -1,8 +1,10 @@
 //! A dialect on the command line: a name, or a file that describes it.
 
-use std::{fmt, fs, path::Path, str::FromStr};
+use std::{fmt, path::Path, str::FromStr};
 
-use crate::protocol::Dialect;
+use sibcheck_checkers::outside::Outside;
+
+use crate::{files, protocol::Dialect};
 
 /// A dialect, and how it was named.
 #[derive(Clone, Debug)]
@@ -25,9 +27,10 @@ impl FromStr for GivenDialect {
         let path = Path::new(given);
         let names_a_file = path.extension().is_some() || path.components().count() > 1;
         let dialect = if names_a_file {
-            let text = fs::read_to_string(path)
-                .map_err(|error| format!("failed to read {given}: {error}"))?;
-            Dialect::from_toml(&text).map_err(|error| format!("{given}: {error}"))?
+            let text = files::read_text(path, files::Kind::Dialect)
+                .map_err(|error| format!("failed to read {}: {error}", Outside(given)))?;
+            let name = Outside(given);
+            Dialect::from_toml(&text).map_err(|error| format!("{name}: {error}"))?
         } else {
             given.parse().map_err(|error| format!("{error}"))?
         };

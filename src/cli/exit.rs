@@ -4,7 +4,10 @@
 //! (the node failed), 5 (the machine), 2 (usage), 3 (inconclusive), 0. So what was found is never
 //! hidden by what came after it, and nothing that was cut short is ever 0.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, ErrorKind},
+    process::ExitCode,
+};
 
 use sibcheck_checkers::Outcome;
 
@@ -98,6 +101,20 @@ impl Failure {
         Self {
             exit: Exit::Usage,
             message: message.into(),
+        }
+    }
+
+    /// A file could not be read: because it is not there, of what it holds or how long it is, or because
+    /// of the machine.
+    pub fn reading(error: &io::Error, message: String) -> Self {
+        match error.kind() {
+            ErrorKind::InvalidData
+            | ErrorKind::InvalidInput
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::FileTooLarge
+            | ErrorKind::NotFound
+            | ErrorKind::IsADirectory => Self::usage(message),
+            _ => Self::machine(message),
         }
     }
 

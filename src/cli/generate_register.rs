@@ -1,7 +1,6 @@
 //! `sibcheck generate register`: big histories of registers with a known verdict.
 
 use std::{
-    fs::File,
     io::{self, BufWriter, Write},
     path::PathBuf,
 };
@@ -14,6 +13,7 @@ use sibcheck_checkers::{
 };
 
 use crate::{
+    files,
     plans::{Choices, SeededChoices},
     simulation::Purpose,
 };
@@ -93,16 +93,15 @@ fn save(
     output: Option<&PathBuf>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Exit, Failure> {
-    let (name, writer): (_, Box<dyn Write>) = match output {
-        None => ("standard output".to_owned(), Box::new(io::stdout())),
-        Some(path) => {
-            let name = outside::path(path).to_string();
-            let file = File::create(path)
-                .map_err(|error| Failure::machine(format!("failed to create {name}: {error}")))?;
-            (name, Box::new(file))
+    let (name, written) = match output {
+        None => {
+            let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
+            let written = write(&mut out).and_then(|()| out.flush());
+            ("standard output".to_owned(), written)
         }
+        Some(path) => (outside::path(path).to_string(), files::write(path, write)),
     };
-    match write(&mut BufWriter::with_capacity(1 << 16, writer)) {
+    match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::machine(format!(
             "failed to write the history to {name}: {error}"
         ))),

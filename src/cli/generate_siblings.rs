@@ -1,7 +1,6 @@
 //! `sibcheck generate siblings`: a big history of a sibling store.
 
 use std::{
-    fs::File,
     io::{self, ErrorKind, Write},
     path::PathBuf,
 };
@@ -12,6 +11,8 @@ use sibcheck_checkers::{
     outside,
     sibling_histories::{Shape, SiblingHistory, Versions},
 };
+
+use crate::files;
 
 use super::{Exit, Failure};
 
@@ -92,8 +93,7 @@ pub(super) fn generate(arguments: &Arguments) -> Result<Exit, Failure> {
             "the history".into(),
         ),
         Some(path) => {
-            let file = File::create(path);
-            let written = file.and_then(|file| write(history, shape, file));
+            let written = files::write(path, |file| write(history, shape, file));
             (written, outside::path(path).to_string())
         }
     };

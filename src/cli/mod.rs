@@ -127,9 +127,14 @@ fn arguments() -> Result<Arguments, Exit> {
         let words: Vec<String> = std::env::args_os()
             .map(|word| Outside(word.to_string_lossy()).to_string())
             .collect();
-        // Where only a character that acts was wrong, the first error is told.
-        let harmless = Arguments::try_parse_from(&words).err();
-        refuse(harmless.as_ref().unwrap_or(&error), &words)
+        if let Err(harmless) = Arguments::try_parse_from(&words) {
+            return refuse(&harmless, &words);
+        }
+        // Only a character that acts was wrong.
+        let message = Outside(error.render()).to_string();
+        told_as_json(&words, &message);
+        output::complain(&message);
+        Exit::Usage
     })
 }
 
@@ -173,6 +178,15 @@ fn print_failure(failure: &Failure) {
     }));
 }
 
+/// Tells what is wrong with a command line as JSON, where that is asked for.
+fn told_as_json(words: &[String], message: &str) {
+    let wants_json = words.windows(2).any(|pair| pair == ["--format", "json"])
+        || words.iter().any(|word| word == "--format=json");
+    if wants_json {
+        print_failure(&Failure::usage(message));
+    }
+}
+
 /// Tells what is wrong with a command line, or what help was asked for.
 fn refuse(error: &clap::Error, words: &[String]) -> Exit {
     if !error.use_stderr() {
@@ -185,11 +199,7 @@ fn refuse(error: &clap::Error, words: &[String]) -> Exit {
     };
     let hint = bin::hint(words, unexpected);
     let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-    let wants_json = words.windows(2).any(|pair| pair == ["--format", "json"])
-        || words.iter().any(|word| word == "--format=json");
-    if wants_json {
-        print_failure(&Failure::usage(error.render().to_string() + &hint));
-    }
+    told_as_json(words, &(error.render().to_string() + &hint));
     output::tell((error.render().ansi().to_string() + &hint).trim_end());
     Exit::Usage
 }

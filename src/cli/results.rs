@@ -10,8 +10,10 @@ use sibcheck_checkers::format::write_history;
 use crate::{
     campaign::Judged,
     corpus::{LOG_EXTENSION, TRACE_FILE, VERDICT_FILE},
+    files,
     laboratory::Observed,
     plans::{Plan, write_plan},
+    reports::json,
 };
 
 /// A file's name and content.
@@ -74,7 +76,7 @@ pub(super) fn save(results: &Path, name: &str, found: &Found<'_>) -> io::Result<
         });
         let differs = |(file, content): &File| {
             let path = folder.join(file);
-            path.exists() && fs::read(path).map_or(true, |there| there != *content)
+            path.exists() && !files::holds(&path, content).unwrap_or(false)
         };
         if files.iter().any(differs) {
             continue;
@@ -85,7 +87,7 @@ pub(super) fn save(results: &Path, name: &str, found: &Found<'_>) -> io::Result<
                 fs::create_dir_all(parent)?;
             }
             if !path.exists() {
-                fs::write(path, content)?;
+                files::write(&path, |out| out.write_all(content))?;
             }
         }
         return Ok(folder);
@@ -112,8 +114,7 @@ fn files_of(seen: Seen<'_>) -> io::Result<Vec<File>> {
     if let Some(failure) = failure {
         verdict["node_failure"] = failure.to_string().into();
     }
-    let mut verdict = serde_json::to_vec_pretty(&verdict)?;
-    verdict.push(b'\n');
+    let verdict = json::line(&verdict).into_bytes();
     let mut files: Vec<File> = vec![
         ("plan.json".to_owned(), plan_file(seen.plan)?),
         ("history.jsonl".to_owned(), history),

@@ -198,7 +198,8 @@ fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
 
 fn verify_file(arguments: &Arguments, file: &Path) -> Result<Report, Failure> {
     let name = outside::path(file);
-    let unreadable = |error: io::Error| Failure::machine(format!("failed to read {name}: {error}"));
+    let unreadable =
+        |error: io::Error| Failure::reading(&error, format!("failed to read {name}: {error}"));
     let mut input = import::open(BufReader::new(open(file)?))
         .map_err(|error| verify_foreign::failed(&name.to_string(), &error))?;
     let beginning = input.fill_buf().map_err(unreadable)?;
@@ -209,7 +210,7 @@ fn verify_file(arguments: &Arguments, file: &Path) -> Result<Report, Failure> {
     let history = read_history(input).map_err(|error| {
         let message = format!("{name}: {error}");
         match error {
-            FormatError::Io { .. } => Failure::machine(message),
+            FormatError::Io { source, .. } => Failure::reading(&source, message),
             _ => Failure::usage(message),
         }
     })?;

@@ -48,7 +48,7 @@ pub(super) fn verify(
 pub(super) fn failed(name: &str, error: &ImportError) -> Failure {
     let message = format!("{name}: {error}");
     match error {
-        ImportError::Io { .. } => Failure::machine(message),
+        ImportError::Io { source, .. } => Failure::reading(source, message),
         // Nothing is wrong with the file, it is only not clear what it says.
         ImportError::Unclear { .. } => Failure {
             exit: Exit::Inconclusive,

@@ -136,6 +136,21 @@ impl Plan {
         (self.operations(), self.faults.len())
     }
 
+    /// So many simulated events a run of this plan may come to, far more than one that makes sense:
+    /// bounds of its parts that are harmless alone, an hour of settling and anti-entropy every 100 µs,
+    /// must not make a run without end. O(steps).
+    pub fn most_events(&self) -> u64 {
+        /// Timers and their messages while nothing is asked: more than an hour with anti-entropy as
+        /// often as plans that are drawn have it.
+        const EACH_NODE: u64 = 500_000;
+        const EACH_OPERATION: u64 = 2_000;
+        /// Some minutes.
+        const MOST: u64 = 500_000_000;
+        let operations = EACH_OPERATION.saturating_mul(self.operations() as u64);
+        let each_node = operations.saturating_add(EACH_NODE);
+        each_node.saturating_mul(self.nodes.into()).min(MOST)
+    }
+
     /// How many client operations the plan asks for; resolving counts as a read and a write.
     pub fn operations(&self) -> usize {
         self.clients

@@ -66,7 +66,8 @@ pub fn replay<'e>(
     line(&json!({"schema_version": SCHEMA_VERSION, "cases": cases, "unreadable": unreadable}))
 }
 
-pub(super) fn line(json: &Json) -> String {
+/// A report as text in which nothing acts, pretty-printed, with a line feed behind it.
+pub(crate) fn line(json: &Json) -> String {
     outside::json_text(&format!("{json:#}\n")).into_owned()
 }
 

@@ -114,6 +114,8 @@ impl<M> Default for NodeState<M> {
 /// Virtual time and all that is still to happen.
 pub struct Simulation<M> {
     now: Nanos,
+    /// How much has happened so far.
+    events: u64,
     queue: Queue<Scheduled<M>>,
     network: Network,
     knowledge: Knowledge,
@@ -139,6 +141,7 @@ impl<M: Clone> Simulation<M> {
         }
         Self {
             now: Nanos::ZERO,
+            events: 0,
             queue,
             network: Network::new(network, nodes),
             knowledge: Knowledge::new(nodes),
@@ -175,6 +178,12 @@ impl<M: Clone> Simulation<M> {
                 message,
             });
         }
+    }
+
+    /// How much has happened so far: messages that arrived or were lost on the way, timers, alarms,
+    /// faults.
+    pub fn events(&self) -> u64 {
+        self.events
     }
 
     /// The present.
@@ -313,6 +322,7 @@ impl<M: Clone> Simulation<M> {
         loop {
             let (at, scheduled) = self.queue.pop()?;
             self.advance_to(at);
+            self.events += 1;
             if let Some(event) = self.happen(scheduled) {
                 return Some(event);
             }

@@ -18,6 +18,7 @@ use super::{
     plain::{self, Kept},
 };
 use crate::{
+    bounded,
     history::{Fault, Header, History, Name, Operation},
     outside,
 };
@@ -267,10 +268,7 @@ impl<R: BufRead> Lines<R> {
                 buffer[..end].trim_ascii().is_empty()
             } else {
                 self.text.clear();
-                let read = self
-                    .reader
-                    .read_until(b'\n', &mut self.text)
-                    .map_err(failed)?;
+                let read = bounded::read_line(&mut self.reader, &mut self.text).map_err(failed)?;
                 if read == 0 {
                     return Ok(None);
                 }

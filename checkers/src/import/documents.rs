@@ -5,6 +5,8 @@ use std::io::{self, BufRead};
 use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Map, Value as Json};
 
+use crate::bounded;
+
 /// The values of a file and the lines that they begin in.
 pub(super) enum Documents<R> {
     /// One a line: not more than a line is held.
@@ -24,7 +26,7 @@ impl<R: BufRead> Documents<R> {
         };
         let (mut text, line) = (Vec::new(), 1);
         Ok(if spread {
-            reader.read_to_end(&mut text)?;
+            bounded::read_whole(&mut reader, &mut text)?;
             Self::Spread { text, at: 0, line }
         } else {
             let line = 0;
@@ -38,7 +40,7 @@ impl<R: BufRead> Documents<R> {
             Self::Lines { reader, line, text } => loop {
                 text.clear();
                 *line += 1;
-                if reader.read_until(b'\n', text)? == 0 {
+                if bounded::read_line(reader, text)? == 0 {
                     return Ok(None);
                 }
                 if !text.trim_ascii().is_empty() {

@@ -1,32 +1,54 @@
-//! The bytes of a file as UTF-8: byte-order marks, UTF-16, and what is packed.
+//! The bytes of a file as UTF-8: unpacked, without byte-order marks, from UTF-16.
 
-use std::io::{self, BufRead, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+
+use flate2::bufread::MultiGzDecoder;
 
 use super::ImportError;
+use crate::bounded;
 
 /// So much of a file is looked at to find out what it is.
 const BEGINNING: u64 = 1 << 20;
 
-/// What packed files begin with, what they are called, and what unpacks them.
+/// What files that are packed by gzip begin with.
+const GZIP: &[u8] = b"\x1f\x8b";
+
+/// What other packed files begin with, what they are called, and what unpacks them. One that is
+/// packed twice is among them, too.
 const PACKED: [(&[u8], &str, &str); 5] = [
-    (b"\x1f\x8b", "gzip", "gunzip -c"),
+    (GZIP, "gzip", "gunzip -c"),
     (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"),
     (b"\xfd7zXZ\0", "xz", "xz -dc"),
     (b"BZh", "bzip2", "bunzip2 -c"),
     (b"PK\x03\x04", "zip", "unzip -p"),
 ];
 
-/// The text of a file as UTF-8, without a byte-order mark; UTF-16 that begins with one is converted.
-/// The first [`BufRead::fill_buf`] has as much of the text as [`super::Format::detect`] needs.
+/// The text of a file as UTF-8, without a byte-order mark; UTF-16 that begins with one is converted,
+/// and what gzip has packed is unpacked while it is read. The first [`BufRead::fill_buf`] has as much of the text as [`super::Format::detect`] needs.
 ///
 /// # Errors
 ///
-/// When reading fails, or the file is packed.
+/// When reading fails, or the file is packed otherwise.
 pub fn open<'r>(mut reader: impl BufRead + 'r) -> Result<Box<dyn BufRead + 'r>, ImportError> {
-    let io = |source| ImportError::Io { line: 1, source };
+    let head = head(&mut reader)?;
+    if head.starts_with(GZIP) {
+        // One after another they are one file.
+        let unpacked = MultiGzDecoder::new(Cursor::new(head).chain(reader));
+        return text(BufReader::with_capacity(1 << 16, unpacked));
+    }
+    text(Cursor::new(head).chain(reader))
+}
+
+fn head(reader: &mut impl Read) -> Result<Vec<u8>, ImportError> {
     let mut head = Vec::new();
-    let mut beginning = reader.by_ref().take(BEGINNING);
-    beginning.read_to_end(&mut head).map_err(io)?;
+    let beginning = reader.take(BEGINNING).read_to_end(&mut head);
+    beginning.map_err(|source| ImportError::Io { line: 1, source })?;
+    Ok(head)
+}
+
+fn text<'r>(mut reader: impl BufRead + 'r) -> Result<Box<dyn BufRead + 'r>, ImportError> {
+    let io = |source| ImportError::Io { line: 1, source };
+    let mut head = head(&mut reader)?;
     if let Some((_, name, unpack)) = PACKED.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return Err(ImportError::NoHistory {
             found: format!("a {name} file"),
@@ -44,7 +66,7 @@ pub fn open<'r>(mut reader: impl BufRead + 'r) -> Result<Box<dyn BufRead + 'r>, 
             return Ok(Box::new(head.chain(reader)));
         }
     };
-    reader.read_to_end(&mut head).map_err(io)?;
+    bounded::read_whole(&mut reader, &mut head).map_err(io)?;
     let (units, rest) = head[2..].as_chunks::<2>();
     if !rest.is_empty() {
         let cut = io::Error::new(io::ErrorKind::InvalidData, "half a character of UTF-16");

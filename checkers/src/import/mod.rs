@@ -29,6 +29,7 @@ pub use encoding::open;
 pub use plain::write_registers;
 
 use crate::{
+    bounded,
     history::{History, Name, Tombstones},
     registers, shown,
 };
@@ -410,7 +411,7 @@ pub fn import_as(
         Some(Format::Plain) => plain::read(reader, origin, options),
         Some(format @ (Format::JepsenEdn | Format::JepsenLog)) => {
             let mut text = Vec::new();
-            reader.read_to_end(&mut text).map_err(io)?;
+            bounded::read_whole(&mut reader, &mut text).map_err(io)?;
             jepsen::read(&text, format, origin, options)
         }
     }

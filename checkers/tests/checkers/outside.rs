@@ -1,7 +1,8 @@
 //! Small files as people who test stores have them: each is judged as what it is, or not at all.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write, path::Path};
 
+use flate2::{Compression, write::GzEncoder};
 use sibcheck_checkers::{
     Claim, Outcome,
     history::Tombstones,
@@ -164,10 +165,36 @@ fn registers_keep_their_verdict_by_being_written() {
     assert!(written > 15, "{written}");
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+#[test]
+fn what_gzip_packed_is_read() {
+    for name in [
+        "float-int.edn",
+        "events-array.json",
+        "delete-against-edit.jsonl",
+    ] {
+        let plain = fs::read(folder().join(name)).unwrap();
+        let right = import(plain.as_slice(), name).unwrap();
+        let packed = gzip(&plain);
+        assert_eq!(import(packed.as_slice(), name).unwrap(), right);
+        // Members one after another are one file, also where the first ends within a line.
+        let (one, other) = plain.split_at(plain.len() / 2);
+        let members = [gzip(one), gzip(other)].concat();
+        assert_eq!(import(members.as_slice(), name).unwrap(), right);
+        let cut = import(&packed[..packed.len() / 2], name).unwrap_err();
+        assert!(cut.to_string().contains("reading failed"), "{cut}");
+    }
+}
+
 #[test]
 fn packed_files_are_named() {
     for (bytes, name) in [
-        (&b"\x1f\x8b\x08\x00"[..], "gzip"),
+        (&gzip(&gzip(b"twice"))[..], "gzip"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"PK\x03\x04", "zip"),
     ] {

@@ -1,18 +1,24 @@
 //! The life of the nodes of a run: started, spoken to, listened to, ended.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::json;
 
-use crate::nodes::{
-    Output,
-    process::{ExternalError, Idle, Launch, Line, Process, Unsettled, Waited, now},
+use crate::{
+    files,
+    nodes::{
+        Output,
+        process::{ExternalError, Idle, Launch, Line, Process, Unsettled, Waited, now},
+    },
 };
 
 use super::{
     External, FailureKind, GRACE, INITIATOR, LAST_WORDS, NodeFailure, Sin, Starting, Wire,
     conversation::mute, intake::Intake,
 };
+
+/// So much of the end of what a node wrote to stderr is kept with a finding.
+const MOST_LOG_BYTES: u64 = 16 << 20;
 
 /// Real time between two looks at a node that starts.
 const START_SLICE: Duration = Duration::from_millis(20);
@@ -47,7 +53,7 @@ impl External<'_> {
     pub fn logs(&self) -> Vec<(String, Vec<u8>)> {
         let nodes = 0..u32::try_from(self.names.len()).unwrap_or(0);
         let logs = nodes.filter_map(|node| {
-            let text = fs::read(self.stderr_file(node)).ok()?;
+            let text = files::read_end(&self.stderr_file(node), MOST_LOG_BYTES).ok()?;
             (!text.is_empty()).then(|| (self.names[node as usize].to_string(), text))
         });
         logs.collect()

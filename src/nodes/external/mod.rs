@@ -386,9 +386,9 @@ impl Nodes for External<'_> {
                 }
             }
             Wire::Answer { node, body, .. } => {
-                let from = &self.names[*node as usize];
+                let from = Json::from(self.names[*node as usize].as_str());
                 format!(
-                    r#"{{"src":"{from}","body":{}}}"#,
+                    r#"{{"src":{from},"body":{}}}"#,
                     Json::Object((**body).clone())
                 )
             }

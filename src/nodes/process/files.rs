@@ -3,7 +3,7 @@
 use std::{
     env,
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom},
+    io,
     path::{self, Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use rustix::fs::Access;
 use sibcheck_checkers::outside::Outside;
 
 use super::ExternalError;
+use crate::files;
 
 /// What a report shows of stderr.
 const TAIL_LINES: usize = 10;
@@ -87,15 +88,7 @@ pub struct LastWords {
 /// The last lines of a file, cut, and the line before them that names the error; nothing when it
 /// cannot be read.
 pub(super) fn last_words(path: &Path) -> LastWords {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-        let mut bytes = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().unwrap_or_default();
+    let bytes = files::read_end(path, TAIL_BYTES).unwrap_or_default();
     of_text(&String::from_utf8_lossy(&bytes))
 }
 
