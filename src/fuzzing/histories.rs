@@ -19,7 +19,7 @@ use sibcheck_checkers::{
 };
 
 /// A search that does not end within this says that it is unknown.
-const BUDGET: Budget = Budget {
+pub(super) const BUDGET: Budget = Budget {
     steps: 1_000_000,
     bytes: 8 << 20,
 };
@@ -48,7 +48,7 @@ pub fn run(data: &[u8]) {
 }
 
 /// The history that these bytes choose.
-fn decode(bytes: &mut Unstructured<'_>) -> arbitrary::Result<History> {
+pub(super) fn decode(bytes: &mut Unstructured<'_>) -> arbitrary::Result<History> {
     let mut names = Interner::default();
     let text = bool::arbitrary(bytes)?;
     let initial = names.value(&if text { json!("") } else { json!(null) });

@@ -13,15 +13,19 @@
 pub mod clock_merge;
 pub mod cluster_plan;
 pub mod histories;
+pub mod importers;
 pub mod protocol_decode;
+pub mod reports;
 
 /// A fuzz target: panics when a law is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name it has under `fuzz/fuzz_targets/` and `corpora/fuzz/`.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("clock_merge", clock_merge::run),
     ("cluster_plan", cluster_plan::run),
     ("histories", histories::run),
+    ("importers", importers::run),
     ("protocol_decode", protocol_decode::run),
+    ("reports", reports::run),
 ];
