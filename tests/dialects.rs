@@ -149,16 +149,15 @@ fn a_read_of_no_such_key_tells_the_dialect_and_that_there_is_nothing() {
 #[test]
 fn faulty_kv_stores_are_caught_by_default() {
     for (name, fault, word) in [
-        ("kv-drops", "--drop-sibling", "sibling preservation, key k"),
-        ("kv-alters", "--alter-clock", "clock identity, key k"),
-        ("kv-lies", "--refuse stale --lie", "no thin air, key k"),
+        ("kv-drops", "--drop-sibling", "sibling preservation, key "),
+        ("kv-alters", "--alter-clock", "clock identity, key "),
+        ("kv-lies", "--refuse stale --lie", "no thin air, key "),
     ] {
         let Some(bin) = node(&format!("kv_store.py {fault}")) else {
             return;
         };
         let place = Place::new(name);
-        let said = place.check(&bin, &["--shrink-for", "5s"]);
-        said.expect(1, &[word, "failed in run 1"]);
+        place.check(&bin, &[]).expect(1, &[word, "failed in run 1"]);
         let plan = "sibcheck-results/program-seed-1/plan.json";
         place
             .sibcheck(&["replay", "--bin", &bin, plan])
@@ -386,7 +385,7 @@ fn a_made_up_dialect_with_deletes_is_checked_and_its_plan_replayed_without_the_f
 
     place
         .check(&bad, &dialect)
-        .expect(1, &["sibling preservation, key k"]);
+        .expect(1, &["sibling preservation, key "]);
     fs::remove_file(place.0.join("basket.toml")).unwrap();
     let plan = "sibcheck-results/program-seed-1/plan.json";
     place

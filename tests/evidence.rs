@@ -253,7 +253,11 @@ fn a_failing_node_is_shrunk_saved_and_judged_by_what_it_did_before() {
         return;
     }
     let program = LOSES_AND_DIES.replace("WRITES", "2");
-    let (folder, said) = check_text("dies", &program, &["--clients", "1", "--ops", "10"]);
+    let (folder, said) = check_text(
+        "dies",
+        &program,
+        &["--clients", "1", "--ops", "10", "--shrink-for", "1m"],
+    );
     let said = said.expect(
         4,
         &[

@@ -127,7 +127,7 @@ fn a_classic_mistake_is_caught_shrunk_saved_and_replayed() {
     // The new value replaces whatever was there.
     let program = SMALL_NODE.replace("[o for o in old if not covers(vc, o[\"vc\"])]", "[]");
     assert_ne!(program, SMALL_NODE);
-    let output = check_python("mistake", &program, &["--shrink-for", "5s"]);
+    let output = check_python("mistake", &program, &[]);
     let report = text(&output.stdout);
     assert_eq!(
         output.status.code(),
