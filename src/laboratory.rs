@@ -48,6 +48,19 @@ pub struct Observed {
     pub failure: Option<NodeFailure>,
 }
 
+impl Observed {
+    /// True when a node failed before anything was asked of it, or in a way that does not depend on
+    /// what was asked.
+    pub fn fails_whatever_is_asked(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| {
+            matches!(
+                failure.kind(),
+                FailureKind::Start | FailureKind::Mute | FailureKind::Service
+            ) || self.judged.run.steps.is_empty()
+        })
+    }
+}
+
 /// What a run is for, which decides how patient it is and what is kept of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {

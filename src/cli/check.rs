@@ -5,7 +5,6 @@ use std::{
     hash::{BuildHasher, RandomState},
     num::NonZeroUsize,
     path::PathBuf,
-    time::Duration,
 };
 
 use clap::Args;
@@ -221,10 +220,8 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut most = 0;
     for (&store, left) in stores.iter().zip((1..=stores.len()).rev()) {
         shape.store = store;
-        let until = arguments.duration.map(Duration::from).map(|duration| {
-            let begun = watch.elapsed();
-            begun + duration.saturating_sub(begun) / u32::try_from(left).unwrap_or(u32::MAX)
-        });
+        let until = arguments.duration;
+        let until = until.map(|duration| watch.next_part(duration.into(), left as u64));
         let go_on = || until.is_none_or(|until| watch.elapsed() < until);
         let campaign = Campaign {
             shape: shape.clone(),

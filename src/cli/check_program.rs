@@ -288,7 +288,7 @@ impl Trial<'_> {
     ) -> Result<Option<FirstSighting>, RunError> {
         let mut progress = Progress::new(&Outside(self.command_line).to_string(), 0);
         let rungs = ladder.len() as u64;
-        let budget = self.arguments.duration.map(Duration::from);
+        let budget = self.arguments.duration;
         let mut done = 0;
         for (position, rung) in ladder.iter_mut().enumerate() {
             self.shape.faults.clone_from(&rung.faults);
@@ -296,12 +296,7 @@ impl Trial<'_> {
             let asked = asked_runs(self.arguments, position);
             rung.planned = asked.unwrap_or(FIRST_RUNS);
             let left = rungs - position as u64;
-            let share = |budget: Duration| {
-                let begun = watch.elapsed();
-                let rungs_left = u32::try_from(left).unwrap_or(u32::MAX);
-                begun + budget.saturating_sub(begun) / rungs_left.max(1)
-            };
-            let until = budget.map(share);
+            let until = budget.map(|budget| watch.next_part(budget.into(), left));
             let mut run = 0;
             while run < rung.planned {
                 progress.expect(done + (rung.planned - run) * left);

@@ -119,16 +119,13 @@ fn ask_all(program: &Program, nodes: u32, report: &mut Report) -> Result<(), Fai
             Err(RunError::Interrupted) => return Ok(()),
         };
         let name = demand.what.to_owned();
+        let hopeless = observed.fails_whatever_is_asked();
         let Some(failure) = observed.failure else {
             let ran = Ran::new(&demand, observed.judged, &observed.trace);
             let came = Came::Run(Box::new(ran));
             report.cases.push(Conformed { name, came });
             continue;
         };
-        let hopeless = matches!(
-            failure.kind(),
-            FailureKind::Start | FailureKind::Mute | FailureKind::Service
-        ) || observed.judged.run.steps.is_empty();
         report.service_missing |= failure.kind() == FailureKind::Service;
         let came = Came::Failed(failure.without_place().to_string());
         report.cases.push(Conformed { name, came });

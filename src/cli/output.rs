@@ -111,6 +111,13 @@ impl Stopwatch {
     pub(super) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+
+    /// When the next part is over, if what is left of a budget is shared equally by so many.
+    pub(super) fn next_part(self, budget: Duration, parts: u64) -> Duration {
+        let elapsed = self.elapsed();
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        elapsed + budget.saturating_sub(elapsed) / parts.max(1)
+    }
 }
 
 /// Progress: a bar on a terminal, else a plain line every few seconds.

@@ -56,13 +56,11 @@ impl Finding {
         Some(Self::Failure(failure.kind()))
     }
 
-    /// Whether another plan may make a difference: not if a node failed before anything was asked of
-    /// it, or whatever was asked.
+    /// Whether another plan may make a difference.
     fn depends_on_plan(self, observed: &Observed) -> bool {
         match self {
             Self::Violation(_) => true,
-            Self::Failure(FailureKind::Start | FailureKind::Mute | FailureKind::Service) => false,
-            Self::Failure(_) => !observed.judged.run.steps.is_empty(),
+            Self::Failure(_) => !observed.fails_whatever_is_asked(),
         }
     }
 

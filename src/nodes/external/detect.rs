@@ -83,9 +83,8 @@ pub fn detect(program: &Program) -> Result<Dialect, Undetected> {
         let _ = fs::remove_dir_all(&probe.folder);
     }
     if found.is_err() {
-        // Only when nothing is in them.
+        // Only when nothing is in it.
         let _ = fs::remove_dir(&program.folder);
-        let _ = program.folder.parent().map(fs::remove_dir);
     }
     found
 }
