@@ -16,10 +16,7 @@ use std::{
 const NAME: &str = "a 'b' \"c\" $(touch acted) `touch acted` $HOME & ; # é";
 
 fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("commands-{name}"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    support::empty_folder(&format!("commands-{name}"))
 }
 
 fn stdout(output: &Output) -> String {

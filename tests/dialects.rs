@@ -5,6 +5,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
+mod support;
+
 use std::{
     fs,
     path::PathBuf,
@@ -98,8 +100,7 @@ impl Place {
 
 /// The command of a node in `tests/nodes/`; `None` without Python.
 fn node(command: &str) -> Option<String> {
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: there is no python3 on this machine");
+    if !support::have("python3") {
         return None;
     }
     Some(format!("python3 {ROOT}/tests/nodes/{command}"))

@@ -24,16 +24,13 @@ use std::{
 
 use serde_json::Value as Json;
 
-use support::have;
+use support::{CHECK_NODE, have};
 
 const NODES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes");
 
 /// An empty folder of the test's own.
 fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("evidence-{name}"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    support::empty_folder(&format!("evidence-{name}"))
 }
 
 fn sibcheck(folder: &Path, arguments: &[&str]) -> Command {
@@ -234,16 +231,7 @@ for line in sys.stdin:
 fn check_text(name: &str, program: &str, flags: &[&str]) -> (PathBuf, Said) {
     let folder = folder(name);
     fs::write(folder.join("node.py"), program).unwrap();
-    let check = [
-        "check",
-        "--bin",
-        "python3 node.py",
-        "--dialect",
-        "vc",
-        "--seed",
-        "1",
-    ];
-    let said = run(&folder, &[&check[..], flags].concat());
+    let said = run(&folder, &[&CHECK_NODE[..], &["1"], flags].concat());
     (folder, said)
 }
 

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 #![cfg(unix)]
 
+mod support;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -11,10 +13,7 @@ use std::{
 };
 
 fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("files-{name}"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    support::empty_folder(&format!("files-{name}"))
 }
 
 fn sibcheck(folder: &Path) -> Command {

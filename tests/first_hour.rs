@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value as Json;
 
-use support::have;
+use support::{CHECK_NODE, have};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -286,15 +286,7 @@ fn handlers_that_race_are_seen_in_bursts_only() {
         return;
     }
     fs::write(folder("race").join("node.py"), RACING_NODE).unwrap();
-    let check = [
-        "check",
-        "--bin",
-        "python3 node.py",
-        "--dialect",
-        "vc",
-        "--seed",
-        "3",
-    ];
+    let check = [&CHECK_NODE[..], &["3"]].concat();
     let brief = [
         "--faults",
         "none",
@@ -371,15 +363,7 @@ fn a_second_init_ok_is_seen() {
     let twice = text.replace(once, &format!("{once}; {once}"));
     assert_ne!(text, twice);
     fs::write(folder("twice").join("node.py"), twice).unwrap();
-    let check = [
-        "check",
-        "--bin",
-        "python3 node.py",
-        "--dialect",
-        "vc",
-        "--seed",
-        "1",
-    ];
+    let check = [&CHECK_NODE[..], &["1"]].concat();
     let brief = [
         "--runs",
         "1",

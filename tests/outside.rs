@@ -277,10 +277,7 @@ fn nothing_that_others_recorded_acts() {
 }
 
 fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("outside-{name}"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    support::empty_folder(&format!("outside-{name}"))
 }
 
 fn sibcheck(folder: &Path, colour: bool, arguments: &[&str]) -> Output {

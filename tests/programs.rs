@@ -27,10 +27,7 @@ use support::have;
 
 /// An empty folder of the test's own.
 fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("programs-{name}"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    support::empty_folder(&format!("programs-{name}"))
 }
 
 fn sibcheck(folder: &Path, arguments: &[&str]) -> Output {

@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
+mod support;
+
 use std::{
     fs,
     path::PathBuf,
@@ -10,6 +12,8 @@ use std::{
 };
 
 use serde_json::Value as Json;
+
+use support::{CHECK_NODE, empty_folder, have};
 
 /// A correct `vc` node for one node, with places for additions.
 const NODE: &str = r#"
@@ -41,24 +45,14 @@ struct Checked {
 
 /// Checks a node, given as text; `None` where there is no Python.
 fn check(name: &str, node: &str, flags: &[&str]) -> Option<Checked> {
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: there is no python3 on this machine");
+    if !have("python3") {
         return None;
     }
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("real-time-{name}"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+    let folder = empty_folder(&format!("real-time-{name}"));
     fs::write(folder.join("node.py"), node).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args([
-            "check",
-            "--bin",
-            "python3 node.py",
-            "--dialect",
-            "vc",
-            "--seed",
-            "1",
-        ])
+        .args(CHECK_NODE)
+        .arg("1")
         .args(flags)
         .current_dir(&folder)
         .output()
