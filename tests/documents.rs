@@ -12,12 +12,12 @@ use std::{
     env, fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
+    sync::OnceLock,
 };
 
 use sibcheck::protocol::glossary;
 
-use support::have;
+use support::{Said, have, of_each, sibcheck};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -56,11 +56,9 @@ fn compare(path: &Path, mark: &str, should: &str, read: impl Fn(&str, &str) -> b
     fs::write(path, written).unwrap();
 }
 
-/// A folder in which the commands find what they name.
-fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+/// A folder in which a command finds what it names.
+fn folder(number: usize) -> PathBuf {
+    let folder = support::empty_folder(&format!("documents-{number}"));
     for name in ["examples", "corpora", "tests"] {
         symlink(root().join(name), folder.join(name)).unwrap();
     }
@@ -98,39 +96,43 @@ fn alike(shown: &str, printed: &str) -> bool {
     without_tries(shown) == without_tries(printed)
 }
 
+/// The output that a mark asks for; `None` for a mark of something else.
+fn printed(mark: &str, number: usize) -> Option<String> {
+    let (command, to_stderr) = match mark.split_once(": ")? {
+        ("output", command) => (command, false),
+        ("error", command) => (command, true),
+        _ => return None,
+    };
+    if command.contains("python3") && !have("python3") {
+        return None;
+    }
+    let words = shell_words::split(command).unwrap();
+    let said = Said::by(sibcheck(&folder(number), &[]).args(words));
+    Some(if to_stderr { said.stderr } else { said.stdout })
+}
+
 #[test]
 fn outputs_are_what_is_printed() {
-    let folder = folder();
-    let mut compared = 0;
+    let mut marks: Vec<(usize, PathBuf, String, OnceLock<Option<String>>)> = Vec::new();
     for path in documents() {
         let text = fs::read_to_string(&path).unwrap();
-        let marks = text.split("<!-- ").skip(1);
-        let marks = marks.filter_map(|rest| Some(rest.split_once(" -->")?.0.to_owned()));
-        for mark in marks {
-            let (command, to_stderr) = match mark.split_once(": ") {
-                Some(("output", command)) => (command, false),
-                Some(("error", command)) => (command, true),
-                _ => continue,
-            };
-            if command.contains("python3") && !have("python3") {
-                continue;
-            }
-            let _ = fs::remove_dir_all(folder.join("sibcheck-results"));
-            let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-                .args(shell_words::split(command).unwrap())
-                .current_dir(&folder)
-                .output()
-                .unwrap();
-            let printed = if to_stderr {
-                output.stderr
-            } else {
-                output.stdout
-            };
-            let printed = String::from_utf8(printed).unwrap();
-            let should = format!("```text\n{}\n```\n", printed.trim_end());
-            compare(&path, &mark, &should, alike);
-            compared += 1;
+        let found = text.split("<!-- ").skip(1);
+        for mark in found.filter_map(|rest| Some(rest.split_once(" -->")?.0)) {
+            let number = marks.len();
+            marks.push((number, path.clone(), mark.to_owned(), OnceLock::new()));
         }
+    }
+    of_each(&marks, |(number, _, mark, output)| {
+        output.get_or_init(|| printed(mark, *number));
+    });
+    let mut compared = 0;
+    for (_, path, mark, output) in &marks {
+        let Some(printed) = output.get().and_then(Option::as_ref) else {
+            continue;
+        };
+        let should = format!("```text\n{}\n```\n", printed.trim_end());
+        compare(path, mark, &should, alike);
+        compared += 1;
     }
     assert!(compared >= 2, "{compared} outputs");
 }
@@ -156,38 +158,14 @@ fn the_shim_finds_what_its_store_loses() {
     }
     let shim = "python3 examples/shims/http_shim.py examples/shims/http_store.py";
     let dialect = "examples/dialects/shim.toml";
-    for (store, code) in [("", 0), (" --last-writer-wins", 1)] {
-        let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-            .args([
-                "check",
-                "--bin",
-                &format!("{shim}{store}"),
-                "--dialect",
-                dialect,
-            ])
-            .args([
-                "--seed",
-                "1",
-                "--runs",
-                "1",
-                "--leave-out",
-                "all",
-                "--shrink-for",
-                "1s",
-            ])
-            .args([
-                "--no-ladder",
-                "--faults",
-                "none",
-                "--ops",
-                "40",
-                "--results",
-            ])
-            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents-shim"))
-            .current_dir(root())
-            .output()
-            .unwrap();
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{printed}");
-    }
+    let brief =
+        "--seed 1 --runs 1 --leave-out all --shrink-for 1s --no-ladder --faults none --ops 40";
+    of_each(&[("", 0), (" --last-writer-wins", 1)], |(store, code)| {
+        let bin = format!("{shim}{store}");
+        let results = support::empty_folder(&format!("documents-shim-{code}"));
+        let check = ["check", "--bin", &bin, "--dialect", dialect, "--results"];
+        let mut command = sibcheck(root(), &check);
+        command.arg(results).args(brief.split(' '));
+        Said::by(&mut command).expect(*code, &[]);
+    });
 }

@@ -11,6 +11,8 @@
     reason = "a panic fails the test, and it waits in real time"
 )]
 
+mod support;
+
 use std::{
     fs,
     path::PathBuf,
@@ -18,6 +20,8 @@ use std::{
     thread::sleep,
     time::{Duration, Instant},
 };
+
+use support::{have, of_each, sibcheck};
 
 /// A node that has a child in its group, one in a session of its own, and one that was orphaned,
 /// each of which does nothing for an hour; TOKEN names them on their command lines.
@@ -92,16 +96,9 @@ fn start(folder: &PathBuf, token: &str, end: End) -> Child {
     } else {
         ("30", "1")
     };
-    Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args([
-            "check",
-            "--bin",
-            &bin,
-            "--dialect",
-            "vc",
-            "--faults",
-            "none",
-        ])
+    let check = ["check", "--bin", &bin, "--dialect", "vc"];
+    sibcheck(folder, &check)
+        .args(["--faults", "none", "--leave-out", "all"])
         .args([
             "--nodes",
             "2",
@@ -150,20 +147,16 @@ fn left_over(number: u32, end: End) -> Vec<String> {
 }
 
 fn do_runs(first: u32, each: u32) {
-    let python = Command::new("python3").arg("--version").output().is_ok();
-    let setsid = Command::new("setsid").arg("--version").output().is_ok();
-    if !python || !setsid {
-        println!("skipped: there is no python3 or no setsid on this machine");
+    if !have("python3") || !have("setsid") {
         return;
     }
-    let mut all = Vec::new();
-    for (position, end) in (0..).zip(End::ALL) {
+    let ends: Vec<(u32, End)> = (0..).zip(End::ALL).collect();
+    of_each(&ends, |&(position, end)| {
         let numbers = first + position * each..first + (position + 1) * each;
         let left: Vec<String> = numbers.flat_map(|number| left_over(number, end)).collect();
         println!("{each} runs, {end:?}: {} processes left over", left.len());
-        all.extend(left);
-    }
-    assert!(all.is_empty(), "{all:#?}");
+        assert!(left.is_empty(), "{left:#?}");
+    });
 }
 
 #[test]

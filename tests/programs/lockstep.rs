@@ -5,8 +5,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -23,7 +21,7 @@ use sibcheck::{
 };
 use sibcheck_checkers::Outcome;
 
-use support::have;
+use crate::support::{self, have};
 
 /// An empty folder of the test's own.
 fn folder(name: &str) -> PathBuf {
@@ -31,11 +29,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn sibcheck(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    support::sibcheck(folder, arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -298,10 +292,10 @@ fn nodes_that_stay_apart_are_not_waited_for_long() {
     };
     let plan = generate(&shape, &mut SeededChoices::new(1), String::new());
     for gossip in ["0.25", "0.02"] {
-        let argv = ["python3", node.to_str().unwrap(), gossip].map(str::to_owned);
+        let argv = support::python(node.to_str().unwrap(), &[gossip]);
         let program = Program {
             timer_patience: Duration::from_mins(1),
-            ..Program::new(argv.to_vec(), Dialect::Vc, folder.clone())
+            ..Program::new(argv, Dialect::Vc, folder.clone())
         };
         let laboratory = Laboratory::new(program);
         for (purpose, most) in [(Purpose::Search, 15), (Purpose::Shrink, 7)] {
@@ -456,9 +450,7 @@ fn no_node_outlives_its_run() {
         "--nodes",
         "3",
     ];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(check)
-        .current_dir(&folder)
+    let mut child = support::sibcheck(&folder, &check)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()

@@ -3,9 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
-mod support;
-
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use sibcheck::{
     campaign::Judged,
@@ -20,7 +18,7 @@ use sibcheck::{
 };
 use sibcheck_checkers::Outcome;
 
-use support::have;
+use crate::support::{self, have, of_each};
 
 fn shape() -> Shape {
     Shape {
@@ -45,23 +43,23 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
         env!("CARGO_MANIFEST_DIR"),
         "/tests/nodes/forgetful_store.py"
     );
-    let laboratory = |flags: &[&str]| {
-        let argv = [&["python3", node], flags].concat();
-        let argv = argv.into_iter().map(str::to_owned).collect();
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("strata-forgetful");
+    let laboratory = |name: u64, flags: &[&str]| {
+        let argv = support::python(node, flags);
+        let name = format!("strata-forgetful-{name}");
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         Laboratory::new(Program::new(argv, Dialect::Vc, folder))
     };
     let outcome = |laboratory: &Laboratory, seed| {
         let judged = laboratory.run(&plan(seed), Purpose::Search).unwrap().judged;
         judged.verdict.outcome
     };
-    let forgetful = laboratory(&[]);
-    for first in [0, 1, 77, 123_456, 900_000_001, 31, 58] {
+    of_each(&[0, 1, 77, 123_456, 900_000_001, 31, 58], |&first| {
+        let forgetful = laboratory(first, &[]);
         let mut runs = first..first + STRATA;
         let caught = runs.any(|seed| outcome(&forgetful, seed) == Outcome::Violated);
         assert!(caught, "not in the runs from seed {first} on");
-    }
-    let correct = laboratory(&["--keep"]);
+    });
+    let correct = laboratory(STRATA, &["--keep"]);
     let mut ahead = Vec::new();
     for seed in 0..STRATA {
         let judged = correct.run(&plan(seed), Purpose::Search).unwrap().judged;
@@ -76,7 +74,7 @@ fn a_delete_of_what_its_client_never_saw_is_caught_from_every_seed_on() {
     if !have("python3") {
         return;
     }
-    let dialect = Dialect::from_toml(include_str!("nodes/document_store.toml")).unwrap();
+    let dialect = Dialect::from_toml(include_str!("../nodes/document_store.toml")).unwrap();
     let shape = Shape {
         store: dialect.reference(),
         program: Some(dialect.clone()),
@@ -84,22 +82,28 @@ fn a_delete_of_what_its_client_never_saw_is_caught_from_every_seed_on() {
     };
     let node = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes/document_store.py");
     let run = |flags: &[&str], seed| {
-        let argv = [&["python3", node], flags].concat();
-        let argv = argv.into_iter().map(str::to_owned).collect();
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("strata-documents");
-        let laboratory = Laboratory::new(Program::new(argv, dialect.clone(), folder));
+        let argv = support::python(node, flags);
+        let name = format!("strata-documents{}", flags.concat());
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let program = Program {
+            // There are no timers to be waited for.
+            timer_patience: Duration::from_millis(500),
+            ..Program::new(argv, dialect.clone(), folder)
+        };
+        let laboratory = Laboratory::new(program);
         let plan = generate(&shape, &mut SeededChoices::new(seed), String::new());
         let observed = laboratory.run(&plan, Purpose::Search).unwrap();
         assert_eq!(observed.failure, None);
         observed.judged
     };
     let violated = |judged: &Judged| judged.verdict.outcome == Outcome::Violated;
-    for flag in ["--delete-all", "--no-deleted-leaves", "--winner-only"] {
+    let flags = ["--delete-all", "--no-deleted-leaves", "--winner-only"];
+    of_each(&flags, |flag| {
         for first in [0, 33] {
             let caught = (first..first + STRATA).any(|seed| violated(&run(&[flag], seed)));
             assert!(caught, "{flag} not in the runs from seed {first} on");
         }
-    }
+    });
     // Clients pass back the revision of one of several, to write over it and to delete the loser.
     let (mut writes, mut deletes) = (0, 0);
     for seed in 0..STRATA {

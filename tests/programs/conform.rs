@@ -4,27 +4,20 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use serde_json::Value as Json;
 
-use support::have;
+use crate::support::{have, of_each, sibcheck};
 
 fn conform(node: &str, flags: &[&str]) -> (Option<i32>, String) {
     let root = env!("CARGO_MANIFEST_DIR");
     let bin = format!("python3 {root}/{node}");
-    let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(["conform", "--bin", &bin])
-        .args(flags)
-        .current_dir(root)
-        .output()
-        .unwrap();
+    let arguments = [&["conform", "--bin", &bin], flags].concat();
+    let output = sibcheck(root.as_ref(), &arguments).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(text).unwrap())
 }
@@ -59,7 +52,7 @@ fn correct_stores_conform_whatever_their_habits() {
         "--nodes",
         "3",
     ];
-    for (name, flags) in [
+    let stores = [
         ("../../examples/nodes/python/vc_store.py", &[][..]),
         ("gossip_store.py", &["--nodes", "3", "--node-names", "n0"]),
         ("dialects.py vv plain", &[]),
@@ -71,25 +64,23 @@ fn correct_stores_conform_whatever_their_habits() {
             "basket_store.py",
             &["--dialect", "examples/dialects/basket.toml"],
         ),
-    ] {
+    ];
+    of_each(&stores, |(name, flags)| {
         let (code, report) = node(name, flags);
         assert_eq!(code, Some(0), "{name} {flags:?}: {report}");
         let all = last_line(&report);
         let (run, passed) = all.split_once(" cases run, ").unwrap();
         assert_eq!(passed, format!("{run} passed"));
         assert!(run.parse::<u32>().unwrap() >= 5, "{report}");
-    }
+    });
 }
 
 #[test]
 fn the_other_examples_conform_and_the_faulty_one_does_not() {
     let conform = |bin: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-            .args(["conform", "--bin", bin])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
-        output.status.code()
+        let root = env!("CARGO_MANIFEST_DIR").as_ref();
+        let output = sibcheck(root, &["conform", "--bin", bin]).output();
+        output.unwrap().status.code()
     };
     if have("node") {
         let store = "node examples/nodes/javascript/dvv_store";
@@ -116,7 +107,7 @@ fn wrong_stores_do_not_conform() {
     let mark = format!("{counted}.mark");
     let _ = fs::remove_file(&mark);
     let loses_once = format!("loses_once.py {mark}");
-    for (name, flags, word) in [
+    let stores = [
         (
             "../../examples/nodes/python/vc_store_lossy.py",
             &[][..],
@@ -139,13 +130,14 @@ fn wrong_stores_do_not_conform() {
             &["--nodes", "3"],
             "FAIL  no write of several clients is lost",
         ),
-    ] {
+    ];
+    of_each(&stores, |(name, flags, word)| {
         let (code, report) = node(name, flags);
         assert_eq!(code, Some(1), "{name} {flags:?}: {report}");
         assert!(report.contains(word), "{name}: {word:?}: {report}");
         // The first is told in full, what follows from it mostly by name.
         assert_eq!(report.matches("what was said").count(), 1, "{report}");
-    }
+    });
 }
 
 #[test]
@@ -166,15 +158,16 @@ fn habits_of_the_samples_are_notes_unless_strict() {
     assert_eq!(code, Some(1), "{report}");
     assert!(report.contains("at /body/siblings: expected 0, got nothing"));
     // Those who have the habits have nothing to be told.
-    for (name, flags) in [
+    let stores = [
         ("dialects.py vv", &["--strict"][..]),
         ("dialects.py kv", &["--strict", "--dialect", "kv"]),
         ("../../examples/nodes/python/vc_store.py", &["--strict"]),
-    ] {
+    ];
+    of_each(&stores, |(name, flags)| {
         let (code, report) = node(name, flags);
         assert_eq!(code, Some(0), "{name} {flags:?}: {report}");
         assert!(!report.contains("note"), "{name}: {report}");
-    }
+    });
 }
 
 #[test]
@@ -241,7 +234,7 @@ fn what_goes_wrong_has_its_exit_code() {
     if !have("python3") {
         return;
     }
-    for (node, flags, code, word) in [
+    let mistakes = [
         (VC, &["--dialect", "klingon"][..], 2, "vc, dvv, vv, kv, mv"),
         (VC, &["no-such-file.txt"], 2, "no-such-file.txt"),
         (VC, &["tests"], 2, "tests: "),
@@ -253,9 +246,10 @@ fn what_goes_wrong_has_its_exit_code() {
             4,
             "block-buffered",
         ),
-    ] {
+    ];
+    of_each(&mistakes, |(node, flags, code, word)| {
         let (found, report) = conform(node, flags);
-        assert_eq!(found, Some(code), "{node} {flags:?}: {report}");
+        assert_eq!(found, Some(*code), "{node} {flags:?}: {report}");
         assert!(report.contains(word), "{word:?}: {report}");
-    }
+    });
 }

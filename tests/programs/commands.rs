@@ -4,13 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 #![cfg(unix)]
 
-mod support;
-
 use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+
+use crate::support;
 
 /// A name that a shell would take apart.
 const NAME: &str = "a 'b' \"c\" $(touch acted) `touch acted` $HOME & ; # é";
@@ -27,7 +27,7 @@ fn stdout(output: &Output) -> String {
 fn paste(folder: &Path, command: &str) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_sibcheck"));
     let mut path = vec![program.parent().unwrap().to_owned()];
-    path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    path.extend(env::split_paths(&support::path()));
     Command::new("sh")
         .args(["-c", command])
         .env("PATH", env::join_paths(path).unwrap())
@@ -69,13 +69,8 @@ fn assert_repeats(folder: &Path, report: &str) {
 }
 
 fn sibcheck(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(arguments)
-        .env("COLUMNS", "100")
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    stdout(&output)
+    let mut command = support::sibcheck(folder, arguments);
+    stdout(&command.env("COLUMNS", "100").output().unwrap())
 }
 
 #[test]

@@ -4,41 +4,20 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use serde_json::Value as Json;
 
-use support::{CHECK_NODE, have};
+use crate::support::{self, CHECK_NODE, Said, have, of_each};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What a run of `sibcheck` said.
-#[derive(Debug)]
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
 /// Runs `sibcheck` in an empty folder of the test's own.
 fn sibcheck(name: &str, arguments: &[&str]) -> Said {
-    let folder = folder(name);
-    let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(arguments)
-        .current_dir(&folder)
-        .output()
-        .unwrap();
-    Said {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    Said::by(&mut support::sibcheck(&folder(name), arguments))
 }
 
 fn folder(name: &str) -> PathBuf {
@@ -56,7 +35,7 @@ fn maelstroms_workloads_are_named_and_nobody_is_blamed() {
     if !have("python3") {
         return;
     }
-    for (workload, name) in [
+    let workloads = [
         ("echo", "echo"),
         ("unique-ids", "unique-ids"),
         ("broadcast", "broadcast"),
@@ -66,21 +45,23 @@ fn maelstroms_workloads_are_named_and_nobody_is_blamed() {
         ("kafka", "kafka"),
         ("txn-list-append", "txn-list-append"),
         ("txn-rw-register", "txn-rw-register"),
-    ] {
+    ];
+    of_each(&workloads, |(workload, name)| {
         let bin = node(&format!("workloads.py {workload}"));
-        let said = sibcheck("workloads", &["check", "--bin", &bin]);
+        let place = format!("workloads-{workload}");
+        let said = sibcheck(&place, &["check", "--bin", &bin]);
         assert_eq!(said.code, Some(2), "{said:?}");
         let told =
             format!("workload {name}, which is not judged yet; judged are stores of siblings");
         assert!(said.stderr.contains(&told), "{said:?}");
         assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
         assert_eq!(said.stdout, "");
-    }
+        let left = folder(&place).join("sibcheck-results");
+        assert!(!left.exists(), "a healthy node leaves nothing behind");
+    });
     let said = sibcheck("workloads", &["conform", "--bin", &node("lin_kv.py")]);
     assert_eq!(said.code, Some(2), "{said:?}");
     assert!(said.stderr.contains("workload lin-kv"), "{said:?}");
-    let left = folder("workloads").join("sibcheck-results");
-    assert!(!left.exists(), "a healthy node leaves nothing behind");
 }
 
 #[test]

@@ -4,14 +4,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
-mod support;
-
-use std::{
-    fs,
-    ops::Range,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::{fs, ops::Range, path::PathBuf, process::Output};
 
 use serde_json::Value as Json;
 use sibcheck::{
@@ -22,7 +15,7 @@ use sibcheck::{
 };
 use sibcheck_checkers::Outcome;
 
-use support::have;
+use crate::support::{have, of_each, python, sibcheck};
 
 /// Checks `tests/nodes/picky_store.py` with these flags of its own.
 fn check(test: &str, flags: &str, arguments: &[&str]) -> Output {
@@ -30,12 +23,9 @@ fn check(test: &str, flags: &str, arguments: &[&str]) -> Output {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).unwrap();
     let node = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes/picky_store.py");
-    Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(["check", "--bin", &format!("python3 '{node}' {flags}")])
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    let bin = format!("python3 '{node}' {flags}");
+    let check = [&["check", "--bin", &bin], arguments].concat();
+    sibcheck(&folder, &check).output().unwrap()
 }
 
 fn report(output: &Output) -> Json {
@@ -98,10 +88,9 @@ fn the_printed_command_draws_the_same_without_finding_out_again() {
         "{command}"
     );
     let words = shell_words::split(command).unwrap();
-    let again = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
+    let again = sibcheck(env!("CARGO_TARGET_TMPDIR").as_ref(), &[])
         .args(&words[1..])
         .args(["--format", "json"])
-        .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .output()
         .unwrap();
     let again = report(&again);
@@ -124,7 +113,7 @@ fn the_printed_command_draws_the_same_without_finding_out_again() {
 fn first_violation(name: &str, flag: &str, seeds: Range<u64>, left_out: Kinds) -> Option<u64> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let node = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes/picky_store.py");
-    let argv = ["python3", node, flag].map(str::to_owned).to_vec();
+    let argv = python(node, &[flag]);
     let laboratory = Laboratory::new(Program::new(argv, Dialect::Vc, folder));
     let shape = Shape {
         program: Some(Dialect::Vc),
@@ -145,21 +134,22 @@ fn what_a_program_confuses_is_a_violation() {
     if !have("python3") {
         return;
     }
-    for flag in [
+    let flags = [
         "--equal-numbers",
         "--fold-case",
         "--normalise-keys",
         "--trim",
         "--cut-keys",
         "--same-prefix",
-    ] {
+    ];
+    of_each(&flags, |flag| {
         let name = format!("vocabulary-confused{flag}");
         let found = first_violation(&name, flag, 1..81, Kinds::NONE);
         println!("{flag}: {found:?}");
         assert!(found.is_some(), "{flag}");
         let plain = first_violation(&name, flag, 1..9, Kinds::ALL);
         assert_eq!(plain, None, "{flag} with plain keys and values");
-    }
+    });
 }
 
 #[test]

@@ -12,19 +12,17 @@
     reason = "a panic fails the test"
 )]
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use serde_json::Value as Json;
 
-use support::{CHECK_NODE, have};
+use crate::support::{self, CHECK_NODE, Said, have, of_each};
 
 const NODES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes");
 
@@ -34,48 +32,17 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn sibcheck(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sibcheck"));
+    let mut command = support::sibcheck(folder, arguments);
     command
-        .args(arguments)
-        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
 }
 
-/// What a command said, and how it ended.
-struct Said {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Said {
-    fn of(output: &Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
-    }
-
-    fn expect(self, code: i32, words: &[&str]) -> Self {
-        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
-        // Lines are wrapped.
-        let flat: Vec<_> = self.stdout.split_whitespace().collect();
-        let flat = flat.join(" ");
-        for word in words {
-            assert!(flat.contains(word), "{word:?} is missing:\n{}", self.stdout);
-        }
-        self
-    }
-}
-
 /// Runs a command to its end.
 fn run(folder: &Path, arguments: &[&str]) -> Said {
-    Said::of(&sibcheck(folder, arguments).output().unwrap())
+    Said::by(&mut sibcheck(folder, arguments))
 }
 
 /// Checks a node of `tests/nodes` with seed 1.
@@ -156,7 +123,7 @@ fn overtaking_is_not_asked_of_one_node() {
     let folder = folder("one-node");
     let asked = ["check", "--nodes", "1", "--faults", "reorder"];
     let said = run(&folder, &asked);
-    assert_eq!(said.code, 2, "{}", said.stdout);
+    assert_eq!(said.code, Some(2), "{}", said.stdout);
     assert!(
         said.stderr.contains("needs at least two nodes"),
         "{}",
@@ -322,15 +289,8 @@ fn an_interrupt_during_shrinking_keeps_the_smallest_within_a_moment() {
         "    import time; time.sleep(0.05); m = json",
     );
     fs::write(folder.join("node.py"), slow).unwrap();
-    let check = [
-        "check",
-        "--bin",
-        "python3 node.py",
-        "--dialect",
-        "vc",
-        "--seed",
-        "1",
-    ];
+    let brief = ["--ops", "60", "--leave-out", "all"];
+    let check = [&CHECK_NODE[..], &["1"], &brief].concat();
     let child = start(&folder, &check);
     await_word(
         &folder.join("stderr"),
@@ -339,7 +299,7 @@ fn an_interrupt_during_shrinking_keeps_the_smallest_within_a_moment() {
     sleep(Duration::from_secs(2));
     signal(&child, "-INT");
     let asked = Instant::now();
-    let said = Said::of(&child.wait_with_output().unwrap());
+    let said = Said::of(child.wait_with_output().unwrap());
     // Generous: a second is what is wanted, and machines are busy.
     assert!(
         asked.elapsed() < Duration::from_secs(5),
@@ -357,7 +317,7 @@ fn an_interrupt_during_shrinking_keeps_the_smallest_within_a_moment() {
 
 #[test]
 fn what_was_interrupted_is_never_said_to_hold() {
-    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+    of_each(&[("-INT", 130), ("-TERM", 143)], |&(name, code)| {
         let folder = folder(&format!("interrupt{name}"));
         let child = start(
             &folder,
@@ -373,10 +333,10 @@ fn what_was_interrupted_is_never_said_to_hold() {
         );
         sleep(Duration::from_secs(2));
         signal(&child, name);
-        let said = Said::of(&child.wait_with_output().unwrap());
+        let said = Said::of(child.wait_with_output().unwrap());
         said.expect(
             code,
             &["dotted: VALID", "interrupted after", "of 100,000,000 runs"],
         );
-    }
+    });
 }

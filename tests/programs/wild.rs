@@ -7,19 +7,15 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
+    process::Output,
 };
 
 use sibcheck::nodes::external::Sin;
 
-use support::have;
+use crate::support::{self, have, of_each};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -57,12 +53,8 @@ fn sibcheck(folder: &Path, habit: &str, flags: &[&str]) -> Output {
         "--leave-out",
         "all",
     ];
-    Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(check)
-        .args(flags)
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    let arguments = [&check[..], flags].concat();
+    support::sibcheck(folder, &arguments).output().unwrap()
 }
 
 const MESSAGES: &str = "write nothing but messages to stdout";
@@ -89,20 +81,6 @@ fn fails(habit: &str, flags: &[&str], words: &[&str]) {
         );
     }
     assert!(report.len() < 4_000, "{habit}: {} bytes", report.len());
-}
-
-/// Asks something of all of these, four at a time: most nodes here are waited for in vain.
-fn of_each<T: Sync>(all: &[T], asked: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    asked(one);
-                }
-            });
-        }
-    });
 }
 
 #[test]
@@ -171,6 +149,12 @@ fn what_cannot_be_understood_fails_with_its_line_and_a_remedy() {
         return;
     }
     let habits = [
+        // The longest waits come first, beside all others.
+        ("never-init", &["no answer to its init", "flush"][..]),
+        (
+            "block-buffered",
+            &["no answer to its init", "block-buffered", "python3 -u"],
+        ),
         (
             "noise",
             &[
@@ -178,7 +162,7 @@ fn what_cannot_be_understood_fails_with_its_line_and_a_remedy() {
                 "DEBUG: about",
                 "more characters)",
                 MESSAGES,
-            ][..],
+            ],
         ),
         ("cut-off", &["is cut off", "\"body\"", MESSAGES]),
         ("not-utf8", &["is not a message", MESSAGES]),
@@ -216,11 +200,6 @@ fn what_cannot_be_understood_fails_with_its_line_and_a_remedy() {
             &["line", "end every message with a line feed"],
         ),
         ("never-answers", &["none of its first 5 requests", "flush"]),
-        ("never-init", &["no answer to its init", "flush"]),
-        (
-            "block-buffered",
-            &["no answer to its init", "block-buffered", "python3 -u"],
-        ),
         (
             "buffered-later",
             &["none of its first 5", "block-buffered", "python3 -u"],
@@ -234,7 +213,8 @@ fn a_program_with_its_names_built_in_is_given_them() {
     if !have("python3") {
         return;
     }
-    let (_, report) = check("hard-coded", &THREE);
+    let brief = ["--shrink-for", "0s", "--patience-ms", "100"];
+    let (_, report) = check("hard-coded", &[&THREE[..], &brief].concat());
     assert!(report.contains("--node-names"), "{report}");
     let named = [&THREE[..], &["--node-names", "n0", "--strict"]].concat();
     let report = holds("hard-coded", &named);
@@ -264,7 +244,9 @@ fn a_node_that_falls_silent_is_no_pass() {
         return;
     }
     let words = ["answered no read after all faults", Sin::Silence.name()];
-    fails("mute-later", &VC, &words);
+    // Whatever the patience, it gets no answer.
+    let brief = [&VC[..], &["--patience-ms", "100"]].concat();
+    fails("mute-later", &brief, &words);
 }
 
 #[test]
@@ -272,7 +254,8 @@ fn answers_out_of_order_find_their_requests() {
     if !have("python3") {
         return;
     }
-    let (code, report) = check("unordered", &VC);
+    let brief = [&VC[..], &["--shrink-for", "0s", "--patience-ms", "200"]].concat();
+    let (code, report) = check("unordered", &brief);
     assert!([Some(0), Some(3)].contains(&code), "{report}");
     assert!(!report.contains("VIOLATED"), "{report}");
 }

@@ -4,22 +4,20 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 #![cfg(unix)]
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
+use crate::support;
+
 fn folder(name: &str) -> PathBuf {
     support::empty_folder(&format!("files-{name}"))
 }
 
 fn sibcheck(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sibcheck"));
-    command.current_dir(folder);
-    command
+    support::sibcheck(folder, &[])
 }
 
 fn stderr(output: &Output) -> String {

@@ -9,12 +9,10 @@
     reason = "a panic fails the test"
 )]
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 use serde_json::{Map, Value as Json, json};
@@ -27,6 +25,8 @@ use sibcheck_checkers::{
     registers::Budget,
     strongest,
 };
+
+use crate::support::{self, of_each};
 
 /// Clears the screen, is green, rings, turns the direction of text, hides, and begins a line.
 const ACTS: &str = "\u{1b}[2J\u{1b}[H\u{1b}[1;32mVALID\u{1b}[0m\u{7}\u{9b}31m\u{7f}\u{202e}\u{2066}\u{200f}\u{2028}\nFORGED\r\u{200b}\u{feff}\u{85}x";
@@ -281,12 +281,9 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn sibcheck(folder: &Path, colour: bool, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(["--color", if colour { "always" } else { "never" }])
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    let colour = ["--color", if colour { "always" } else { "never" }];
+    let mut command = support::sibcheck(folder, &colour);
+    command.args(arguments).output().unwrap()
 }
 
 /// Runs the program with colours, or without where it reports as JSON, and tells what it printed.
@@ -524,7 +521,7 @@ fn nothing_that_a_program_says_acts() {
     let folder = folder("programs");
     let node = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes/hostile.py");
     let (case, file) = (
-        "IN {\"src\":\"c1\",\"dest\":\"n1\",\"body\":{\"type\":\"init\",\"msg_id\":1,\"node_id\":\"n1\",\"node_ids\":[\"n1\"]}}\nIN {\"src\":\"c1\",\"dest\":\"n1\",\"body\":{\"type\":\"vc_read\",\"key\":\"x\",\"msg_id\":2}}\nOUT {\"dest\":\"c1\",\"body\":{\"type\":\"vc_read_ok\",\"values\":[1]}}\n",
+        "TIMEOUT_MS 300\nIN {\"src\":\"c1\",\"dest\":\"n1\",\"body\":{\"type\":\"init\",\"msg_id\":1,\"node_id\":\"n1\",\"node_ids\":[\"n1\"]}}\nIN {\"src\":\"c1\",\"dest\":\"n1\",\"body\":{\"type\":\"vc_read\",\"key\":\"x\",\"msg_id\":2}}\nOUT {\"dest\":\"c1\",\"body\":{\"type\":\"vc_read_ok\",\"values\":[1]}}\n",
         "case.txt",
     );
     fs::write(folder.join(file), case).unwrap();
@@ -555,19 +552,24 @@ fn nothing_that_a_program_says_acts() {
         let bin = format!("python3 {node} {habit}");
         assert_prints_harmless(&folder, &[&["conform", "--bin", &bin], more].concat());
     };
-    for habit in [
+    let habits = [
         "dies", "babbles", "type", "error", "actor", "value", "field", "clock", "dest", "src", "id",
-    ] {
-        check(habit, &["--verbose"]);
-        conform(habit, &[file]);
-    }
-    for habit in ["dies", "dest"] {
-        check(habit, &["--format", "json"]);
-        conform(habit, &["--dialect", "vc", "--format", "json"]);
-    }
-    for habit in ["src", "id"] {
-        check(habit, &["--strict"]);
-    }
-    // What it takes and how it answers is asked of it.
-    conform("type", &[]);
+    ];
+    let case_alone = [file];
+    let mut asked = vec![
+        // What it takes and how it answers is asked of it.
+        ("conform", "type", &[][..]),
+        ("conform", "dies", &["--dialect", "vc", "--format", "json"]),
+        ("conform", "dest", &["--dialect", "vc", "--format", "json"]),
+        ("check", "dies", &["--format", "json"]),
+        ("check", "dest", &["--format", "json"]),
+        ("check", "src", &["--strict"]),
+        ("check", "id", &["--strict"]),
+    ];
+    asked.extend(habits.map(|habit| ("check", habit, &["--verbose"][..])));
+    asked.extend(habits.map(|habit| ("conform", habit, &case_alone[..])));
+    of_each(&asked, |(command, habit, flags)| match *command {
+        "check" => check(habit, flags),
+        _ => conform(habit, flags),
+    });
 }

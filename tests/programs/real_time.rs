@@ -3,17 +3,11 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
-mod support;
-
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::{fs, path::PathBuf, process::Output};
 
 use serde_json::Value as Json;
 
-use support::{CHECK_NODE, empty_folder, have};
+use crate::support::{CHECK_NODE, empty_folder, have, sibcheck};
 
 /// A correct `vc` node for one node, with places for additions.
 const NODE: &str = r#"
@@ -50,13 +44,8 @@ fn check(name: &str, node: &str, flags: &[&str]) -> Option<Checked> {
     }
     let folder = empty_folder(&format!("real-time-{name}"));
     fs::write(folder.join("node.py"), node).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
-        .args(CHECK_NODE)
-        .arg("1")
-        .args(flags)
-        .current_dir(&folder)
-        .output()
-        .unwrap();
+    let check = [&CHECK_NODE[..], &["1"], flags].concat();
+    let output = sibcheck(&folder, &check).output().unwrap();
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     Some(Checked {
         folder,
