@@ -78,6 +78,13 @@ impl<'t> Reader<'t> {
         self.peek().map(|_| self.form(0)).transpose()
     }
 
+    /// Whether the text ends in the middle of what was read last, or may do so: behind a number, a
+    /// keyword or a symbol, which only what follows would end.
+    pub(super) fn may_be_cut_off(&self) -> bool {
+        let ends_itself = |byte: &u8| b"\"]})".contains(byte) || byte.is_ascii_whitespace();
+        self.at >= self.text.len() && !self.text.last().is_none_or(ends_itself)
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }

@@ -9,11 +9,15 @@
 //! 0   :info   :write  9   :timeout                        history.txt, with an error
 //! ```
 //!
+//! A line of a log ends with its line feed: what the last one says without it may be cut off.
+//!
 //! A failed operation certainly took no effect; why a compare-and-set failed is not recorded, so
 //! nothing is concluded from one that did. Processes named by a keyword, as `:nemesis`, are no
 //! clients. An operation that is none of a register's makes all of it a history of another object.
 
 use serde_json::Value as Json;
+
+use crate::outside::Outside;
 
 use super::{
     Content, Fault, Format, Import, ImportError, Note, Options,
@@ -248,9 +252,34 @@ fn event(line: u64, map: &Json) -> Result<Event, Fault> {
     })
 }
 
+/// What is at fault with the last line of a log that no line feed ends, if its last word may be the
+/// beginning of a longer one and something follows from it. `value` is what was read of its value.
+fn cut_off(line: u64, kind: Kind, function: &str, value: Option<&Json>) -> Option<Fault> {
+    let known = Function::named(function.trim_start_matches(':'));
+    let (what, counts) = match (value, known) {
+        (None, None) => (function.to_owned(), true),
+        (Some(value), Some(function)) => {
+            let read = function == Function::Read;
+            let counts = read && kind == Kind::Ok || !read && kind == Kind::Invoke;
+            let word = matches!(value, Json::Null | Json::Bool(_));
+            (value.to_string(), counts && !word)
+        }
+        _ => return None,
+    };
+    counts.then(|| Fault {
+        line,
+        problem: format!(
+            "expected a line feed behind the last line: {} may be the beginning of something longer",
+            Outside(what)
+        ),
+        remedy: "copy the file again, or end it with a line feed if it is whole",
+    })
+}
+
 fn read_log(text: &[u8]) -> Result<Found, ImportError> {
     let mut found = Found::default();
-    for (line, content) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+    let mut lines = (1..).zip(text.split(|byte| *byte == b'\n')).peekable();
+    while let Some((line, content)) = lines.next() {
         let Some([process, kind_word, function, rest]) = words(content) else {
             found.skipped += u64::from(!content.trim_ascii().is_empty());
             continue;
@@ -265,8 +294,13 @@ fn read_log(text: &[u8]) -> Result<Found, ImportError> {
         let mut reader = Reader::new(rest);
         let value = reader.next_form();
         found.tagged |= reader.saw_tuples();
+        let open = lines.peek().is_none() && (reader.may_be_cut_off() || rest.is_empty());
         let (value, fault) = match value {
-            Ok(value) => (value, None),
+            Ok(value) => {
+                let cut_off = || cut_off(line, kind, &function, value.as_ref());
+                let fault = open.then(cut_off).flatten();
+                (value, fault)
+            }
             Err(fault) => (
                 None,
                 Some(Fault {
@@ -284,8 +318,11 @@ fn read_log(text: &[u8]) -> Result<Found, ImportError> {
             value,
             swapped: true,
         };
+        let is_cut_off = open && fault.is_some();
         found.fault = found.fault.or(fault);
-        found.push(&function, event)?;
+        if !is_cut_off {
+            found.push(&function, event)?;
+        }
     }
     Ok(found)
 }

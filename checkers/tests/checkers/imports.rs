@@ -93,6 +93,57 @@ fn lines_of_a_log() {
     assert_eq!(outcome(&import), (Outcome::Valid, vec![]));
 }
 
+/// A number that is cut off is another number, and must not be taken for one that was read.
+#[test]
+fn a_log_that_is_cut_off_anywhere_is_not_violated() {
+    let log = "0 :invoke :write 1\n0 :ok :write 1\n0 :invoke :write 123\n0 :ok :write 123\n\
+        1 :invoke :read nil\n1 :ok :read 123\n1 :invoke :cas [123 4]\n1 :ok :cas [123 4]\n\
+        2 :invoke :read nil\n2 :ok :read 4\n";
+    let whole = import(log.as_bytes(), "whole").unwrap();
+    assert_eq!((outcome(&whole).0, whole.fault), (Outcome::Valid, None));
+    let line = |end: usize| log[..end].lines().count() as u64;
+    for end in 0..log.len() {
+        let fault = match import(&log.as_bytes()[..end], "cut off") {
+            Ok(import) => {
+                assert_ne!(outcome(&import).0, Outcome::Violated, "{:?}", &log[..end]);
+                import.fault
+            }
+            Err(ImportError::Fault(fault)) => Some(fault),
+            Err(ImportError::Unrecognised { .. }) => None,
+            Err(error) => panic!("{:?}: {error}", &log[..end]),
+        };
+        let number = log[..end].ends_with(|last: char| last.is_ascii_digit());
+        let answer = log[..end]
+            .lines()
+            .last()
+            .is_some_and(|line| line.contains(":ok :read"));
+        if number && answer {
+            let fault = fault.unwrap_or_else(|| panic!("{:?} is taken for whole", &log[..end]));
+            assert_eq!(fault.line, line(end), "{fault}");
+            assert!(fault.to_string().contains("line feed"), "{fault}");
+        }
+    }
+    // Nothing is said of what would be the same with more behind it.
+    for whole in [
+        "2 :ok :read nil",
+        "2 :info :write 9 :timeout",
+        "2 :ok :write 9",
+        "2 :ok :read \"9\"",
+    ] {
+        let log = format!(
+            "2 :invoke :{} 9\n{whole}",
+            whole.split([' ', ':']).nth(4).unwrap()
+        );
+        let import = import(log.as_bytes(), "without a line feed").unwrap();
+        assert_eq!(import.fault, None, "{log:?}");
+    }
+    // Another object is one, whether its last line is ended or not.
+    for log in ["0 :invoke :enqueue 5", "0 :invoke :enqueue 5\n"] {
+        let error = import(log.as_bytes(), "a queue").unwrap_err();
+        assert!(matches!(error, ImportError::OtherObject { .. }), "{error}");
+    }
+}
+
 #[test]
 fn plain_registers() {
     let import = read("registers.jsonl");
