@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::{
     corpus::{CorpusError, Judged, Saved, find},
+    files::Temporary,
     nodes::external::{NodeNames, Program},
     protocol::Dialect,
     reports::{human, json},
@@ -41,15 +42,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
+    let folder = Temporary::of_process("replay");
     let program = match &arguments.bin {
         Some(command_line) => {
             let argv = bin::words(command_line)?;
-            let pid = std::process::id();
-            let folder = std::env::temp_dir().join(format!("sibcheck-replay-{pid}"));
             let program = Program {
                 guard: std::env::current_exe().ok(),
                 names: arguments.node_names.clone(),
-                ..Program::new(argv, Dialect::Vc, folder)
+                ..Program::new(argv, Dialect::Vc, folder.path().to_owned())
             };
             bin::look_up(&program)?;
             Some(program)
@@ -60,7 +60,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
     for path in &arguments.paths {
         match find(path) {
             Ok(found) => cases.extend(found),
-            Err(error) => unreadable.push((path.clone(), told(&error))),
+            Err(error) => unreadable.push((path.clone(), told(error))),
         }
     }
     let mut judged: Vec<(Saved, Judged)> = Vec::new();
@@ -68,7 +68,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         // One bad file must not hide the verdicts of the others.
         match case.judge(program.as_ref()) {
             Ok(verdict) => judged.push((case, verdict)),
-            Err(error) => unreadable.push((case.path, told(&error))),
+            Err(error) => unreadable.push((case.path, told(error))),
         }
     }
     if judged.is_empty() && unreadable.is_empty() {
@@ -102,7 +102,15 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn told(failed: &CorpusError) -> Failure {
+fn told(failed: CorpusError) -> Failure {
+    let failed = match failed {
+        CorpusError::Node { path, failure } => CorpusError::Node {
+            path,
+            // The folder of its run goes.
+            failure: failure.without_place(),
+        },
+        other => other,
+    };
     let message = failed.to_string();
     match failed {
         CorpusError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => {

@@ -134,6 +134,30 @@ fn results_that_cannot_be_written_are_told_before_anything_starts() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn a_replay_on_a_node_that_fails_leaves_nothing_in_the_temporary_folder() {
+    let folder = folder("replay");
+    let temporary = folder.join("tmp");
+    fs::create_dir_all(&temporary).unwrap();
+    let check = "check --bin false --dialect vc --seed 1 --runs 1 --ops 3 --leave-out all";
+    let arguments: Vec<&str> = check.split(' ').collect();
+    let output = support::sibcheck(&folder, &arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    let plan = "sibcheck-results/program-seed-1/plan.json";
+    for bin in ["false", "sh -c 'echo no; echo why >&2; exit 1'"] {
+        let output = support::sibcheck(&folder, &["replay", "--bin", bin, plan])
+            .env("TMPDIR", &temporary)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+        assert_eq!(inside(&temporary), [""; 0], "{bin}");
+        // Nor is anything there said to be found.
+        let told = stderr(&output);
+        assert!(!told.contains("sibcheck-replay"), "{told}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn a_conform_that_fails_leaves_nothing_in_the_temporary_folder() {
     let folder = folder("conform");
     let temporary = folder.join("tmp");
