@@ -54,6 +54,8 @@ pub struct WorkloadProbe {
     pub requests: Vec<Json>,
     /// The type of the answer that tells.
     answer: &'static str,
+    /// The workloads that have these requests.
+    candidates: &'static [Workload],
     tells: fn(&[&Json]) -> Workload,
 }
 
@@ -63,32 +65,46 @@ impl WorkloadProbe {
         let told = answers.iter().any(|body| body["type"] == self.answer);
         told.then(|| (self.tells)(answers))
     }
+
+    /// The workloads that a node may speak which did not answer, but knew what was asked.
+    pub const fn candidates(&self) -> &'static [Workload] {
+        self.candidates
+    }
 }
 
 /// What is asked, each on a process of its own. A node that knows a request answers with its type
 /// and `_ok`; those that know it in two workloads are told apart by what it then returns.
 pub fn workload_probes() -> Vec<WorkloadProbe> {
-    let probe = |requests, answer, tells| WorkloadProbe {
+    use Workload::{
+        Broadcast, Counter, Echo, GSet, Kafka, LinKv, TxnListAppend, TxnRwRegister, UniqueIds,
+    };
+    let probe = |requests, answer, candidates, tells| WorkloadProbe {
         requests,
         answer,
+        candidates,
         tells,
     };
     vec![
         probe(
             vec![json!({"type": "echo", "echo": "sibcheck"})],
             "echo_ok",
-            |_| Workload::Echo,
+            &[Echo],
+            |_| Echo,
         ),
-        probe(vec![json!({"type": "generate"})], "generate_ok", |_| {
-            Workload::UniqueIds
-        }),
+        probe(
+            vec![json!({"type": "generate"})],
+            "generate_ok",
+            &[UniqueIds],
+            |_| UniqueIds,
+        ),
         probe(
             vec![
                 json!({"type": "topology", "topology": {}}),
                 json!({"type": "broadcast", "message": 1}),
             ],
             "broadcast_ok",
-            |_| Workload::Broadcast,
+            &[Broadcast],
+            |_| Broadcast,
         ),
         probe(
             vec![
@@ -96,44 +112,45 @@ pub fn workload_probes() -> Vec<WorkloadProbe> {
                 json!({"type": "read"}),
             ],
             "add_ok",
+            &[GSet, Counter],
             |answers| {
                 let read = answers.iter().find(|body| body["type"] == "read_ok");
                 let number = read.is_some_and(|read| {
                     read["value"].is_number() || read["value"].as_str().is_some()
                 });
-                if number {
-                    Workload::Counter
-                } else {
-                    Workload::GSet
-                }
+                if number { Counter } else { GSet }
             },
         ),
         probe(
             vec![json!({"type": "write", "key": 0, "value": 1})],
             "write_ok",
-            |_| Workload::LinKv,
+            &[LinKv],
+            |_| LinKv,
         ),
         probe(
             vec![json!({"type": "send", "key": "k1", "msg": 1})],
             "send_ok",
-            |_| Workload::Kafka,
+            &[Kafka],
+            |_| Kafka,
         ),
         probe(
             vec![json!({"type": "txn", "txn": [["append", 1, 1], ["r", 1, null]]})],
             "txn_ok",
+            &[TxnListAppend, TxnRwRegister],
             |answers| {
                 let is_list = |body: &&&Json| body["txn"][1][2].is_array();
                 if answers.iter().any(|body| is_list(&body)) {
-                    Workload::TxnListAppend
+                    TxnListAppend
                 } else {
-                    Workload::TxnRwRegister
+                    TxnRwRegister
                 }
             },
         ),
         probe(
             vec![json!({"type": "txn", "txn": [["w", 1, 1], ["r", 1, null]]})],
             "txn_ok",
-            |_| Workload::TxnRwRegister,
+            &[TxnRwRegister],
+            |_| TxnRwRegister,
         ),
     ]
 }

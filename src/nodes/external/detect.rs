@@ -24,8 +24,8 @@ pub enum Undetected {
 /// A healthy node that cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotJudged {
-    /// The workload that it speaks, if it was recognised.
-    workload: Option<Workload>,
+    /// The workload that it speaks, if it was recognised, or the ones of which it is.
+    workloads: Vec<Workload>,
     /// The services that it wrote to.
     services: BTreeSet<&'static str>,
 }
@@ -37,17 +37,19 @@ const JUDGED: &str = "judged are stores of siblings, in the dialects vc, vv, dvv
 impl fmt::Display for NotJudged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let services = told_services(&self.services);
-        let Some(workload) = &self.workload else {
+        let workloads: Vec<String> = self.workloads.iter().map(ToString::to_string).collect();
+        let workloads = workloads.join(" or ");
+        if workloads.is_empty() {
             return write!(
                 f,
                 "this program writes to Maelstrom's service {}, and there are no services yet: a node \
                  is on its own here with its peers; {JUDGED}",
                 services.unwrap_or_default()
             );
-        };
+        }
         write!(
             f,
-            "this program speaks Maelstrom's workload {workload}, which is not judged yet"
+            "this program speaks Maelstrom's workload {workloads}, which is not judged yet"
         )?;
         if let Some(services) = services {
             write!(
@@ -162,9 +164,9 @@ fn ask_for_dialect(program: &Program) -> Result<Dialect, Undetected> {
             None => tried.push((came, vec![kind])),
         }
     }
-    let workload = ask_for_workload(program, &mut services).map_err(Undetected::Failed)?;
-    if workload.is_some() || !services.is_empty() {
-        return Err(Undetected::NotJudged(NotJudged { workload, services }));
+    let not_judged = ask_for_workload(program, services).map_err(Undetected::Failed)?;
+    if let Some(not_judged) = not_judged {
+        return Err(Undetected::NotJudged(not_judged));
     }
     let mut told = String::new();
     for (came, kinds) in tried {
@@ -183,11 +185,14 @@ fn ask_for_dialect(program: &Program) -> Result<Dialect, Undetected> {
     )))
 }
 
-/// Asks for Maelstrom's workloads; a node may write to a service before it answers, or instead.
+/// Asks for Maelstrom's workloads. A node may write to a service before it answers, or instead of it:
+/// then what it was asked tells the workload, unless it writes there whatever it is asked.
 fn ask_for_workload(
     program: &Program,
-    services: &mut BTreeSet<&'static str>,
-) -> Result<Option<Workload>, NodeFailure> {
+    mut services: BTreeSet<&'static str>,
+) -> Result<Option<NotJudged>, NodeFailure> {
+    let always = !services.is_empty();
+    let mut workloads: &[Workload] = &[];
     for probe in workload_probes() {
         let bodies = probe.requests.iter().filter_map(Json::as_object).cloned();
         let answered = ask(program, bodies);
@@ -195,11 +200,28 @@ fn ask_for_workload(
             Some(failure) if failure.kind() == FailureKind::Interrupted => return Err(failure),
             _ => {}
         }
+        let asks_a_service = !answered.services.is_empty() && !always;
         services.extend(answered.services);
         let bodies: Vec<&Json> = answered.bodies.iter().collect();
+        let all_answered = bodies.len() >= probe.requests.len();
         if let Some(workload) = probe.recognise(&bodies) {
-            return Ok(Some(workload));
+            let workloads = if asks_a_service && !all_answered {
+                probe.candidates().to_vec()
+            } else {
+                vec![workload]
+            };
+            return Ok(Some(NotJudged {
+                workloads,
+                services,
+            }));
+        }
+        if asks_a_service && workloads.is_empty() {
+            workloads = probe.candidates();
         }
     }
-    Ok(None)
+    let workloads = workloads.to_vec();
+    Ok((!services.is_empty()).then_some(NotJudged {
+        workloads,
+        services,
+    }))
 }
