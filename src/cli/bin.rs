@@ -32,9 +32,11 @@ pub(super) fn words(command_line: &str) -> Result<Vec<String>, Failure> {
     Ok(words.into_iter().enumerate().map(absolute).collect())
 }
 
-/// Sees to it that a program can be started at all: else that is the cause of all that follows.
+/// Sees to it that a program can be started at all: else that is the cause of all that follows, and no
+/// node has failed, but what was given on the command line is not there.
 pub(super) fn look_up(program: &Program) -> Result<(), Failure> {
-    program.look_up().map_err(|failure| failed(&failure))
+    let found = program.look_up();
+    found.map_err(|failure| Failure::usage(failure.to_string()))
 }
 
 /// The dialect that a program turns out to speak.

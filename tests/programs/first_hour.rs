@@ -137,7 +137,7 @@ fn what_answers_nothing_is_told_in_few_lines() {
 #[test]
 fn a_folder_and_a_command_without_quotes_are_told_as_such() {
     let said = sibcheck("folder", &["check", "--bin", ROOT]);
-    assert_eq!(said.code, Some(4), "{said:?}");
+    assert_eq!(said.code, Some(2), "{said:?}");
     assert!(said.stderr.contains("it is a folder"), "{said:?}");
     for command in [
         &["check", "--bin", "python3", "x.py", "--seed", "1"][..],
@@ -157,7 +157,7 @@ fn a_program_that_reads_the_report_always_gets_one_document() {
     for (command, code) in [
         (
             &["check", "--format", "json", "--bin", "no-such-program"][..],
-            4,
+            2,
         ),
         (&["check", "--format=json", "--no-such-flag"], 2),
         (
@@ -178,7 +178,7 @@ fn a_program_that_reads_the_report_always_gets_one_document() {
             ],
             0,
         ),
-        (&folder_bin, 4),
+        (&folder_bin, 2),
         (&["verify", "--format", "json", &history], 2),
         (&["replay", "--format", "json", &history], 2),
         (&["replay", "--format", "json", "."], 3),
@@ -235,6 +235,29 @@ fn how_many_runs_and_nodes_there_are_is_said() {
         let told =
             "nodes       3, as --claim eventual speaks of replicas; for another number: --nodes";
         assert!(said.stdout.contains(told), "{said:?}");
+    }
+}
+
+/// What is named on the command line and not there is wrong usage, whoever asks for it.
+#[test]
+fn a_program_that_is_not_there_is_wrong_usage_everywhere() {
+    let plan = format!("{ROOT}/tests/plans/version-1");
+    for program in ["no-such-program", "./no-such-program", ROOT] {
+        for command in [
+            &["check", "--bin", program][..],
+            &["check", "--bin", program, "--dialect", "vc"],
+            &["conform", "--bin", program],
+            &["conform", "--bin", program, "--dialect", "vc"],
+            &["replay", "--bin", program, &plan],
+        ] {
+            sibcheck("not-there", command).expect(2, &["cannot start"]);
+        }
+    }
+    for dialect in ["no-such-dialect", "no-such-file.toml"] {
+        for command in ["check", "conform"] {
+            let asked = [command, "--bin", "true", "--dialect", dialect];
+            sibcheck("not-there", &asked).expect(2, &[dialect]);
+        }
     }
 }
 
