@@ -87,6 +87,7 @@ pub(super) fn conform(arguments: &Arguments) -> Result<Exit, Failure> {
             None => bin::found_out(&program, &listening.interrupt)?,
         };
         report.dialect = Some(program.dialect.to_string());
+        report.nodes = arguments.nodes;
         ask_all(&program, arguments.nodes, &mut report)?;
         if arguments.nodes == 1 {
             compare_habits(&program, arguments.strict, &mut report)?;

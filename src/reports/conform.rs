@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 use sibcheck_checkers::{
-    Outcome,
+    History, Outcome,
     outside::{Outside, OutsideLines},
     told_operations,
 };
@@ -29,6 +29,8 @@ use super::{
 pub struct Report {
     /// The dialect that was spoken, unless cases were given.
     pub dialect: Option<String>,
+    /// How many nodes there were; 0 where cases were given.
+    pub nodes: u32,
     /// What was asked, in its order.
     pub cases: Vec<Conformed>,
     /// What is different from the published samples and not demanded: a sentence each.
@@ -66,6 +68,8 @@ pub struct Ran {
     refused: (usize, usize),
     /// What clients and nodes said to each other: who, to whom, and the body.
     said: Vec<(String, String, Json)>,
+    /// How many messages nodes sent to each other.
+    among_nodes: usize,
 }
 
 impl Ran {
@@ -80,6 +84,10 @@ impl Ran {
             denied: demand.denied(history),
             refused: (Demand::refused(history), writes.count()),
             said: trace.lines().filter_map(said).collect(),
+            among_nodes: trace
+                .lines()
+                .filter(|line| is_among_nodes(line, history))
+                .count(),
             judged,
         }
     }
@@ -114,6 +122,16 @@ fn said(line: &str) -> Option<(String, String, Json)> {
     (event["event"] == "delivered" && of_client).then_some((from, to, body))
 }
 
+/// True of the line of the trace that tells of a message which one node sent to another.
+fn is_among_nodes(line: &str, history: &History) -> bool {
+    let event: Json = serde_json::from_str(line).unwrap_or_default();
+    let is_node = |field: &str| {
+        let mut nodes = history.nodes.iter();
+        nodes.any(|node| event[field] == node.as_str())
+    };
+    event["event"] == "sent" && is_node("from") && is_node("to")
+}
+
 impl Came {
     fn is_met(&self) -> bool {
         match self {
@@ -128,6 +146,17 @@ impl Report {
     /// Whether nothing is wrong.
     pub fn is_met(&self) -> bool {
         self.cases.iter().all(|case| case.came.is_met())
+    }
+
+    /// Why stores that do not replicate meet no demand on several nodes: how many nodes there were, of
+    /// which none ever sent a message to another.
+    fn silent_nodes(&self) -> Option<u32> {
+        let runs = self.cases.iter().filter_map(|case| match &case.came {
+            Came::Run(ran) => Some(ran),
+            Came::Lines(_) | Came::Failed(_) => None,
+        });
+        let among_nodes: usize = runs.map(|ran| ran.among_nodes).sum();
+        (self.nodes > 1 && among_nodes == 0 && !self.is_met()).then_some(self.nodes)
     }
 
     /// How the process should exit.
@@ -215,6 +244,9 @@ fn write_report(out: &mut String, report: &Report, width: usize) -> fmt::Result 
         match came {
             // Those after it mostly have the same cause.
             Came::Run(ran) if !ran.is_met() && std::mem::take(&mut first) => {
+                if let Some(nodes) = report.silent_nodes() {
+                    writeln!(out, "{}", filled(&silence(nodes), "  ", "    ", width))?;
+                }
                 write_ran(out, ran, width)?;
             }
             Came::Lines(difference) if !difference.is_none() => {
@@ -238,6 +270,14 @@ fn write_report(out: &mut String, report: &Report, width: usize) -> fmt::Result 
         .count();
     let run = count(report.cases.len() as u64, "case");
     writeln!(out, "{run} run, {met} passed")
+}
+
+/// What explains that nothing reached another node.
+fn silence(nodes: u32) -> String {
+    format!(
+        "the cause may be that no node sent a message to its peers, though there were {nodes} nodes \
+         and init names them all: what one is told cannot reach the others"
+    )
 }
 
 /// What is wrong with the run of a demand, and what was said.
@@ -351,6 +391,7 @@ pub fn json(report: &Report) -> String {
         "exit_code": report.exit().code(),
         "dialect": report.dialect,
         "notes": report.notes,
+        "cause": report.silent_nodes().map(silence),
         "cases": report.cases.iter().map(told).collect::<Vec<_>>(),
     });
     super::json::line(&report)

@@ -141,6 +141,31 @@ fn wrong_stores_do_not_conform() {
 }
 
 #[test]
+fn nodes_that_never_talk_to_each_other_are_told_so() {
+    if !have("python3") {
+        return;
+    }
+    let cause = "no node sent a message to its peers, though there were 3 nodes";
+    let silent = "picky_store.py";
+    // Where something was said, or was right all the same, or could not be said, that is no cause.
+    let stores = [
+        (silent, &["--nodes", "3"][..], 1),
+        (silent, &["--nodes", "3", "--format", "json"], 1),
+        ("mv_store.py --last-writer-wins", &["--nodes", "3"], 0),
+        ("gossip_store.py --bug cap3", &[], 0),
+        (silent, &[], 0),
+    ];
+    of_each(&stores, |(name, flags, times)| {
+        let (code, report) = node(name, flags);
+        let flat: Vec<_> = report.split_whitespace().collect();
+        let fails = *name != silent || flags.len() > 1;
+        assert_eq!(code, Some(i32::from(fails)), "{name} {flags:?}: {report}");
+        let told = flat.join(" ").matches(cause).count();
+        assert_eq!(told, *times, "{name} {flags:?}: {report}");
+    });
+}
+
+#[test]
 fn habits_of_the_samples_are_notes_unless_strict() {
     if !have("python3") {
         return;
