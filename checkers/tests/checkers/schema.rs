@@ -1,16 +1,27 @@
-//! The JSON Schema of history files accepts every saved history, and refuses what the reader does.
+//! The JSON Schema of history files accepts every saved history, and refuses what the reader does; that
+//! of verdicts accepts every verdict.
 
 use std::{fs, path::Path};
 
 use serde_json::{Value as Json, json};
-use sibcheck_checkers::{Claim, Outcome, format::read_history, import::import};
+use sibcheck_checkers::{
+    Claim, Invariant, Outcome,
+    format::read_history,
+    import::import,
+    judge,
+    verdict::{Reason, Unknown},
+};
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 fn schema() -> Json {
-    let text = fs::read_to_string(root().join("docs/history-format.schema.json")).unwrap();
+    schema_in("history-format.schema.json")
+}
+
+fn schema_in(file: &str) -> Json {
+    let text = fs::read_to_string(root().join("docs").join(file)).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
@@ -32,6 +43,7 @@ fn accepts(root: &Json, schema: &Json, value: &Json) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
         "integer" => value.is_i64() || value.is_u64(),
         other => panic!("type {other}"),
     };
@@ -231,4 +243,65 @@ fn the_documents_examples_are_true() {
         let import = import(block.as_bytes(), "an example").unwrap();
         assert_eq!(import.fault, None, "{block}");
     }
+}
+
+#[test]
+fn verdicts_satisfy_their_schema() {
+    let schema = schema_in("verdict.schema.json");
+    let satisfies = |json: &Json| assert!(accepts(&schema, &schema, json), "{json:#}");
+    let mut violated = 0;
+    for entry in fs::read_dir(root().join("corpora/histories")).unwrap() {
+        let text = fs::read(entry.unwrap().path()).unwrap();
+        let history = read_history(text.as_slice()).unwrap();
+        for claim in Claim::ALL {
+            // Some histories are not of the model that a claim speaks of.
+            let Ok(verdict) = judge(&history, claim) else {
+                continue;
+            };
+            violated += usize::from(verdict.outcome == Outcome::Violated);
+            satisfies(&verdict.to_json(&history));
+        }
+    }
+    assert!(violated > 50, "{violated}");
+}
+
+/// The reason that comes after this one; a new one must be put here.
+fn next(reason: &Reason) -> Option<Reason> {
+    Some(match reason {
+        Reason::NothingTested => Reason::NoFinalRead {
+            write: 0,
+            left_out: Some(1),
+        },
+        Reason::NoFinalRead { .. } => Reason::HiddenTombstones,
+        Reason::HiddenTombstones => Reason::NotExercised {
+            invariant: Invariant::ALL[0],
+        },
+        Reason::NotExercised { .. } => Reason::TooManyClients,
+        Reason::TooManyClients => Reason::CutShort { events: 7 },
+        Reason::CutShort { .. } => return None,
+    })
+}
+
+#[test]
+fn verdicts_of_every_unknown_satisfy_their_schema() {
+    let schema = schema_in("verdict.schema.json");
+    let file = root().join("corpora/histories/lost-update-after-stale-handoff.jsonl");
+    let history = read_history(fs::read(file).unwrap().as_slice()).unwrap();
+    let mut verdict = judge(&history, Claim::Eventual).unwrap();
+    let mut reason = Some(Reason::NothingTested);
+    let mut seen = 0;
+    while let Some(this) = reason {
+        reason = next(&this);
+        verdict.unknown = vec![Unknown {
+            key: (seen % 2 == 0).then_some(0),
+            reason: this,
+        }];
+        let mut json = verdict.to_json(&history);
+        assert!(accepts(&schema, &schema, &json), "{json:#}");
+        let told = json["unknown"][0]["reason"].take();
+        json["unknown"][0]["reason"] = json!({"another": told});
+        assert!(!accepts(&schema, &schema, &json), "{json:#}");
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
 }
