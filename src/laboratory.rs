@@ -4,7 +4,7 @@ use std::{
     fs, io,
     path::Path,
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -15,7 +15,7 @@ use crate::{
     campaign::{Judged, undecided_if_cut_short},
     nodes::{
         external::{External, FailureKind, NodeFailure, Program, Tolerated},
-        process,
+        process::{self, Leaks},
     },
     plans::Plan,
     protocol::Dialect,
@@ -33,6 +33,8 @@ pub struct Laboratory {
     /// Why all plans are run in real time.
     real_time_because: OnceLock<String>,
     heard_opaque: AtomicBool,
+    /// What of all runs could not be held to virtual time.
+    leaks: Mutex<Leaks>,
 }
 
 /// A judged run, with all that there is to see of it where that was asked for.
@@ -99,6 +101,7 @@ impl Laboratory {
                 OnceLock::from("this system does not show whether a program is at rest".to_owned())
             },
             heard_opaque: AtomicBool::new(false),
+            leaks: Mutex::default(),
         }
     }
 
@@ -106,6 +109,12 @@ impl Laboratory {
     /// its rest cannot be seen on this system.
     pub fn real_time_because(&self) -> Option<&str> {
         self.real_time_because.get().map(String::as_str)
+    }
+
+    /// What could not be held to virtual time in all runs.
+    pub fn leaks(&self) -> Leaks {
+        let leaks = self.leaks.lock().unwrap_or_else(PoisonError::into_inner);
+        leaks.clone()
     }
 
     /// The words that the program speaks.
@@ -161,6 +170,10 @@ impl Laboratory {
         self.delivered.fetch_add(nodes.delivered, Ordering::Relaxed);
         self.heard_opaque
             .fetch_or(nodes.heard_opaque(), Ordering::Relaxed);
+        if let Some(found) = nodes.leaks() {
+            let mut leaks = self.leaks.lock().unwrap_or_else(PoisonError::into_inner);
+            leaks.add(found);
+        }
         let failure = nodes.failure().cloned();
         let kind = failure.as_ref().map(NodeFailure::kind);
         let verdict = judge(&run.history, plan.promise()).map_err(|fault| {

@@ -330,14 +330,44 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 self.let_rest();
                 continue;
             }
+            if self.fire_timer() {
+                continue;
+            }
             let Some(event) = self.simulation.next_event() else {
                 break;
             };
+            self.nodes.set_time(self.simulation.now());
             self.handle(event);
+            self.catch_up();
+        }
+    }
+
+    /// Lets a node do what it does by itself before anything else happens, if one does.
+    fn fire_timer(&mut self) -> bool {
+        let next = self.simulation.next_time();
+        let Some((at, node)) = self.nodes.due() else {
+            return false;
+        };
+        if next.is_some_and(|next| next <= at) {
+            return false;
+        }
+        self.simulation.pass_to(at);
+        self.nodes.set_time(self.simulation.now());
+        self.nodes.fire(node, &mut self.out);
+        self.catch_up();
+        self.flush(node);
+        true
+    }
+
+    /// Nodes may have taken time: what was to happen meanwhile happens late.
+    fn catch_up(&mut self) {
+        if let Some(now) = self.nodes.time() {
+            self.simulation.advance_to(now);
         }
     }
 
     fn let_rest(&mut self) {
+        self.nodes.set_time(self.simulation.now());
         for node in 0..self.plan.nodes {
             self.nodes.rest(node, &mut self.out);
             self.flush(node);

@@ -42,6 +42,7 @@ impl Scratch {
             folder: self.0.join("data"),
             stderr_file: self.0.join("logs/n1.stderr"),
             interrupt: Interrupt::default(),
+            tracing: None,
             name: "n1".to_owned(),
             guard: None,
         }

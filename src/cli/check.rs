@@ -18,10 +18,10 @@ use crate::{
     files,
     laboratory::Observed,
     nodes::{StoreName, external::NodeNames},
-    plans::{Kinds, Plan, Shape, Time},
+    plans::{Kinds, Plan, Shape},
     reports::{Checked, Proof, Report, human, json},
     runner::run_traced,
-    simulation::FaultName,
+    simulation::{FaultName, Nanos},
 };
 
 use super::{
@@ -32,6 +32,7 @@ use super::{
     results::{self, Found},
     shrinking::Shrinking,
     signals::{Listening, listen},
+    time::GivenTime,
 };
 
 /// Run concurrent clients against a store under faults and judge what they saw
@@ -63,10 +64,16 @@ pub(super) struct Arguments {
     #[arg(long, requires = "bin", value_name = "NAME|FILE")]
     pub(super) dialect: Option<GivenDialect>,
 
-    /// Whose time passes for the program: virtual (nothing sleeps; needs /proc) or real (latencies
-    /// and faults last as long as they say; for programs whose own timers drive them)
+    /// Whose time passes for the program. lockstep: ours; it runs until it rests, and its own clock
+    /// is left alone. virtual: ours, for its clocks and timers, too (Linux on x86-64). real: the
+    /// machine's. auto: virtual for a program that does something by itself, else lockstep
     #[arg(long, requires = "bin", default_value_t)]
-    pub(super) time: Time,
+    pub(super) time: GivenTime,
+
+    /// How often the program does something by itself, as in 200ms: runs are made long enough for
+    /// it [default: found out where time is virtual]
+    #[arg(long, requires = "bin", value_name = "TIME")]
+    pub(super) period: Option<humantime::Duration>,
 
     /// How long the program may be silent, in real time, while a client waits for it
     #[arg(long, value_name = "MS", requires = "bin", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=600_000))]
@@ -377,7 +384,11 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
     Ok(Shape {
         store: StoreName::Versioned,
         program: None,
-        time: arguments.time,
+        time: arguments.time.0.unwrap_or_default(),
+        period: arguments.period.map(|period| {
+            let nanos = std::time::Duration::from(period).as_nanos();
+            Nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        }),
         claim,
         replica_monotonic: arguments.replica_monotonic,
         nodes,

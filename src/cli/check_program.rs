@@ -23,6 +23,7 @@ use super::{
     results::Found,
     sighting::{FirstSighting, follow_up},
     signals::Listening,
+    time,
 };
 
 /// How long all runs of a program take, unless the command line says how many there are.
@@ -176,6 +177,7 @@ pub(super) fn check_program(
     for refused in &not_taken {
         shape.left_out.insert(refused.kind);
     }
+    let clock_refused = time::settle(&program, arguments.time, &mut shape);
     let seed = arguments.seed.unwrap_or_else(check::fresh_seed);
     let names_flag = arguments.node_names.flag();
     let laboratory = Laboratory::new(program);
@@ -208,13 +210,7 @@ pub(super) fn check_program(
         threads: 1,
     };
     let held = proof.is_none() && refused.is_none() && !interrupt.is_raised();
-    let saved_first = (arguments.save_first && held).then(|| {
-        trial.shape.bursts = ladder.first().is_some_and(|rung| rung.bursts);
-        trial.shape.faults = ladder
-            .first()
-            .map_or_else(Vec::new, |rung| rung.faults.clone());
-        trial.save_first(seed)
-    });
+    let saved_first = (arguments.save_first && held).then(|| trial.save_first(seed, &ladder));
     let report = Report {
         seed,
         command,
@@ -229,6 +225,8 @@ pub(super) fn check_program(
                 names_flag,
                 dialect,
                 time: trial.shape.time,
+                clock_refused,
+                leaks: laboratory.leaks(),
                 real_time_because: laboratory.real_time_because().map(str::to_owned),
                 rungs: ladder,
                 nodes_because: check::nodes_because(arguments, trial.shape.nodes),
@@ -272,6 +270,7 @@ impl Trial<'_> {
         let observed = self.laboratory.run(&plan, Purpose::Search)?;
         if self.laboratory.real_time_because().is_some() && self.shape.time != Time::Real {
             self.shape.time = Time::Real;
+            self.shape.period = None;
             // Its command says so, too.
             plan = self.plan(seed);
         }
@@ -380,8 +379,11 @@ impl Trial<'_> {
         )
     }
 
-    /// Runs the first plan again and saves it.
-    fn save_first(&self, seed: u64) -> Result<PathBuf, String> {
+    /// Runs the first plan of the lowest rung again and saves it.
+    fn save_first(&mut self, seed: u64, ladder: &[Rung]) -> Result<PathBuf, String> {
+        let lowest = ladder.first();
+        self.shape.bursts = lowest.is_some_and(|rung| rung.bursts);
+        self.shape.faults = lowest.map_or_else(Vec::new, |rung| rung.faults.clone());
         let plan = self.plan(seed);
         match self.laboratory.run(&plan, Purpose::Repeat) {
             Ok(observed) => {

@@ -16,6 +16,7 @@ mod results;
 mod shrinking;
 mod sighting;
 mod signals;
+mod time;
 mod verify;
 mod verify_foreign;
 

@@ -20,7 +20,8 @@ pub fn decode(data: &[u8]) -> Plan {
     let mut below = |bound| u32::try_from(choices.below(Purpose::Shape, bound)).unwrap_or(0);
     let nodes = 1 + below(5);
     let shape = Shape {
-        time: Time::Virtual,
+        time: Time::Lockstep,
+        period: None,
         replica_monotonic: false,
         nodes,
         clients: 1 + below(6),

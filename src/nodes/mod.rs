@@ -238,6 +238,23 @@ pub trait Nodes {
     /// Every node has been started: the clients begin.
     fn begin(&mut self) {}
 
+    /// The present moment of the simulation, told before anything is done at it.
+    fn set_time(&mut self, _now: Nanos) {}
+
+    /// The present moment as nodes whose clocks are the simulation's know it: later than they were
+    /// told, when one waited by looking at its clock, or computed for long.
+    fn time(&self) -> Option<Nanos> {
+        None
+    }
+
+    /// When the first node does something by itself, and which, where their clocks are the simulation's.
+    fn due(&self) -> Option<(Nanos, u32)> {
+        None
+    }
+
+    /// Lets a node do what is due at the present moment.
+    fn fire(&mut self, _node: u32, _out: &mut Vec<Output<Self::Message>>) {}
+
     /// The time since [`Nodes::begin`] on the wall's clock, when that is the time that passes.
     fn wall_time(&self) -> Option<Nanos> {
         None

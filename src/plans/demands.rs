@@ -169,7 +169,7 @@ impl Script {
             origin: format!("sibcheck conform: {what}"),
             store: dialect.reference(),
             program: Some(dialect.clone()),
-            time: Time::Virtual,
+            time: Time::Lockstep,
             // Whether a key with deletes that reads hide is linearizable cannot be told.
             claim: if self.nodes == 1 && !hidden {
                 Claim::Linearizable

@@ -3,7 +3,10 @@
 //! Swarm testing (Groce et al. 2012): each plan draws its own mix of operations, its own kinds of
 //! fault and its own hot keys, because uniform mixes hide the bugs that need many of one thing.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    time::Duration,
+};
 
 use serde_json::Value as Json;
 use sibcheck_checkers::Claim;
@@ -30,6 +33,9 @@ pub struct Shape {
     pub program: Option<Dialect>,
     /// Whose time passes.
     pub time: Time,
+    /// How often the nodes do something by themselves, where they do: operations, faults and the time
+    /// to settle are made as long as that needs.
+    pub period: Option<Nanos>,
     /// The claim to be checked.
     pub claim: Claim,
     /// Nodes are also held never to go backwards.
@@ -70,7 +76,8 @@ impl Shape {
         Self {
             store,
             program: None,
-            time: Time::Virtual,
+            time: Time::Lockstep,
+            period: None,
             claim: if nodes == 1 {
                 Claim::Linearizable
             } else {
@@ -120,7 +127,19 @@ impl Shape {
         // What a program takes need not be found out again.
         let unusual = self.left_out != usual.left_out || self.program.is_some();
         flag("leave-out", unusual, &self.left_out);
-        flag("time", self.time != usual.time, &self.time);
+        // Which time it needs need not be found out again either.
+        let unusual = self.time != usual.time || self.program.is_some();
+        flag("time", unusual, &self.time);
+        if let Some(period) = self.period {
+            let period = Duration::from_nanos(period.0);
+            flag(
+                "period",
+                true,
+                &humantime::format_duration(period)
+                    .to_string()
+                    .replace(' ', ""),
+            );
+        }
         flag("claim", self.claim != usual.claim, &self.claim);
         for (word, given) in [
             (" --bursts", self.bursts),
@@ -220,6 +239,16 @@ impl Mix {
         }
     }
 
+    /// Makes clients slow enough for what nodes do by themselves, once in a period, to come between
+    /// their operations: a few times, many times, or hardly.
+    fn stretch(&mut self, period: Nanos) {
+        self.think_ns = match self.think_ns {
+            200_000 => period.0 / 4,
+            10_000_000 => period.times(3).0 / 2,
+            _ => period.0,
+        };
+    }
+
     /// Leaves out what a program's dialect has no words for.
     fn leave_out(&mut self, dialect: &Dialect, claim: Claim) {
         let wording = dialect.wording();
@@ -259,7 +288,19 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
     if let Some(dialect) = &shape.program {
         mix.leave_out(dialect, shape.claim);
     }
+    if let Some(period) = shape.period {
+        mix.stretch(period);
+    }
     let mut network = network(nodes, choices);
+    if let Some(period) = shape.period
+        && choices.percent(Purpose::Shape, 40)
+    {
+        // As slow as it takes for what is sent in one period to overtake what was in another.
+        network.node_latency = Latency::Uniform {
+            min_ns: Nanos::ZERO,
+            max_ns: period.times(4),
+        };
+    }
     if shape.bursts {
         network.together_ns = BURSTS;
     }
@@ -267,13 +308,18 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
     let mut values = Values::new(shape);
     let clients = clients(shape, nodes, keys, &mix, &mut values, choices);
     let anti_entropy_ns = Nanos::from_millis(50);
-    let faults = faults(shape, nodes, expected_length(&clients, &network), choices);
+    let mut length = expected_length(&clients, &network);
+    if let Some(period) = shape.period {
+        // Faults that are over before a timer fires affect nothing that it does.
+        length = length.max(period);
+    }
+    let faults = faults(shape, nodes, length, choices);
     let mut plan = Plan {
         sibcheck_plan: PLAN_VERSION,
         origin,
         store: shape.store,
         program: shape.program.clone(),
-        time: Time::Virtual,
+        time: Time::Lockstep,
         claim: shape.claim,
         replica_monotonic: shape.replica_monotonic,
         nodes,
@@ -289,15 +335,36 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         expect: None,
     };
     plan.be_patient();
+    if let Some(period) = shape.period {
+        plan.outlast(period);
+    }
     let always = stratum == Stratum::Alike && shape.program.is_some();
     vocabulary::draw(&mut plan, shape.left_out, always, choices);
     match shape.time {
-        Time::Virtual => plan,
+        Time::Lockstep => plan,
+        Time::Virtual => Plan {
+            time: Time::Virtual,
+            ..plan
+        },
         Time::Real => plan.in_real_time(),
     }
 }
 
+/// Periods of the nodes' timers that the healed cluster is left alone for, for each node: where each
+/// picks one of its peers at random, they have all heard of everything by then, most likely.
+const PERIODS_TO_SETTLE: u64 = 3;
+
+/// Periods that a client waits, in addition, for nodes that answer when a timer fires.
+const PERIODS_TO_ANSWER: u64 = 2;
+
 impl Plan {
+    /// Leaves nodes that act by themselves, once in a period, the time for it.
+    fn outlast(&mut self, period: Nanos) {
+        let periods = PERIODS_TO_SETTLE * u64::from(self.nodes);
+        self.settle_ns = self.settle_ns + period.times(periods);
+        self.timeout_ns = self.timeout_ns + period.times(PERIODS_TO_ANSWER);
+    }
+
     /// Clients, and the healed cluster, get the time that this network needs: no less, or correct
     /// stores would seem to have lost what is still on its way.
     pub(super) fn be_patient(&mut self) {
@@ -534,13 +601,17 @@ fn faults(shape: &Shape, nodes: u32, length: Nanos, choices: &mut impl Choices) 
         if name.needs_peers() && nodes < 2 {
             continue;
         }
-        // The swarm: about half of the kinds in each plan, some of them several times.
-        for _ in 0..[0, 0, 1, 1, 2][usize::try_from(choices.below(Purpose::Faults, 5)).unwrap_or(0)]
-        {
-            let begin = choices.below(Purpose::Faults, length.0);
-            let span = choices.between(Purpose::Faults, length.0 / 20, length.0 / 2);
+        // The swarm: about half of the kinds in each plan, some of them several times. What happens
+        // now and then only, by timers, needs more of them, and longer ones.
+        let (counts, latest, shortest) = match shape.period {
+            None => ([0, 0, 1, 1, 2], length.0, length.0 / 20),
+            Some(_) => ([0, 1, 1, 1, 2], length.0 / 2, length.0 / 5),
+        };
+        for _ in 0..counts[usize::try_from(choices.below(Purpose::Faults, 5)).unwrap_or(0)] {
+            let begin = choices.below(Purpose::Faults, latest);
+            let span = choices.between(Purpose::Faults, shortest, length.0 / 2);
             faults.push(Fault {
-                what: fault(name, nodes, choices),
+                what: fault(name, nodes, shape.period.is_some(), choices),
                 begin_ns: Nanos(begin),
                 end_ns: Nanos(begin.saturating_add(span)),
             });
@@ -549,13 +620,15 @@ fn faults(shape: &Shape, nodes: u32, length: Nanos, choices: &mut impl Choices) 
     faults
 }
 
-fn fault(name: FaultName, nodes: u32, choices: &mut impl Choices) -> FaultKind {
+/// Draws a fault of this kind, for a run with many messages or with few.
+fn fault(name: FaultName, nodes: u32, few: bool, choices: &mut impl Choices) -> FaultKind {
     let mut probability_ppm =
         |low, high| narrow(choices.between(Purpose::Faults, low, high) * 10_000);
     match name {
         FaultName::Reorder => FaultKind::Reorder,
         FaultName::Loss => FaultKind::Loss {
-            probability_ppm: probability_ppm(1, 50),
+            // Of few messages few are lost.
+            probability_ppm: probability_ppm(if few { 20 } else { 1 }, 50),
         },
         FaultName::ClientLoss => FaultKind::ClientLoss {
             probability_ppm: probability_ppm(1, 10),

@@ -56,7 +56,7 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Dialect>,
     /// Whose time passes.
-    #[serde(default, skip_serializing_if = "Time::is_virtual", with = "as_text")]
+    #[serde(default, skip_serializing_if = "Time::is_lockstep", with = "as_text")]
     pub time: Time,
     /// The claim to check.
     #[serde(with = "as_text")]
@@ -124,7 +124,7 @@ impl Plan {
     #[must_use]
     pub fn in_real_time(&self) -> Self {
         let mut plan = self.clone();
-        if plan.time == Time::Virtual {
+        if plan.time != Time::Real {
             plan.time = Time::Real;
             plan.timeout_ns = plan.timeout_ns + generate::REAL_TIMEOUT;
         }
@@ -168,8 +168,10 @@ impl Plan {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Time {
     /// The simulation's: a node gets a message, runs until it rests, and time jumps to what happens
-    /// next.
+    /// next. A program's own clock is the machine's, so its timers do not fire while a plan runs.
     #[default]
+    Lockstep,
+    /// The simulation's, for the clocks and timers of programs, too.
     Virtual,
     /// The clock's on the wall: latencies and faults last as long as the plan says.
     Real,
@@ -177,11 +179,12 @@ pub enum Time {
 
 impl Time {
     /// Every kind of time.
-    pub const ALL: [Self; 2] = [Self::Virtual, Self::Real];
+    pub const ALL: [Self; 3] = [Self::Lockstep, Self::Virtual, Self::Real];
 
     /// The name on the command line and in plans.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Lockstep => "lockstep",
             Self::Virtual => "virtual",
             Self::Real => "real",
         }
@@ -191,8 +194,8 @@ impl Time {
         clippy::trivially_copy_pass_by_ref,
         reason = "the signature that serde calls"
     )]
-    fn is_virtual(&self) -> bool {
-        *self == Self::Virtual
+    fn is_lockstep(&self) -> bool {
+        *self == Self::Lockstep
     }
 }
 
@@ -204,7 +207,7 @@ impl fmt::Display for Time {
 
 /// A name was that of no kind of time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {0:?} time; it is virtual or real")]
+#[error("there is no {0:?} time; it is lockstep, virtual or real")]
 pub struct UnknownTime(String);
 
 impl FromStr for Time {

@@ -149,7 +149,25 @@ fn write_program(
             )?;
         }
         (None, Time::Real) => writeln!(out, "  time        real")?,
-        (None, Time::Virtual) => {}
+        (None, Time::Virtual) => {
+            let period = checked.campaign.shape.period.map(|period| {
+                let period = std::time::Duration::from_nanos(period.0);
+                format!(", which fire every {period:?} or so")
+            });
+            let text = format!(
+                "virtual, for the program's timers, too{}",
+                period.unwrap_or_default()
+            );
+            writeln!(out, "{}", row("time", &text, width))?;
+        }
+        (None, Time::Lockstep) => {}
+    }
+    for text in told_time(program) {
+        writeln!(
+            out,
+            "{}",
+            wrapped(&text, "              ", "              ", width)
+        )?;
     }
     for rung in &program.rungs {
         writeln!(out, "    {:<22}{}", rung.name, told_rung(rung))?;
@@ -181,6 +199,31 @@ fn write_program(
         writeln!(out, "{}", wrapped(left_out, "    ", "      ", width))?;
     }
     Ok(())
+}
+
+/// What does not go by the time that the report names.
+fn told_time(program: &ProgramFigures) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some(why) = &program.clock_refused {
+        told.push(format!(
+            "whether the program has timers is not known, as its clock cannot be taken over: {}",
+            Outside(why)
+        ));
+    }
+    if !program.leaks.calls.is_empty() {
+        let calls: Vec<&str> = program.leaks.calls.iter().copied().collect();
+        told.push(format!(
+            "not held to it: {}; runs may not repeat",
+            calls.join(", ")
+        ));
+    }
+    if program.leaks.crept > 0 {
+        let crept = std::time::Duration::from_nanos(program.leaks.crept);
+        told.push(format!(
+            "it computed for long, up to {crept:.1?}, which its clock went on by: runs may not repeat"
+        ));
+    }
+    told
 }
 
 /// On which rung a program first failed; `faultless` where what is left of the plan fails without any

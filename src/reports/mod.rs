@@ -21,6 +21,7 @@ use crate::{
     cli::Exit,
     interrupt::EndSignal,
     nodes::external::{FailureKind, NodeFailure, NotTaken, Sin},
+    nodes::process::Leaks,
     plans::{Plan, Shrunk, Time},
     protocol::Dialect,
     simulation::FaultName,
@@ -141,10 +142,11 @@ impl Checked {
             return None;
         }
         Some(match program.map(|program| program.time) {
-            Some(Time::Virtual) => format!(
-                "if the nodes speak to each other by timers, those do not run in virtual time, and \
-                 faults are over before any fires: --time real --ops {more}"
+            Some(Time::Lockstep) => format!(
+                "if the nodes speak to each other by timers, those do not run in lockstep, and faults \
+                 are over before any fires: --time virtual, or --time real --ops {more}"
             ),
+            Some(Time::Virtual) => format!("more runs, or longer ones: --ops {more}"),
             Some(Time::Real) => format!("runs that last longer: --ops {more}"),
             None => format!("more runs: --runs {}", (self.campaign.runs * 20).max(200)),
         })
@@ -179,6 +181,10 @@ pub struct ProgramFigures {
     pub dialect: Dialect,
     /// Whose time passed.
     pub time: Time,
+    /// Why the program's clock could not be taken over, where it would have been.
+    pub clock_refused: Option<String>,
+    /// What could not be held to virtual time.
+    pub leaks: Leaks,
     /// Why real time passed although virtual time was asked for.
     pub real_time_because: Option<String>,
     /// Why there were so many nodes, where nobody said how many.

@@ -317,6 +317,13 @@ impl<M: Clone> Simulation<M> {
         self.now = self.now.max(now);
     }
 
+    /// The same where that moment has come because a node does something by itself, which counts among
+    /// what happens.
+    pub fn pass_to(&mut self, now: Nanos) {
+        self.advance_to(now);
+        self.events += 1;
+    }
+
     /// Advances to the next event and returns it; `None` when nothing is left to happen.
     pub fn next_event(&mut self) -> Option<Event<M>> {
         loop {

@@ -321,7 +321,7 @@ fn handlers_that_race_are_seen_in_bursts_only() {
     assert!(
         bursts
             .stdout
-            .contains("--no-ladder --nodes 1 --keys 1 --faults none --leave-out all --bursts"),
+            .contains("--keys 1 --faults none --leave-out all --time lockstep --bursts"),
         "{bursts:?}"
     );
     // Correct stores hold.

@@ -16,5 +16,6 @@ mod lockstep;
 mod outside;
 mod real_time;
 mod strata;
+mod time;
 mod vocabulary;
 mod wild;

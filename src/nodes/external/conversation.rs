@@ -95,6 +95,7 @@ fn talk(
         name: name.to_owned(),
         guard: program.guard.clone(),
         interrupt: program.interrupt.clone(),
+        tracing: None,
     };
     let failed = |error: ExternalError| NodeFailure::process(&error);
     let mut process = Process::spawn(&launch).map_err(failed)?;

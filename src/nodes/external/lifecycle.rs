@@ -66,6 +66,7 @@ impl External<'_> {
 
     /// Hands a line to a node and routes what it writes until it is idle again.
     pub(super) fn hand_over(&mut self, node: u32, line: &str, out: &mut Vec<Output<Wire>>) {
+        self.tell_time(node);
         let Some(process) = self.processes[node as usize].as_mut() else {
             return;
         };
@@ -96,6 +97,7 @@ impl External<'_> {
         result: Result<Idle, ExternalError>,
         out: &mut Vec<Output<Wire>>,
     ) {
+        self.hear_time(node);
         self.route_written(node, lines, result.is_err(), out);
         match result {
             Ok(Idle::Never(why)) => self.fail_restless(node, why),
@@ -135,8 +137,10 @@ impl External<'_> {
             name: name.to_string(),
             guard: self.program.guard.clone(),
             interrupt: self.program.interrupt.clone(),
+            tracing: self.virtual_time.as_mut().map(|time| time.tracing(node)),
         };
         self.processes[node as usize] = Some(Process::spawn(&launch)?);
+        self.tell_time(node);
         Ok(())
     }
 
@@ -169,6 +173,9 @@ impl External<'_> {
             return Ok(());
         }
         while !self.initialised[node as usize] && self.failure.is_none() {
+            if self.let_start(node, out) {
+                continue;
+            }
             if left.is_zero() {
                 self.fail_silent(node);
                 return Ok(());
@@ -192,6 +199,52 @@ impl External<'_> {
         }
         self.take_in(node, &lines, settled, out);
         Ok(())
+    }
+
+    /// Lets a node whose clock is ours do the next thing that it needs to start. False: there is none.
+    fn let_start(&mut self, node: u32, out: &mut Vec<Output<Wire>>) -> bool {
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return false;
+        };
+        if !process.is_traced() {
+            return false;
+        }
+        let mut lines = Vec::new();
+        let settled = process.settle(&mut lines);
+        let rests = matches!(settled, Ok(Idle::Reached));
+        self.take_in(node, &lines, settled, out);
+        if self.initialised[node as usize] || !rests {
+            return true;
+        }
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return false;
+        };
+        let Some(due) = process.due() else {
+            return false;
+        };
+        process.pass_to(due);
+        let fired = process.fire().map(|()| Idle::Reached);
+        self.take_in(node, &[], fired, out);
+        true
+    }
+
+    /// Tells a node whose clock is ours the present moment.
+    pub(super) fn tell_time(&mut self, node: u32) {
+        if let Some(time) = &self.virtual_time
+            && let Some(process) = self.processes[node as usize].as_mut()
+        {
+            process.pass_to(time.now);
+        }
+    }
+
+    /// A node may have taken time.
+    pub(super) fn hear_time(&mut self, node: u32) {
+        if let Some(time) = &mut self.virtual_time
+            && let Some(process) = &self.processes[node as usize]
+        {
+            time.now = time.now.max(process.time().unwrap_or_default());
+            time.note(process.leaks());
+        }
     }
 
     pub(super) fn fail_silent(&mut self, node: u32) {

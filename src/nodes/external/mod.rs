@@ -21,6 +21,8 @@ mod routing;
 mod sins;
 mod speaker;
 mod speech;
+mod timers;
+mod virtual_time;
 
 pub use conversation::converse;
 pub use detect::{NotJudged, Undetected, detect};
@@ -28,6 +30,7 @@ pub use names::{BadNames, NodeNames};
 pub use probe::{NotTaken, kinds_not_taken};
 pub use program::{FailureKind, NodeFailure, Program};
 pub use sins::{Sin, Tolerated};
+pub use timers::period;
 
 use std::{
     collections::BTreeMap,
@@ -51,12 +54,13 @@ use crate::{
 
 use super::{
     Grace, Manner, Nodes, Output, Reply, Request, TaggedValue,
-    process::{ExternalError, Idle, Process, await_any, now},
+    process::{ExternalError, Idle, Leaks, Process, await_any, let_start_together, now},
 };
 use speaker::{Question, Speaker};
 
 use intake::Intake;
 use lull::Lull;
+use virtual_time::VirtualTime;
 
 /// What travels between clients and programs.
 #[derive(Clone, Debug)]
@@ -120,6 +124,8 @@ pub struct External<'p> {
     /// Set when the run began, where the wall's clock is the time that passes.
     began: Option<Instant>,
     real_time: bool,
+    /// Where the clocks of the nodes are the simulation's.
+    virtual_time: Option<VirtualTime>,
     /// Those that have yet to answer their `init`, in real time.
     starting: Vec<Option<Starting>>,
     paused: Vec<bool>,
@@ -194,9 +200,11 @@ impl<'p> External<'p> {
             hurried: false,
             began: None,
             real_time: plan.time == Time::Real,
+            virtual_time: (plan.time == Time::Virtual)
+                .then(|| VirtualTime::new(plan.network.seed, nodes)),
             starting: (0..nodes).map(|_| None).collect(),
             paused: vec![false; nodes as usize],
-            together: plan.network.together_ns > Nanos::ZERO && plan.time == Time::Virtual,
+            together: plan.network.together_ns > Nanos::ZERO && plan.time != Time::Real,
             handed: vec![false; nodes as usize],
             delivered: 0,
         }
@@ -210,6 +218,11 @@ impl<'p> External<'p> {
     /// True when a clock or a context came that cannot be read.
     pub fn heard_opaque(&self) -> bool {
         self.speaker.heard_opaque()
+    }
+
+    /// What of the nodes could not be held to virtual time.
+    pub fn leaks(&self) -> Option<&Leaks> {
+        self.virtual_time.as_ref().map(VirtualTime::leaks)
     }
 
     /// Nodes that stay apart are given fewer rounds of gossip: for plans that are tried by the dozen.
@@ -236,6 +249,10 @@ impl Nodes for External<'_> {
             // Slow languages come up side by side.
             let nodes = u32::try_from(self.names.len()).unwrap_or(0);
             started = (0..nodes).try_for_each(|node| self.spawn(node));
+            if started.is_ok() && self.virtual_time.is_some() {
+                let all = self.processes.iter_mut().flatten();
+                started = let_start_together(all, self.program.start_patience);
+            }
         }
         if let Err(error) = started.and_then(|()| self.launch(node, out)) {
             self.fail_process(&error);
@@ -322,8 +339,12 @@ impl Nodes for External<'_> {
 
     fn rest(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
         if std::mem::take(&mut self.handed[node as usize])
-            && let Some(process) = self.processes[node as usize].as_mut()
+            && self.processes[node as usize].is_some()
         {
+            self.tell_time(node);
+            let Some(process) = self.processes[node as usize].as_mut() else {
+                return;
+            };
             let mut lines = Vec::new();
             let settled = process.settle(&mut lines);
             self.take_in(node, &lines, settled, out);
@@ -364,6 +385,7 @@ impl Nodes for External<'_> {
 
     fn resume(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
         self.paused[node as usize] = false;
+        self.tell_time(node);
         let Some(process) = self.processes[node as usize].as_mut() else {
             return;
         };
@@ -404,6 +426,38 @@ impl Nodes for External<'_> {
 
     fn begin(&mut self) {
         self.began = self.real_time.then(now);
+        if let Some(time) = &mut self.virtual_time {
+            time.begin();
+        }
+    }
+
+    fn set_time(&mut self, now: Nanos) {
+        if let Some(time) = &mut self.virtual_time {
+            time.set(now);
+        }
+    }
+
+    fn time(&self) -> Option<Nanos> {
+        self.virtual_time.as_ref().map(VirtualTime::get)
+    }
+
+    fn due(&self) -> Option<(Nanos, u32)> {
+        let time = self.virtual_time.as_ref()?;
+        let nodes = (0..).zip(&self.processes);
+        let due = nodes.filter_map(|(node, process)| Some((process.as_ref()?.due()?, node)));
+        // At one moment they come in the order of the nodes.
+        let (at, node) = due.min()?;
+        Some((time.since_begin(at), node))
+    }
+
+    fn fire(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
+        self.tell_time(node);
+        let Some(process) = self.processes[node as usize].as_mut() else {
+            return;
+        };
+        let mut lines = Vec::new();
+        let settled = process.fire().and_then(|()| process.settle(&mut lines));
+        self.take_in(node, &lines, settled, out);
     }
 
     fn listen(&mut self, up_to: Nanos) -> Vec<(u32, Output<Wire>)> {
@@ -448,6 +502,11 @@ impl Nodes for External<'_> {
             && let Some(node) = asked.node
         {
             asked.waited = true;
+            if self.virtual_time.is_some() {
+                // It rests: only what is still to happen makes it answer.
+                self.note_silence(request, node);
+                return all;
+            }
             let patience = self.program.patience;
             let fair = self.in_vain[node as usize] < IN_VAIN;
             let patience = if fair { patience } else { patience / 10 };
@@ -458,6 +517,17 @@ impl Nodes for External<'_> {
     }
 
     fn await_timers(&mut self, changed: bool) -> Option<Grace<Wire>> {
+        if let Some(time) = &mut self.virtual_time {
+            let acts = self
+                .processes
+                .iter()
+                .flatten()
+                .any(|process| process.due().is_some());
+            return (acts && time.goes_on(changed, self.hurried)).then(|| Grace {
+                outputs: Vec::new(),
+                settle: Nanos::ZERO,
+            });
+        }
         if changed {
             self.lull = Lull::default();
         }

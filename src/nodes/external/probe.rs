@@ -193,6 +193,7 @@ impl<'p> Talk<'p> {
             name: node.to_string(),
             guard: program.guard.clone(),
             interrupt: program.interrupt.clone(),
+            tracing: None,
         };
         let mut process = Process::spawn(&launch).map_err(|error| lost(&error))?;
         process.set_patience(program.busy_patience);

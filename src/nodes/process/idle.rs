@@ -115,6 +115,8 @@ pub(super) struct Watch {
     buried: BTreeSet<u32>,
     moment: Moment,
     stirred: Moment,
+    /// All births are told ([`Watch::learn`]).
+    told: bool,
 }
 
 /// Taken before a program starts.
@@ -134,10 +136,13 @@ impl Before {
 }
 
 impl Watch {
-    /// Watches process `root`, which leads its own group and was started after `before`.
-    pub(super) fn new(root: u32, variable: Vec<u8>, before: Before) -> io::Result<Self> {
+    /// Watches process `root`, which leads its own group and was started after `before`; without that all
+    /// births will be told.
+    pub(super) fn new(root: u32, variable: Vec<u8>, before: Option<Before>) -> io::Result<Self> {
+        let told = before.is_none();
         // The program's own birth shows whether the last number is what we take it for.
-        let trusted = before.last_number.and_then(|(last, start)| {
+        let before = before.and_then(|before| before.last_number);
+        let trusted = before.and_then(|(last, start)| {
             let end = last.read()?;
             let fits = if start <= end {
                 start < root && root <= end
@@ -157,6 +162,7 @@ impl Watch {
             buried: BTreeSet::new(),
             moment: 0,
             stirred: 0,
+            told,
         };
         watch.add(root, root)?;
         Ok(watch)
@@ -182,6 +188,13 @@ impl Watch {
         waits.max().unwrap_or_default()
     }
 
+    /// How long its threads have run in their lives, all together.
+    pub(super) fn computed(&self) -> Duration {
+        let threads = self.known.iter();
+        let runs = threads.filter_map(|known| known.thread.runs().ok().flatten());
+        runs.map(|runs| runs.computed()).sum()
+    }
+
     /// Something was done to the program: what was seen of its rest is void.
     pub(super) fn stir(&mut self) {
         self.moment += 1;
@@ -189,13 +202,24 @@ impl Watch {
         self.looked_up = None;
     }
 
+    /// A thread was born: for one who sees all births, and the ends of all that were told.
+    pub(super) fn learn(&mut self, process: u32, number: u32) -> io::Result<()> {
+        if self.knows_thread(number) {
+            return Ok(());
+        }
+        self.add(process, number)
+    }
+
     /// Looks whether the program rests. Cheap when it does not: the thread that ran last is asked
-    /// first.
-    pub(super) fn look(&mut self) -> io::Result<Rest> {
+    /// first. Where births are told, a thread that was stopped rests only if it is `held`.
+    pub(super) fn look(&mut self, held: &dyn Fn(u32) -> bool) -> io::Result<Rest> {
         for _ in 0..ROUNDS {
-            match self.look_at_known()? {
+            match self.look_at_known(held)? {
                 Rest::Asleep => {}
                 other => return Ok(other),
+            }
+            if self.told {
+                return Ok(Rest::Asleep);
             }
             let last = self.last_number.as_ref().map_or(Some(0), LastNumber::read);
             let Some(last) = last else {
@@ -244,7 +268,7 @@ impl Watch {
     /// Looks for new threads and processes whatever the known ones do. Returns whether there were any.
     pub(super) fn refresh(&mut self) -> io::Result<bool> {
         let last = self.last_number.as_ref().and_then(LastNumber::read);
-        if last.is_some() && self.complete_to == last {
+        if self.told || (last.is_some() && self.complete_to == last) {
             return Ok(false);
         }
         self.look_for_new(last.unwrap_or(0))
@@ -272,7 +296,8 @@ impl Watch {
 
     /// Tries to find an instant, after all that voids earlier ones, at which all known threads
     /// slept.
-    fn look_at_known(&mut self) -> io::Result<Rest> {
+    fn look_at_known(&mut self, held: &dyn Fn(u32) -> bool) -> io::Result<Rest> {
+        let told = self.told;
         let looked_up = self.looked_up.map_or(0, |(_, then)| then);
         let mut after = self.latest_off().max(self.stirred).max(looked_up);
         // The first has most likely run: find out without a look that would be in vain.
@@ -290,10 +315,15 @@ impl Watch {
                     continue;
                 }
                 let had_run = known.off.is_none();
-                let mut look = known.look(&mut self.moment)?;
+                let stopped = if told {
+                    Stopped::Told(held(known.thread.number))
+                } else {
+                    Stopped::Rests
+                };
+                let mut look = known.look(&mut self.moment, stopped)?;
                 if look == Look::Ran {
                     // By now it may be blocked.
-                    look = known.look(&mut self.moment)?;
+                    look = known.look(&mut self.moment, stopped)?;
                 }
                 if let Some(off) = known.off
                     && off > after
@@ -401,6 +431,14 @@ impl Watch {
     }
 }
 
+/// What it means that a thread is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopped {
+    Rests,
+    /// It waits for its tracer, unless that holds it.
+    Told(bool),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
     Asleep,
@@ -411,15 +449,18 @@ enum Look {
 }
 
 impl Known {
-    fn look(&mut self, moment: &mut Moment) -> io::Result<Look> {
+    fn look(&mut self, moment: &mut Moment, stopped: Stopped) -> io::Result<Look> {
         if self.off.is_none() && !self.is_off(moment)? {
             return Ok(Look::Busy);
         }
         *moment += 1;
         let looked = *moment;
         let state = self.thread.state()?;
-        if state == Some(State::Busy) {
-            return Ok(Look::Busy);
+        match (state, stopped) {
+            (Some(State::Stuck | State::Stopped), Stopped::Told(true)) => {}
+            (Some(State::Busy | State::Stuck), _)
+            | (Some(State::Stopped), Stopped::Told(false)) => return Ok(Look::Busy),
+            _ => {}
         }
         if self.notice_runs()? {
             return Ok(Look::Ran);
@@ -497,7 +538,7 @@ mod tests {
             .process_group(0)
             .spawn()
             .expect("start");
-        let watch = Watch::new(child.id(), b"NO=1".to_vec(), before).expect("watch");
+        let watch = Watch::new(child.id(), b"NO=1".to_vec(), Some(before)).expect("watch");
         assert!(
             watch.last_number.is_some(),
             "the last number is not to be trusted"
@@ -515,7 +556,7 @@ mod tests {
             watch.stir();
             loop {
                 adjust(watch);
-                match watch.look().expect("look") {
+                match watch.look(&|_| false).expect("look") {
                     Rest::Asleep => break,
                     Rest::Busy => sleep(Duration::from_micros(50)),
                     Rest::Dead => panic!("dead"),
@@ -528,7 +569,7 @@ mod tests {
         drop(stdin);
         child.wait().expect("wait");
         watch.stir();
-        assert_eq!(watch.look().expect("look"), Rest::Dead);
+        assert_eq!(watch.look(&|_| false).expect("look"), Rest::Dead);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod idle;
 mod lines;
 mod running;
 mod threads;
+mod tracer;
 
 pub use files::LastWords;
 pub(in crate::nodes) use files::locate;
@@ -28,7 +29,8 @@ pub use lines::{
     Limits, Line, MAX_BYTES_PER_BURST, MAX_BYTES_PER_RUN, MAX_LINE_BYTES, MAX_LINES_PER_BURST,
     MAX_LINES_PER_RUN, Storm,
 };
-pub use running::{Ended, Process, await_any};
+pub use running::{Ended, Process, await_any, let_start_together};
+pub use tracer::{Leaks, NodeClock, Tracing};
 
 use std::{
     ffi::OsString,
@@ -74,6 +76,9 @@ pub struct Launch {
     pub guard: Option<PathBuf>,
     /// Ends every wait for the program once it is raised.
     pub interrupt: Interrupt,
+    /// Its clock is ours, and its randomness comes from here. All calls are then to be made by the
+    /// thread that called [`Process::spawn`]. `None`: its time is that of the machine.
+    pub tracing: Option<Tracing>,
 }
 
 /// How a delivery ended.

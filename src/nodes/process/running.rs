@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     fmt, fs,
     io::{self, Read, Write},
-    os::{fd::OwnedFd, unix::process::CommandExt},
+    os::{
+        fd::OwnedFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     path::{self, Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -24,6 +27,7 @@ use super::{
     idle::{self, Before, Rest, Watch},
     lines::{Lines, Storm},
     now,
+    tracer::{self, Leaks, NodeClock, Tracer},
 };
 use crate::interrupt::Interrupt;
 
@@ -36,6 +40,13 @@ const EAGER: Duration = Duration::from_micros(200);
 /// The first sleep between looks; it doubles until [`LONGEST_NAP`]. Output or death end it.
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_millis(1);
+/// The longest where the program is traced, since its stops end no sleep of ours.
+const LONGEST_TRACED_NAP: Duration = Duration::from_micros(40);
+/// Time moves on with a traced thread that computes for so long without looking at the clock: others
+/// may wait for a time before they go on, and it for them.
+const COMPUTING: Duration = Duration::from_millis(100);
+/// So much of the run's time a program that is told to end may take for it.
+const TIME_TO_END: Duration = Duration::from_mins(1);
 /// The longest sleep, so that an interrupt, or an end which wakes nobody, is noticed.
 const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
 /// How many times its patience a program is given in addition for being held up by others.
@@ -48,6 +59,7 @@ const KILL_NOTICE: Duration = Duration::from_secs(5);
 const STOP_NOTICE: Duration = Duration::from_secs(1);
 /// Rounds of killing descendants that were born meanwhile.
 const KILL_ROUNDS: usize = 8;
+const TRACE_REMEDY: &str = "it needs ptrace and seccomp (in a container: `--cap-add SYS_PTRACE`, and a profile that allows both); without them: `--time lockstep` or `--time real`";
 const READ_REMEDY: &str = "this is the machine's fault; raise `ulimit -n` if files ran out, else run again with `--time real`";
 
 /// How a program was ended.
@@ -78,6 +90,8 @@ pub struct Process {
     line: Vec<u8>,
     chunk: Box<[u8]>,
     watch: Option<Watch>,
+    /// Holds its clock, where that is ours.
+    tracer: Option<Tracer>,
     patience: Duration,
     paused: bool,
     /// Its end was seen and it was waited for: its number may mean another process by now.
@@ -104,6 +118,23 @@ struct Unsent {
     written: usize,
 }
 
+/// Whether a traced program computes without looking at the clock.
+struct Computing {
+    /// When it was looked at last.
+    looked: Instant,
+    /// How long it had run then; not known before it seemed to compute.
+    computed: Option<Duration>,
+}
+
+impl Computing {
+    fn since(moment: Instant) -> Self {
+        Self {
+            looked: moment,
+            computed: None,
+        }
+    }
+}
+
 /// What became of a turn of reading and writing.
 enum Turn {
     /// Nothing was read.
@@ -115,6 +146,9 @@ enum Turn {
 }
 
 impl Process {
+    /// What is said to have failed where a program's clock cannot be taken over.
+    pub const TRACE: &str = "take over the program's clock";
+
     /// Starts a program in its own process group.
     ///
     /// With [`Launch::guard`] it dies with the calling **thread**, see
@@ -144,6 +178,8 @@ impl Process {
         let stderr = append_to(&launch.stderr_file).map_err(create(&launch.stderr_file))?;
 
         let mut command = match &launch.guard {
+            // What is traced dies with its tracer.
+            _ if launch.tracing.is_some() => tracer::command(&found),
             None => Command::new(&found),
             Some(guard) => {
                 let mut command = Command::new(guard);
@@ -196,6 +232,7 @@ impl Process {
             line: Vec::new(),
             chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
             watch: None,
+            tracer: None,
             patience: DEFAULT_PATIENCE,
             paused: false,
             gone: false,
@@ -203,6 +240,13 @@ impl Process {
             interrupt: launch.interrupt.clone(),
         };
         // From here on an error drops, and so ends, the process.
+        if let Some(tracing) = launch.tracing {
+            let files = launch.stderr_file.as_path();
+            process.tracer = match Tracer::seize(process.id(), tracing, files) {
+                Ok(tracer) => Some(tracer),
+                Err(source) => return Err(process.system(Self::TRACE, source)),
+            };
+        }
         process
             .prepare(&folder, before)
             .map_err(|source| process.system("watch the process", source))?;
@@ -217,9 +261,89 @@ impl Process {
         if idle::supported() {
             let mut variable = format!("{DATA_DIR_VARIABLE}=").into_bytes();
             variable.extend_from_slice(folder.as_os_str().as_encoded_bytes());
+            let before = self.tracer.is_none().then_some(before);
             self.watch = Some(Watch::new(self.child.id(), variable, before)?);
         }
         Ok(())
+    }
+
+    /// Whether its clock is ours.
+    pub fn is_traced(&self) -> bool {
+        self.tracer.is_some()
+    }
+
+    /// The present moment of the run, since its begin, where its clock is ours: it may be later than
+    /// it was told, when the program looked at the clock again and again, or computed for long.
+    pub fn time(&self) -> Option<Duration> {
+        let tracer = self.tracer.as_ref()?;
+        Some(Duration::from_nanos(tracer.now()))
+    }
+
+    /// Tells it the present moment of the run. It never goes back.
+    pub fn pass_to(&mut self, time: Duration) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.pass_to(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Changes its clock, where that is ours.
+    pub fn set_clock(&mut self, change: impl FnOnce(&mut NodeClock)) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.set_clock(change);
+        }
+    }
+
+    /// When the first of its timers and waits is due, where its clock is ours; not while it is paused.
+    pub fn due(&self) -> Option<Duration> {
+        let tracer = self
+            .tracer
+            .as_ref()
+            .filter(|_| !self.paused && !self.gone)?;
+        tracer.due().map(Duration::from_nanos)
+    }
+
+    /// Lets the first of its timers and waits go off that is due at the present moment. Follow with
+    /// [`Process::settle`].
+    ///
+    /// # Errors
+    ///
+    /// When the program is gone.
+    pub fn fire(&mut self) -> Result<(), ExternalError> {
+        self.check_alive()?;
+        let Some(tracer) = &mut self.tracer else {
+            return Ok(());
+        };
+        let fired = tracer.fire();
+        fired
+            .map(drop)
+            .map_err(|source| self.system("wake the program", source))
+    }
+
+    /// What could not be held to the run's time.
+    pub fn leaks(&self) -> Option<&Leaks> {
+        self.tracer.as_ref().map(Tracer::leaks)
+    }
+
+    /// Looks at the stops of a traced program, and lets it go on. Returns whether there were any.
+    fn pump(&mut self) -> Result<bool, ExternalError> {
+        let Some(tracer) = &mut self.tracer else {
+            return Ok(false);
+        };
+        let pumped = tracer.pump();
+        let births = tracer.take_births();
+        let any = match pumped {
+            Ok(any) => any,
+            Err(source) => return Err(self.system(Self::TRACE, source)),
+        };
+        if any && let Some(watch) = &mut self.watch {
+            watch.stir();
+            for (process, thread) in births {
+                if let Err(source) = watch.learn(process, thread) {
+                    return Err(self.system("read /proc", source));
+                }
+            }
+        }
+        Ok(any)
     }
 
     /// What messages call it.
@@ -361,7 +485,9 @@ impl Process {
                 let rests = match &mut self.watch {
                     Some(watch) => {
                         watch.stir();
-                        watch.look().is_ok_and(|rest| rest == Rest::Asleep)
+                        watch
+                            .look(&|_| false)
+                            .is_ok_and(|rest| rest == Rest::Asleep)
                     }
                     None => true,
                 };
@@ -378,6 +504,11 @@ impl Process {
     /// When the program is gone.
     pub fn pause(&mut self) -> Result<(), ExternalError> {
         self.check_alive()?;
+        if self.is_traced() {
+            // It rests, and nothing that it waits for comes.
+            self.paused = true;
+            return Ok(());
+        }
         self.signal(Signal::STOP)?;
         self.paused = true;
         let deadline = now() + STOP_NOTICE;
@@ -401,6 +532,9 @@ impl Process {
     pub fn resume(&mut self) -> Result<(), ExternalError> {
         self.check_alive()?;
         self.paused = false;
+        if self.is_traced() {
+            return Ok(());
+        }
         self.signal(Signal::CONT)
     }
 
@@ -430,7 +564,22 @@ impl Process {
         }
         let deadline = now() + grace;
         self.close_input();
+        let end = self.time().unwrap_or_default() + TIME_TO_END;
         while !self.has_ended() && now() < deadline && !self.interrupt.is_raised() {
+            if self.is_traced() {
+                // Its own time passes, since it may wait for a timer before it ends.
+                let rests = self.settle_until(deadline, out).is_ok();
+                let due = self.due().filter(|due| *due <= end);
+                match due {
+                    Some(due) if rests => {
+                        self.pass_to(due);
+                        let _ = self.fire();
+                        continue;
+                    }
+                    _ if !self.has_ended() && rests => break,
+                    _ => {}
+                }
+            }
             if self.read(out).is_err() {
                 break;
             }
@@ -457,10 +606,17 @@ impl Process {
         }
         let mut was_unread = false;
         let mut held_up_for = Duration::ZERO;
-        let eager_until = deadline.min(now() + EAGER);
+        let mut eager_until = deadline.min(now() + EAGER);
         let mut eager = true;
         let mut nap = SHORTEST_NAP;
+        let mut computing = Computing::since(now());
         loop {
+            if self.pump()? {
+                let moment = now();
+                computing = Computing::since(moment);
+                eager_until = moment + EAGER;
+                nap = SHORTEST_NAP;
+            }
             match self.turn(out)? {
                 Turn::Closed(stream) => return Err(self.closed(stream, out)),
                 Turn::Read | Turn::Quiet => {}
@@ -477,18 +633,29 @@ impl Process {
             {
                 watch.stir();
             }
+            let is_due = unread && self.due().is_some();
             let unsettled = match &mut self.watch {
                 None => return Ok(Idle::Never(Unsettled::Unobservable)),
                 Some(watch) if !unread || !eager => {
+                    let tracer = self.tracer.as_ref();
+                    let held = |thread| tracer.is_some_and(|tracer| tracer.is_held(thread));
                     match watch
-                        .look()
+                        .look(&held)
                         .map_err(|source| self.system("read /proc", source))?
                     {
                         Rest::Dead => return Err(self.died(out)),
-                        Rest::Asleep if unread => Unsettled::InputUnread,
+                        // Where its clock is ours it may have to wait before it reads.
+                        Rest::Asleep if unread && !is_due => Unsettled::InputUnread,
                         // What was written before the rest is in the pipe.
                         Rest::Asleep => match self.turn(out)? {
-                            Turn::Quiet => return Ok(Idle::Reached),
+                            // One that was stopped may just have been told to go on.
+                            Turn::Quiet if self.pump()? => continue,
+                            Turn::Quiet => {
+                                if let Some(tracer) = &mut self.tracer {
+                                    tracer.rested();
+                                }
+                                return Ok(Idle::Reached);
+                            }
                             Turn::Closed(stream) => return Err(self.closed(stream, out)),
                             Turn::Read => continue,
                         },
@@ -498,6 +665,9 @@ impl Process {
                 Some(_) => Unsettled::InputUnread,
             };
             let moment = now();
+            if unsettled == Unsettled::Running && self.is_traced() {
+                self.creep(&mut computing, moment)?;
+            }
             eager = moment < eager_until;
             if eager {
                 std::thread::yield_now();
@@ -520,6 +690,38 @@ impl Process {
                 nap = (nap * 2).min(LONGEST_NAP);
             }
         }
+    }
+
+    /// Whether it rests, or is dead, just now.
+    fn seems_to_rest(&mut self) -> Result<bool, ExternalError> {
+        let tracer = self.tracer.as_ref();
+        let held = |thread| tracer.is_some_and(|tracer| tracer.is_held(thread));
+        match self.watch.as_mut().map(|watch| watch.look(&held)) {
+            Some(Ok(Rest::Busy)) => Ok(false),
+            Some(Err(source)) => Err(self.system("read /proc", source)),
+            _ => Ok(true),
+        }
+    }
+
+    /// Lets time pass with a program that computes without looking at the clock: as much as it computed.
+    fn creep(&mut self, computing: &mut Computing, moment: Instant) -> Result<(), ExternalError> {
+        if moment - computing.looked < COMPUTING {
+            return Ok(());
+        }
+        computing.looked = moment;
+        let computed = self.watch.as_ref().map_or(Duration::ZERO, Watch::computed);
+        let before = *computing.computed.get_or_insert(computed);
+        let by = computed.saturating_sub(before);
+        if by < COMPUTING / 2 {
+            return Ok(());
+        }
+        computing.computed = Some(computed);
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let crept = self.tracer.as_mut().map(|tracer| tracer.creep(by));
+        crept
+            .transpose()
+            .map(drop)
+            .map_err(|source| self.system("wake the program", source))
     }
 
     /// Writes what is unsent and reads what has come, both without waiting. Room in a full pipe may
@@ -613,7 +815,12 @@ impl Process {
 
     /// Sleeps until output comes, the process ends, unsent input finds room, or the span is over.
     fn nap(&self, span: Duration) {
-        await_any(&[self], span);
+        let longest = if self.is_traced() {
+            LONGEST_TRACED_NAP
+        } else {
+            span
+        };
+        await_any(&[self], span.min(longest));
     }
 
     /// What may wake one that naps; false when its end does not.
@@ -633,7 +840,13 @@ impl Process {
     }
 
     /// Whether the process has ended. Does not wait for it, so that its number stays taken.
-    fn has_ended(&self) -> bool {
+    fn has_ended(&mut self) -> bool {
+        if self.tracer.is_some() && !self.gone {
+            // Its end is a stop like others.
+            let failed = self.pump().is_err();
+            let tracer = self.tracer.as_ref();
+            return failed || tracer.is_some_and(|tracer| tracer.status().is_some());
+        }
         self.gone
             || !matches!(
                 waitid(
@@ -644,7 +857,7 @@ impl Process {
             )
     }
 
-    fn await_end(&self, span: Duration) -> bool {
+    fn await_end(&mut self, span: Duration) -> bool {
         let deadline = now() + span;
         loop {
             if self.has_ended() {
@@ -654,7 +867,12 @@ impl Process {
             if left.is_zero() {
                 return false;
             }
-            let span = Timespec::try_from(left.min(LONGEST_NAP * 10)).unwrap_or_default();
+            let longest = if self.is_traced() {
+                LONGEST_TRACED_NAP
+            } else {
+                LONGEST_NAP * 10
+            };
+            let span = Timespec::try_from(left.min(longest)).unwrap_or_default();
             let mut end: Vec<_> = self
                 .end
                 .iter()
@@ -692,7 +910,11 @@ impl Process {
             if let Some(guardian) = self.guardian {
                 guardian.end(self.child.id());
             }
-            self.status = ended.then(|| self.child.wait().ok()).flatten();
+            self.status = match &self.tracer {
+                // It was waited for already.
+                Some(tracer) => tracer.status().map(ExitStatus::from_raw),
+                None => ended.then(|| self.child.wait().ok()).flatten(),
+            };
             self.gone = true;
         }
     }
@@ -754,7 +976,11 @@ impl Process {
             name: self.name.clone(),
             action,
             source,
-            remedy: READ_REMEDY,
+            remedy: if action == Self::TRACE {
+                TRACE_REMEDY
+            } else {
+                READ_REMEDY
+            },
         }
     }
 }
@@ -772,6 +998,40 @@ pub fn await_any(processes: &[&Process], span: Duration) {
     let span = Timespec::try_from(span).unwrap_or_default();
     // Being interrupted is a short nap.
     let _ = poll(&mut sources, Some(&span));
+}
+
+/// Lets traced programs, just started, come to their first rest side by side. None is waited for longer
+/// than the patience; whether it rests is found out when it is spoken to.
+///
+/// # Errors
+///
+/// When a program cannot be traced any more.
+pub fn let_start_together<'p>(
+    processes: impl IntoIterator<Item = &'p mut Process>,
+    patience: Duration,
+) -> Result<(), ExternalError> {
+    let deadline = now() + patience;
+    let mut starting: Vec<&mut Process> = processes.into_iter().collect();
+    while !starting.is_empty() && now() < deadline {
+        let mut stops = false;
+        let mut position = 0;
+        while position < starting.len() {
+            let process = &mut *starting[position];
+            process.check_interrupt()?;
+            if process.pump()? {
+                stops = true;
+                position += 1;
+            } else if process.seems_to_rest()? {
+                starting.swap_remove(position);
+            } else {
+                position += 1;
+            }
+        }
+        if !stops {
+            std::thread::sleep(SHORTEST_NAP);
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Process {

@@ -26,7 +26,9 @@ pub(super) enum State {
     Stopped,
     /// It has ended, and so has its process but for being waited for.
     Dead,
-    /// It runs, is about to, or waits for a disk.
+    /// It waits for what no signal ends: a disk, or a child that has borrowed its memory.
+    Stuck,
+    /// It runs, or is about to.
     Busy,
 }
 
@@ -41,6 +43,7 @@ impl State {
             // `I` and `P` are kernel threads at rest.
             b'S' | b'I' | b'P' => Self::Asleep,
             b'T' | b't' => Self::Stopped,
+            b'D' => Self::Stuck,
             // The first thread of a process may end before the others: it then stays a zombie,
             // and a later `exec` by another thread revives its number.
             b'Z' => match rest.split(|byte| *byte == b' ').nth(THREADS)? {
@@ -73,8 +76,17 @@ pub(super) struct Runs {
 impl Runs {
     /// How long it has waited for a processor in its life.
     pub(super) fn waited(&self) -> Duration {
+        self.nanos(1)
+    }
+
+    /// How long it has been on a processor in its life.
+    pub(super) fn computed(&self) -> Duration {
+        self.nanos(0)
+    }
+
+    fn nanos(&self, position: usize) -> Duration {
         let text = str::from_utf8(&self.text).unwrap_or_default();
-        let nanos = text.split_whitespace().nth(1);
+        let nanos = text.split_whitespace().nth(position);
         Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
     }
 }
@@ -291,7 +303,7 @@ mod tests {
             for (letter, threads, expected) in [
                 ('S', 1, State::Asleep),
                 ('R', 1, State::Busy),
-                ('D', 3, State::Busy),
+                ('D', 3, State::Stuck),
                 ('T', 1, State::Stopped),
                 ('t', 1, State::Stopped),
                 ('Z', 1, State::Dead),

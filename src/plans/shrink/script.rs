@@ -157,7 +157,7 @@ impl Script {
         self.plan.network.client_latency = latency;
         self.plan.network.node_latency = latency;
         self.plan.network.links.clear();
-        if self.plan.time == Time::Virtual {
+        if self.plan.time == Time::Lockstep {
             self.plan.be_patient();
         }
     }

@@ -1,0 +1,50 @@
+//! Whose time passes for a program: as asked for, or as it needs.
+
+use std::{fmt, str::FromStr};
+
+use crate::{
+    nodes::external::{Program, period},
+    plans::{Shape, Time, UnknownTime},
+};
+
+/// What is given for `auto`.
+const AUTO: &str = "auto";
+
+/// A kind of time on the command line; none for what the program needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct GivenTime(pub(super) Option<Time>);
+
+impl fmt::Display for GivenTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.map_or(AUTO, Time::name))
+    }
+}
+
+impl FromStr for GivenTime {
+    type Err = UnknownTime;
+
+    fn from_str(given: &str) -> Result<Self, Self::Err> {
+        if given == AUTO {
+            return Ok(Self(None));
+        }
+        given.parse().map(|time| Self(Some(time)))
+    }
+}
+
+/// Settles which time the runs of a program go by, and finds out how often it acts by itself unless that
+/// was given. Returns why virtual time cannot be had where it would be wanted, if so.
+pub(super) fn settle(program: &Program, asked: GivenTime, shape: &mut Shape) -> Option<String> {
+    if matches!(asked.0, Some(Time::Lockstep | Time::Real)) || shape.period.is_some() {
+        return None;
+    }
+    match period(program, shape.nodes) {
+        Ok(found) => {
+            shape.period = found;
+            if found.is_some() {
+                shape.time = Time::Virtual;
+            }
+            None
+        }
+        Err(why) => Some(why),
+    }
+}

@@ -1,0 +1,101 @@
+//! The time of nodes whose clocks are the simulation's.
+
+use std::time::Duration;
+
+use crate::{
+    nodes::process::{Leaks, Tracing},
+    simulation::Nanos,
+};
+
+/// Rounds of settling in which final reads stay as they were before nodes are taken to stay apart.
+const ROUNDS_IN_VAIN: u32 = 3;
+
+/// The same where a mistake costs nothing.
+const ROUNDS_IN_A_HURRY: u32 = 1;
+
+/// Rounds of settling at most.
+const MOST_ROUNDS: u32 = 12;
+
+/// Streams of randomness below this one are drawn for plans and networks.
+const FIRST_STREAM: u64 = 1 << 16;
+
+/// Where the nodes of a run are in time.
+#[derive(Debug)]
+pub(super) struct VirtualTime {
+    /// Since the first of them was started.
+    pub(super) now: Duration,
+    /// When the clients began.
+    began: Duration,
+    seed: u64,
+    /// How often each node was started.
+    lives: Vec<u64>,
+    leaks: Leaks,
+    rounds: u32,
+    in_vain: u32,
+}
+
+impl VirtualTime {
+    pub(super) fn new(seed: u64, nodes: u32) -> Self {
+        Self {
+            now: Duration::ZERO,
+            began: Duration::ZERO,
+            seed,
+            lives: vec![0; nodes as usize],
+            leaks: Leaks::default(),
+            rounds: 0,
+            in_vain: 0,
+        }
+    }
+
+    /// Where a node's randomness comes from in its next life.
+    pub(super) fn tracing(&mut self, node: u32) -> Tracing {
+        let life = &mut self.lives[node as usize];
+        *life += 1;
+        Tracing {
+            seed: self.seed,
+            stream: FIRST_STREAM + (u64::from(node) << 32) + *life,
+        }
+    }
+
+    /// The simulation begins.
+    pub(super) fn begin(&mut self) {
+        self.began = self.now;
+    }
+
+    pub(super) fn set(&mut self, now: Nanos) {
+        self.now = self.now.max(self.began + Duration::from_nanos(now.0));
+    }
+
+    /// The present moment of the simulation.
+    pub(super) fn get(&self) -> Nanos {
+        self.since_begin(self.now)
+    }
+
+    pub(super) fn since_begin(&self, at: Duration) -> Nanos {
+        let since = at.saturating_sub(self.began).as_nanos();
+        Nanos(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
+    /// Notes what of a process could not be held to it.
+    pub(super) fn note(&mut self, leaks: Option<&Leaks>) {
+        if let Some(leaks) = leaks {
+            self.leaks.add(leaks);
+        }
+    }
+
+    pub(super) fn leaks(&self) -> &Leaks {
+        &self.leaks
+    }
+
+    /// Final reads differ: whether nodes are given more time.
+    pub(super) fn goes_on(&mut self, changed: bool, hurried: bool) -> bool {
+        self.rounds += 1;
+        self.in_vain = if changed { 0 } else { self.in_vain + 1 };
+        let enough = if hurried {
+            ROUNDS_IN_A_HURRY
+        } else {
+            ROUNDS_IN_VAIN
+        };
+        self.rounds <= MOST_ROUNDS && self.in_vain <= enough
+    }
+}

@@ -1,0 +1,163 @@
+//! The clock of one node: what it shows at each moment of the run, and when it will show a time.
+//!
+//! A node's clock is a value: it may stand elsewhere than others, go faster or slower, and jump. Both
+//! hands follow the run's time by a line with a slope; the wall's hand stands off by what can jump.
+
+/// A moment or a span of the run, in nanoseconds since it began.
+pub(super) type Run = u64;
+
+/// What the steady hand shows when the run begins: as if the machine had been on for a while, since
+/// programs subtract spans from it.
+const STEADY_START: u64 = 1_000_000_000_000;
+
+/// What the wall's hand shows then: a fixed moment of 2023.
+const WALL_START: u64 = 1_700_000_000_000_000_000;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Which hand of the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hand {
+    /// `CLOCK_MONOTONIC` and its kin: never jumps.
+    Steady,
+    /// `CLOCK_REALTIME` and its kin.
+    Wall,
+}
+
+/// A time on one hand of a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) hand: Hand,
+    pub(super) ns: u64,
+}
+
+/// The clock of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeClock {
+    /// A moment of the run, and what the steady hand shows then.
+    run: Run,
+    steady: u64,
+    /// How far the steady hand moves in a second of the run, in nanoseconds. Never 0.
+    rate: u64,
+    /// What is added to the steady hand to give the wall's, which never goes below 0.
+    wall_offset: i128,
+}
+
+impl Default for NodeClock {
+    fn default() -> Self {
+        Self {
+            run: 0,
+            steady: STEADY_START,
+            rate: SECOND,
+            wall_offset: i128::from(WALL_START) - i128::from(STEADY_START),
+        }
+    }
+}
+
+impl NodeClock {
+    /// From this moment of the run on, in nanoseconds, the clock moves so many nanoseconds a second. A
+    /// rate of 0 is taken for 1: clocks never stand still.
+    pub fn set_rate(&mut self, run: u64, rate: u64) {
+        self.steady = self.steady(run);
+        self.run = run;
+        self.rate = rate.max(1);
+    }
+
+    /// The wall's hand jumps by so many nanoseconds; the steady one does not.
+    pub fn jump(&mut self, by: i64) {
+        self.wall_offset += i128::from(by);
+    }
+
+    fn steady(&self, run: Run) -> u64 {
+        // What was before the last change of the rate is not asked for.
+        let passed = u128::from(run.saturating_sub(self.run));
+        let moved = passed * u128::from(self.rate) / u128::from(SECOND);
+        self.steady
+            .saturating_add(u64::try_from(moved).unwrap_or(u64::MAX))
+    }
+
+    /// What a hand shows at a moment of the run.
+    pub(super) fn shows(&self, hand: Hand, run: Run) -> u64 {
+        let steady = self.steady(run);
+        match hand {
+            Hand::Steady => steady,
+            Hand::Wall => clamped(i128::from(steady) + self.wall_offset),
+        }
+    }
+
+    /// The first moment of the run at which a hand shows at least this. O(1).
+    pub(super) fn when(&self, reading: Reading) -> Run {
+        let steady = match reading.hand {
+            Hand::Steady => reading.ns,
+            Hand::Wall => clamped(i128::from(reading.ns) - self.wall_offset),
+        };
+        let ahead = u128::from(steady.saturating_sub(self.steady)) * u128::from(SECOND);
+        let passed = u64::try_from(ahead.div_ceil(u128::from(self.rate))).unwrap_or(u64::MAX);
+        self.run.saturating_add(passed)
+    }
+
+    /// What a hand will show when this span has passed on it.
+    pub(super) fn after(&self, run: Run, span: u64) -> Reading {
+        Reading {
+            hand: Hand::Steady,
+            ns: self.steady(run).saturating_add(span),
+        }
+    }
+}
+
+fn clamped(ns: i128) -> u64 {
+    u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn clock(rate: u64, jump: i64, changed: Run) -> NodeClock {
+        let mut clock = NodeClock::default();
+        clock.set_rate(changed, rate);
+        clock.jump(jump);
+        clock
+    }
+
+    proptest! {
+        #![proptest_config(crate::property_tests::drawing(500))]
+
+        #[test]
+        fn a_hand_shows_a_time_first_when_it_is_said_to(
+            rate in 500_000_000_u64..2_000_000_000,
+            jump in -3_600_000_000_000_i64..3_600_000_000_000,
+            changed in 0_u64..1 << 40,
+            later in 1_u64..1 << 42,
+            wall: bool,
+        ) {
+            let clock = clock(rate, jump, changed);
+            let hand = if wall { Hand::Wall } else { Hand::Steady };
+            let reading = Reading { hand, ns: clock.shows(hand, changed) + later };
+            let when = clock.when(reading);
+            prop_assert!(clock.shows(hand, when) >= reading.ns);
+            prop_assert!(clock.shows(hand, when - 1) < reading.ns);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_runs_twice_as_fast_is_there_in_half_the_time() {
+        let clock = clock(2 * SECOND, 0, 0);
+        assert_eq!(clock.when(clock.after(0, 10 * SECOND)), 5 * SECOND);
+    }
+
+    #[test]
+    fn only_the_wall_jumps() {
+        let mut clock = NodeClock::default();
+        let (steady, wall) = (clock.after(0, SECOND), clock.shows(Hand::Wall, SECOND));
+        clock.jump(500_000_000);
+        assert_eq!(clock.when(steady), SECOND);
+        let wall = Reading {
+            hand: Hand::Wall,
+            ns: wall,
+        };
+        assert_eq!(clock.when(wall), SECOND / 2);
+    }
+}

@@ -1,0 +1,227 @@
+//! Timers that are not a thread's wait: `timerfd`s, and those that send `SIGALRM`.
+//!
+//! None is ever armed in the kernel before its time: it is kept here. Then a `timerfd` is armed for at
+//! once, through a descriptor of our own for the same timer, and an alarm is sent as a signal.
+
+use std::{collections::BTreeMap, fs, os::fd::OwnedFd};
+
+use nix::errno::Errno;
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open},
+    time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime},
+};
+
+use super::{
+    super::clock::{NodeClock, Reading, Run},
+    memory::Memory,
+    waits::{hand, nanos},
+    x86_64::{self as calls, Registers},
+};
+
+/// The kernel's own timers are due within this real time once they are armed for at once.
+const AT_ONCE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// `ITIMER_REAL`: the others count time on a processor.
+const ITIMER_REAL: u64 = 0;
+
+/// `TFD_TIMER_ABSTIME`.
+const ABSOLUTE: u64 = 1;
+
+/// Which timer of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Which {
+    Alarm,
+    Descriptor(i32),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Timer {
+    /// By creation, among all threads and timers of the node.
+    order: u64,
+    /// `None`: not armed.
+    due: Option<Reading>,
+    interval: u64,
+}
+
+/// The timers of a node.
+#[derive(Debug, Default)]
+pub(super) struct Timers(BTreeMap<(i32, Which), Timer>);
+
+/// One that is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due(i32, Which);
+
+impl Timers {
+    /// The one that is due first: when, its place among those due at once, and which it is.
+    pub(super) fn first(&self, clock: &NodeClock) -> Option<(Run, u64, Due)> {
+        let armed = self.0.iter().filter_map(|((process, which), timer)| {
+            Some((clock.when(timer.due?), timer.order, Due(*process, *which)))
+        });
+        armed.min_by_key(|(when, order, _)| (*when, *order))
+    }
+
+    /// Lets it go off.
+    pub(super) fn fire(&mut self, Due(process, which): Due) {
+        let Some(timer) = self.0.get_mut(&(process, which)) else {
+            return;
+        };
+        timer.due = timer.due.filter(|_| timer.interval > 0).map(|due| Reading {
+            ns: due.ns.saturating_add(timer.interval),
+            ..due
+        });
+        let gone_off = match which {
+            Which::Alarm => Pid::from_raw(process)
+                .is_some_and(|process| kill_process(process, Signal::ALARM).is_ok()),
+            Which::Descriptor(fd) => go_off(process, fd).is_some(),
+        };
+        if !gone_off {
+            self.0.remove(&(process, which));
+        }
+    }
+
+    /// A process has ended.
+    pub(super) fn forget(&mut self, process: i32) {
+        self.0.retain(|(owner, _), _| *owner != process);
+    }
+
+    /// Does a call that sets or reads a timer. `None`: it is let through as it is.
+    pub(super) fn call(
+        &mut self,
+        registers: &Registers,
+        process: i32,
+        memory: Memory,
+        clock: &NodeClock,
+        now: Run,
+        order: &mut u64,
+    ) -> Option<Result<i64, Errno>> {
+        let [first, second, third, fourth, ..] = registers.arguments();
+        let mut set = |timers: &mut Self, which, due, interval| {
+            let timer = timers.0.entry((process, which)).or_insert_with(|| {
+                *order += 1;
+                Timer {
+                    order: *order,
+                    due: None,
+                    interval: 0,
+                }
+            });
+            (timer.due, timer.interval) = (due, interval);
+        };
+        match registers.call() {
+            calls::ALARM => {
+                let left = self.left((process, Which::Alarm), clock, now);
+                let seconds = first & u64::from(u32::MAX);
+                let due = (seconds > 0).then(|| clock.after(now, seconds * SECOND));
+                set(self, Which::Alarm, due, 0);
+                // At least a second while there is any left.
+                let seconds = (left.0 + SECOND / 2) / SECOND;
+                let seconds = seconds.max(u64::from(left.0 > 0));
+                Some(Ok(seconds.cast_signed()))
+            }
+            calls::SETITIMER if first & u64::from(u32::MAX) == ITIMER_REAL => {
+                let old = self.left((process, Which::Alarm), clock, now);
+                if second != 0 {
+                    let (interval, value) = (
+                        nanos(memory, second, true)?,
+                        nanos(memory, second + 16, true)?,
+                    );
+                    let due = (value > 0).then(|| clock.after(now, value));
+                    set(self, Which::Alarm, due, interval);
+                } else {
+                    set(self, Which::Alarm, None, 0);
+                }
+                Some(write(memory, third, old, 1_000))
+            }
+            calls::GETITIMER if first & u64::from(u32::MAX) == ITIMER_REAL => {
+                let old = self.left((process, Which::Alarm), clock, now);
+                Some(write(memory, second, old, 1_000))
+            }
+            calls::TIMERFD_SETTIME => {
+                let fd = i32::try_from(first).ok()?;
+                let clock_id = clock_of(process, fd)?;
+                let (interval, value) = (
+                    nanos(memory, third, false)?,
+                    nanos(memory, third + 16, false)?,
+                );
+                let old = self.left((process, Which::Descriptor(fd)), clock, now);
+                let due = (value > 0).then(|| {
+                    if second & ABSOLUTE == 0 {
+                        clock.after(now, value)
+                    } else {
+                        Reading {
+                            hand: hand(clock_id),
+                            ns: value,
+                        }
+                    }
+                });
+                // What has gone off and was not read is forgotten.
+                settime(process, fd, 0)?;
+                set(self, Which::Descriptor(fd), due, interval);
+                Some(write(memory, fourth, old, 1))
+            }
+            calls::TIMERFD_GETTIME => {
+                let fd = i32::try_from(first).ok()?;
+                clock_of(process, fd)?;
+                let old = self.left((process, Which::Descriptor(fd)), clock, now);
+                Some(write(memory, second, old, 1))
+            }
+            _ => None,
+        }
+    }
+
+    /// How long until it goes off, and its interval; zeros for one that is not armed.
+    fn left(&self, which: (i32, Which), clock: &NodeClock, now: Run) -> (u64, u64) {
+        let Some(timer) = self.0.get(&which) else {
+            return (0, 0);
+        };
+        let left = |due| clock.when(due).saturating_sub(now).max(1);
+        (timer.due.map_or(0, left), timer.interval)
+    }
+}
+
+/// Writes an interval and what is left, unless that goes to nowhere.
+fn write(memory: Memory, at: u64, (left, interval): (u64, u64), unit: u64) -> Result<i64, Errno> {
+    if at != 0 {
+        let words = [interval, left].map(|ns| [ns / SECOND, ns % SECOND / unit]);
+        memory.write_words(at, words.as_flattened())?;
+    }
+    Ok(0)
+}
+
+/// The clock that a `timerfd` of a process goes by; `None` when it is none.
+fn clock_of(process: i32, fd: i32) -> Option<u64> {
+    let info = fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}")).ok()?;
+    let clock = info
+        .lines()
+        .find_map(|line| line.strip_prefix("clockid:"))?;
+    clock.trim().parse().ok()
+}
+
+fn timer_of(process: i32, fd: i32) -> Option<OwnedFd> {
+    let process = pidfd_open(Pid::from_raw(process)?, PidfdFlags::empty()).ok()?;
+    pidfd_getfd(process, fd, PidfdGetfdFlags::empty()).ok()
+}
+
+/// Arms a `timerfd` for so many nanoseconds from now, or disarms it.
+fn settime(process: i32, fd: i32, ns: i64) -> Option<OwnedFd> {
+    let timer = timer_of(process, fd)?;
+    let [it_interval, it_value] = [0, ns].map(|tv_nsec| Timespec { tv_sec: 0, tv_nsec });
+    let value = Itimerspec {
+        it_interval,
+        it_value,
+    };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &value).ok()?;
+    Some(timer)
+}
+
+/// Lets it go off, and waits until it has.
+fn go_off(process: i32, fd: i32) -> Option<()> {
+    let timer = settime(process, fd, 1)?;
+    poll(&mut [PollFd::new(&timer, PollFlags::IN)], Some(&AT_ONCE)).ok()?;
+    Some(())
+}
