@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     SCHEMA_VERSION,
-    proof::write_first_violation,
+    proof::{Others, write_violations},
     text::{color, count, indented, wrapped as filled},
 };
 
@@ -283,7 +283,7 @@ fn silence(nodes: u32) -> String {
 /// What is wrong with the run of a demand, and what was said.
 fn write_ran(out: &mut String, ran: &Ran, width: usize) -> fmt::Result {
     let history = &ran.judged.run.history;
-    write_first_violation(out, history, &ran.judged.verdict, width)?;
+    write_violations(out, history, &ran.judged.verdict, Others::Names, width)?;
     writeln!(out, "  what was said")?;
     for (from, to, body) in &ran.said {
         let line = Outside(format!("{from} → {to}  {body}")).to_string();

@@ -17,7 +17,7 @@ use super::{
     Checked, ProgramFigures, Proof, Report, Rung,
     caveats::caveats,
     figures,
-    proof::{write_proof, write_violations},
+    proof::{Others, write_proof, write_violations},
     text::{BOLD, color, count, height, row, thousands, verdict_word, wrapped},
 };
 
@@ -321,7 +321,7 @@ fn write_verify(
         writeln!(out, "{}", row("tests", &tests, width))?;
     }
     write_unknown(out, history, verdict, width)?;
-    write_violations(out, history, verdict, width)
+    write_violations(out, history, verdict, Others::Sentences, width)
 }
 
 /// A table of judged cases, and how many got the verdict that they should. The evidence is shown
@@ -362,7 +362,7 @@ fn write_replay(out: &mut String, cases: &[(Saved, Judged)], width: usize) -> fm
             && (!judged.as_expected || cases.len() == 1)
         {
             let (history, verdict) = &**evidence;
-            write_violations(out, history, verdict, width)?;
+            write_violations(out, history, verdict, Others::Sentences, width)?;
             write_unknown(out, history, verdict, width)?;
         }
     }

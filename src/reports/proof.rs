@@ -16,32 +16,28 @@ use super::{
     text::{count, first_lines, height, indented, verdict_word, wrapped},
 };
 
-/// The first violation in full, the others by their sentences.
+/// How violations behind the first are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// A sentence each.
+    Sentences,
+    /// By name, all in a line or two.
+    Names,
+}
+
+/// The first violation in full, and the others.
 pub(super) fn write_violations(
     out: &mut String,
     history: &History,
     verdict: &Verdict,
+    others: Others,
     width: usize,
 ) -> fmt::Result {
-    let Some((first, others)) = verdict.violations.split_first() else {
+    let Some((first, rest)) = verdict.violations.split_first() else {
         return Ok(());
     };
     write_one(out, history, first, width)?;
-    write_others(out, history, others, width)
-}
-
-/// The first violation in full, the others by name.
-pub(super) fn write_first_violation(
-    out: &mut String,
-    history: &History,
-    verdict: &Verdict,
-    width: usize,
-) -> fmt::Result {
-    let Some((first, others)) = verdict.violations.split_first() else {
-        return Ok(());
-    };
-    write_one(out, history, first, width)?;
-    write_names(out, history, others, width)
+    others.write(out, history, rest, width)
 }
 
 fn write_one(
@@ -78,17 +74,23 @@ fn steps(history: &History, violation: &Violation, width: usize) -> Vec<String> 
     paragraphs
 }
 
-fn write_others(
-    out: &mut String,
-    history: &History,
-    others: &[Violation],
-    width: usize,
-) -> fmt::Result {
-    for violation in others {
-        let line = format!("also {}", told(history, violation));
-        writeln!(out, "{}", wrapped(&line, "  ", "    ", width))?;
+impl Others {
+    fn write(
+        self,
+        out: &mut String,
+        history: &History,
+        others: &[Violation],
+        width: usize,
+    ) -> fmt::Result {
+        if self == Self::Names {
+            return write_names(out, history, others, width);
+        }
+        for violation in others {
+            let line = format!("also {}", told(history, violation));
+            writeln!(out, "{}", wrapped(&line, "  ", "    ", width))?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The proof that a check found: what is wrong, the operations that show it, where it is saved.
@@ -117,11 +119,12 @@ pub(super) fn write_proof(
     let title = title.replacen("VIOLATED", &word, 1);
     let steps = steps(history, first, width);
     let mut end = String::new();
-    if room.is_some() {
-        write_names(&mut end, history, others, width)?;
+    let how = if room.is_some() {
+        Others::Names
     } else {
-        write_others(&mut end, history, others, width)?;
-    }
+        Others::Sentences
+    };
+    how.write(&mut end, history, others, width)?;
     if let Some(failure) = &proof.failure {
         writeln!(
             end,

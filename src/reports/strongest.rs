@@ -5,7 +5,11 @@ use std::fmt::{self, Write};
 use serde_json::{Value as Json, json};
 use sibcheck_checkers::{Claim, History, Outcome, Verdict, strongest::Strongest};
 
-use super::{SCHEMA_VERSION, human::write_unknown, proof::write_violations};
+use super::{
+    SCHEMA_VERSION,
+    human::write_unknown,
+    proof::{Others, write_violations},
+};
 
 /// For people.
 pub fn human(history: &History, strongest: &Strongest, width: usize) -> String {
@@ -44,7 +48,13 @@ fn write(out: &mut String, history: &History, strongest: &Strongest, width: usiz
             verdict.claim,
             verdict.claim.summary()
         )?;
-        write_violations(out, history, &what_it_adds(verdict), width)?;
+        write_violations(
+            out,
+            history,
+            &what_it_adds(verdict),
+            Others::Sentences,
+            width,
+        )?;
     }
     for verdict in strongest.undecided() {
         writeln!(out, "undecided: {}", verdict.claim)?;
@@ -59,7 +69,7 @@ fn write(out: &mut String, history: &History, strongest: &Strongest, width: usiz
         (false, _) => "nothing speaks against it",
     };
     writeln!(out, "nodes never go backwards (replica-monotonic): {word}")?;
-    write_violations(out, history, &backwards, width)
+    write_violations(out, history, &backwards, Others::Sentences, width)
 }
 
 /// The verdict with the violations of what the claim adds to `eventual`.
