@@ -30,6 +30,7 @@ use super::{
     dialect::GivenDialect,
     output::{self, Progress, Stopwatch},
     results::{self, Found},
+    runs,
     shrinking::Shrinking,
     signals::{Listening, listen},
     time::GivenTime,
@@ -91,8 +92,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) seed: Option<u64>,
 
-    /// How many runs: of each store [default: 2000], or of a program on each rung of the ladder of
-    /// faults, one number for all or one for each [default: what takes ten seconds in all]
+    /// How many runs, one number for all or one for each: of each store [default: 2000], or of a
+    /// program on each rung of the ladder of faults [default: what takes ten seconds in all]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) runs: Vec<u64>,
 
@@ -200,21 +201,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
         // Writing to a string cannot fail.
         let _ = write!(named, " --store {store}");
     }
-    let runs = match arguments.runs[..] {
-        [] => RUNS,
-        [runs] => runs,
-        [..] => {
-            return Err(Failure::usage(
-                "--runs takes several numbers, one for each rung, only with --bin",
-            ));
-        }
-    };
-    // Until the time is over.
-    let runs = if arguments.duration.is_some() {
-        u64::MAX
-    } else {
-        runs
-    };
+    runs::check(&arguments.runs, "stores", stores)?;
     let flags = shape.flags();
     let mut report = Report {
         seed,
@@ -224,11 +211,16 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
         interrupted: None,
     };
     let watch = Stopwatch::start();
-    let mut most = 0;
-    for (&store, left) in stores.iter().zip((1..=stores.len()).rev()) {
+    for (position, &store) in stores.iter().enumerate() {
         shape.store = store;
+        let left = (stores.len() - position) as u64;
         let until = arguments.duration;
-        let until = until.map(|duration| watch.next_part(duration.into(), left as u64));
+        let until = until.map(|duration| watch.next_part(duration.into(), left));
+        let runs = match until {
+            // Until the time is over.
+            Some(_) => u64::MAX,
+            None => runs::asked(&arguments.runs, position).unwrap_or(RUNS),
+        };
         let go_on = || until.is_none_or(|until| watch.elapsed() < until);
         let campaign = Campaign {
             shape: shape.clone(),
@@ -237,14 +229,15 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
             threads: report.threads,
         };
         let checked = check_store(campaign, arguments, &listening, go_on);
-        most = most.max(checked.campaign.runs);
         report.checked.push(checked);
         report.interrupted = listening.interrupt.signal();
         if report.interrupted.is_some() {
             break;
         }
     }
-    report.command = format!("sibcheck check{named} --seed {seed} --runs {most}{flags}");
+    let runs = report.checked.iter().map(|checked| checked.campaign.runs);
+    let runs = runs::flag(runs);
+    report.command = format!("sibcheck check{named} --seed {seed} --runs {runs}{flags}");
     output::print(&match arguments.format {
         Format::Human => human::check(&report, arguments.verbose, output::width()),
         Format::Json => json::check(&report),

@@ -21,6 +21,7 @@ use super::{
     check::{self, Arguments},
     output::{self, Progress, Stopwatch},
     results::Found,
+    runs,
     sighting::{FirstSighting, follow_up},
     signals::Listening,
     time,
@@ -87,37 +88,6 @@ fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
     rungs
 }
 
-/// No more numbers of runs may be given than there are rungs.
-fn check_runs(arguments: &Arguments, ladder: &[Rung]) -> Result<(), Failure> {
-    let (asked, rungs) = (arguments.runs.len(), ladder.len());
-    if asked <= rungs {
-        return Ok(());
-    }
-    let names: Vec<_> = ladder.iter().map(|rung| rung.name).collect();
-    Err(Failure::usage(format!(
-        "--runs gives {asked} numbers, and there are {rungs} rungs ({}): give one for all, or one \
-         for each",
-        names.join(", ")
-    )))
-}
-
-/// How many runs there are on each rung, as `--runs` takes it: rungs that were not reached are left
-/// out, and the last number stands for equal ones after it.
-fn runs_flag(ladder: &[Rung]) -> String {
-    let mut runs: Vec<u64> = ladder
-        .iter()
-        .map(|rung| rung.planned)
-        .take_while(|planned| *planned > 0)
-        .collect();
-    while let [.., last, again] = runs[..]
-        && last == again
-    {
-        runs.pop();
-    }
-    let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
-    runs.join(",")
-}
-
 /// The program to be checked, with the dialect that was named or found out, and how to name it.
 fn program(
     arguments: &Arguments,
@@ -165,7 +135,8 @@ pub(super) fn check_program(
         )));
     }
     let mut ladder = ladder(arguments, &shape);
-    check_runs(arguments, &ladder)?;
+    let rungs = ladder.iter().map(|rung| rung.name);
+    runs::check(&arguments.runs, "rungs", rungs)?;
     let (program, named) = program(arguments, command_line, &listening.interrupt)?;
     let dialect = program.dialect.clone();
     shape.store = dialect.reference();
@@ -193,8 +164,7 @@ pub(super) fn check_program(
     };
     let watch = Stopwatch::start();
     let climbed = trial.climb(&mut ladder, seed, watch);
-    let elapsed = watch.elapsed();
-    let command = trial.whole_command(seed, &ladder);
+    let (elapsed, command) = (watch.elapsed(), trial.whole_command(seed, &ladder));
     let (proof, refused) = match climbed {
         Ok(None) | Err(RunError::Interrupted) => (None, None),
         Ok(Some(sighting)) => {
@@ -292,7 +262,7 @@ impl Trial<'_> {
         for (position, rung) in ladder.iter_mut().enumerate() {
             self.shape.faults.clone_from(&rung.faults);
             self.shape.bursts = rung.bursts;
-            let asked = asked_runs(self.arguments, position);
+            let asked = runs::asked(&self.arguments.runs, position);
             rung.planned = asked.unwrap_or(FIRST_RUNS);
             let left = rungs - position as u64;
             let until = budget.map(|budget| watch.next_part(budget.into(), left));
@@ -357,7 +327,7 @@ impl Trial<'_> {
         ] {
             flags += if given { flag } else { "" };
         }
-        let runs = runs_flag(ladder);
+        let runs = runs::flag(ladder.iter().map(|rung| rung.planned));
         format!("sibcheck check --bin {bin} --dialect {dialect} --seed {seed} --runs {runs}{flags}")
     }
 
@@ -400,18 +370,12 @@ impl Trial<'_> {
 fn all_runs(arguments: &Arguments, ladder: &[Rung], interrupt: &Interrupt) -> u64 {
     let runs = ladder.iter().enumerate().map(|(position, rung)| {
         if rung.planned == 0 && interrupt.is_raised() {
-            asked_runs(arguments, position).unwrap_or(FIRST_RUNS)
+            runs::asked(&arguments.runs, position).unwrap_or(FIRST_RUNS)
         } else {
             rung.planned
         }
     });
     runs.sum()
-}
-
-/// How many runs the command line asks for on the rung at this position.
-fn asked_runs(arguments: &Arguments, position: usize) -> Option<u64> {
-    let given = &arguments.runs;
-    given.get(position).or(given.last()).copied()
 }
 
 /// How many more runs fill a rung's share of the time that is left, going by the speed so far.
@@ -427,14 +391,6 @@ fn more_runs(elapsed: Duration, done: u64, rungs_left: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn rungs(planned: &[u64]) -> Vec<Rung> {
-        let planned_for = |&planned: &u64| Rung {
-            planned,
-            ..Rung::new("a rung", Vec::new(), Vec::new())
-        };
-        planned.iter().map(planned_for).collect()
-    }
-
     #[test]
     fn the_number_of_runs_fills_ten_seconds() {
         let second = Duration::from_secs(1);
@@ -445,13 +401,5 @@ mod tests {
             more_runs(Duration::from_nanos(3), 3, 1),
             MOST_RUNS - FIRST_RUNS
         );
-    }
-
-    #[test]
-    fn runs_are_told_up_to_the_last_rung_that_was_reached() {
-        assert_eq!(runs_flag(&rungs(&[30, 20, 20])), "30,20");
-        assert_eq!(runs_flag(&rungs(&[3, 3, 3])), "3");
-        assert_eq!(runs_flag(&rungs(&[30, 0, 0])), "30");
-        assert_eq!(runs_flag(&rungs(&[4, 5, 4])), "4,5,4");
     }
 }

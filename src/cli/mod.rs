@@ -13,6 +13,7 @@ mod node;
 mod output;
 mod replay;
 mod results;
+mod runs;
 mod shrinking;
 mod sighting;
 mod signals;

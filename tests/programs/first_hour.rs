@@ -238,6 +238,34 @@ fn how_many_runs_and_nodes_there_are_is_said() {
     }
 }
 
+/// Each of several stores has a number of its own, so that the command of a check that a time ended
+/// repeats what was run of each.
+#[test]
+fn each_store_is_run_as_often_as_the_command_says() {
+    let stores = ["--store", "versioned", "--store", "dotted"];
+    let check = |flags: &[&str]| {
+        let all = [&["check", "--seed", "5"], &stores[..], flags].concat();
+        sibcheck("each-store", &all)
+    };
+    let runs = |said: &Said| -> Vec<String> {
+        let rows = said.stdout.lines();
+        let rows = rows.filter_map(|row| row.trim().strip_prefix("runs "));
+        let runs = rows.map(|row| row.trim().split(" of ").next().unwrap());
+        runs.map(|runs| runs.replace(',', "")).collect()
+    };
+    let each = check(&["--runs", "40,30"]).expect(0, &["--runs 40,30"]);
+    assert_eq!(runs(&each), ["40", "30"]);
+    let both = check(&["--runs", "30"]).expect(0, &["--runs 30"]);
+    assert_eq!(runs(&both), ["30", "30"]);
+    let told = "--runs gives 3 numbers, and there are 2 stores (versioned, dotted)";
+    check(&["--runs", "1,2,3"]).expect(2, &[told]);
+    let timed = check(&["--for", "400ms"]).expect(0, &[]);
+    let (_, told) = timed.stdout.split_once("--runs ").unwrap();
+    let told: Vec<_> = told.split_whitespace().next().unwrap().split(',').collect();
+    // One number stands for two that are equal.
+    assert_eq!([told[0], told[told.len() - 1]], *runs(&timed), "{timed:?}");
+}
+
 /// What is named on the command line and not there is wrong usage, whoever asks for it.
 #[test]
 fn a_program_that_is_not_there_is_wrong_usage_everywhere() {
