@@ -99,7 +99,7 @@ impl Unknown {
     /// One sentence: what was not tested, and why.
     pub fn sentence(&self, history: &History) -> String {
         let key = self.key.map_or("the history".into(), |key| {
-            shown::key(&history.keys[key as usize])
+            shown::key(history.keys[key as usize].as_str())
         });
         match self.reason {
             Reason::NothingTested => Scarcity::of(history).told().to_owned(),
@@ -279,7 +279,7 @@ impl Teller<'_> {
     }
 
     fn key(&self, id: OpId) -> Cow<'_, str> {
-        shown::key(&self.0.keys[self.op(id).key as usize])
+        shown::key(self.0.keys[self.op(id).key as usize].as_str())
     }
 
     /// `c1 at n2`

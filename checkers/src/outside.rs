@@ -11,9 +11,8 @@
 //! (bidirectional controls, zero-width ones, tags), and what Unicode has not assigned.
 
 use std::{
-    borrow::{Borrow, Cow},
+    borrow::Cow,
     fmt::{self, Debug, Display, Write},
-    ops::Deref,
     path::Path,
 };
 
@@ -57,6 +56,18 @@ impl<T: Display> Display for OutsideLines<T> {
 
 /// A name from outside: of a client, a node, a key or a clock entry. It compares and is saved as it
 /// is; printed, what acts in it is escaped.
+///
+/// It is no text by itself, lest it be printed as it is where text is asked for:
+///
+/// ```compile_fail,E0308
+/// let name = sibcheck_checkers::history::Name::from("k");
+/// let text: &str = &name;
+/// ```
+///
+/// ```compile_fail,E0599
+/// let names = ["a", "b"].map(sibcheck_checkers::history::Name::from);
+/// let text = names.join(", ");
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Name(CompactString);
@@ -69,15 +80,6 @@ impl Name {
 
     /// The name as it is: to be compared, saved or sent, and not to be printed.
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// As it is: to be compared, saved or sent, and not to be printed.
-impl Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
         &self.0
     }
 }
@@ -121,18 +123,6 @@ impl From<CompactString> for Name {
 impl From<&Self> for Name {
     fn from(name: &Self) -> Self {
         name.clone()
-    }
-}
-
-impl Borrow<str> for Name {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<str> for Name {
-    fn as_ref(&self) -> &str {
-        &self.0
     }
 }
 

@@ -20,8 +20,7 @@ pub fn value(value: &impl Display) -> String {
 }
 
 /// A key: as it is where it is a short word, else as JSON. O(length).
-pub fn key(key: &(impl AsRef<str> + ?Sized)) -> Cow<'_, str> {
-    let key = key.as_ref();
+pub fn key(key: &str) -> Cow<'_, str> {
     let of_words = |letter: char| letter.is_ascii_graphic() && letter != '"' && letter != ',';
     if !key.is_empty() && key.len() <= LONGEST && key.chars().all(of_words) {
         return key.into();

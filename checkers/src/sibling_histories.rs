@@ -457,8 +457,8 @@ impl SiblingHistory {
             }
         };
         let counter = match self.shape.versions {
-            Versions::Dots => replica.seen.get(name) + 1,
-            Versions::Clocks => past.get(name) + 1,
+            Versions::Dots => replica.seen.get(name.as_str()) + 1,
+            Versions::Clocks => past.get(name.as_str()) + 1,
         };
         let dot = ReportedClock::from_entries([(name.clone(), counter)]);
         let clock = join(&past, &dot);
@@ -482,7 +482,7 @@ impl SiblingHistory {
                 version: version.clone(),
             });
         }
-        if self.shape.versions == Versions::Clocks || counter == past.get(name) + 1 {
+        if self.shape.versions == Versions::Clocks || counter == past.get(name.as_str()) + 1 {
             known.answer = Some((op, clock.clone()));
         }
         known.written = clock;
@@ -641,7 +641,7 @@ impl Replica {
 
 impl Stored {
     fn is_in(&self, clock: &ReportedClock) -> bool {
-        clock.get(&self.actor) >= self.counter
+        clock.get(self.actor.as_str()) >= self.counter
     }
 
     fn sibling(&self) -> Sibling {

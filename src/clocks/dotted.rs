@@ -65,7 +65,7 @@ impl DottedVersionVector {
     /// Whether the dot is the coordinator's next event after the past, so that the history is a
     /// prefix of every actor's events and a plain version vector can say it. O(log n).
     pub fn is_contiguous(&self) -> bool {
-        self.past.get(self.dot.actor()) == self.dot.counter() - 1
+        self.past.get(self.dot.actor().as_str()) == self.dot.counter() - 1
     }
 
     /// The least version vector that covers the dot and the past. O(n).
@@ -86,7 +86,7 @@ impl DottedVersionVector {
     fn includes_all(&self, vector: &VersionVector) -> bool {
         let extra = self.is_contiguous().then_some(&self.dot);
         vector.iter().all(|(actor, counter)| {
-            self.past.get(actor) >= counter
+            self.past.get(actor.as_str()) >= counter
                 || extra.is_some_and(|dot| dot.counter() == counter && dot.actor() == actor)
         })
     }

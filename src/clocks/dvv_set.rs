@@ -180,7 +180,9 @@ impl<V: Clone> DvvSet<V> {
     pub fn discard(&self, context: &VersionVector) -> Self {
         let rows = self.rows.iter();
         Self {
-            rows: rows.map(|row| row.above(context.get(&row.actor))).collect(),
+            rows: rows
+                .map(|row| row.above(context.get(row.actor.as_str())))
+                .collect(),
         }
     }
 

@@ -55,7 +55,7 @@ impl VectorClock {
         let pair = |(actor, counter): &(Actor, u64)| json!([actor, counter]);
         match (form, &self.entries()[..]) {
             (ClockForm::Object, _) => json!(self),
-            (ClockForm::Slots, _) => slots.iter().map(|actor| self.get(actor)).collect(),
+            (ClockForm::Slots, _) => slots.iter().map(|actor| self.get(actor.as_str())).collect(),
             (ClockForm::Pair, [entry]) => pair(entry),
             (ClockForm::Pair | ClockForm::Pairs, entries) => entries.iter().map(pair).collect(),
         }

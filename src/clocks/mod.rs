@@ -134,7 +134,7 @@ pub enum ClockError {
     /// A dotted version vector whose past already holds its own event.
     #[error(
         "the dot {dot} is already in its own causal past {past}; a new event takes a counter above {known}",
-        known = past.get(dot.actor())
+        known = past.get(dot.actor().as_str())
     )]
     DotInPast {
         /// The event.

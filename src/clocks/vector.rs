@@ -117,7 +117,7 @@ impl VectorClock {
 
     /// Whether the event is in the history. O(log n).
     pub fn contains(&self, dot: &Dot) -> bool {
-        self.get(dot.actor()) >= dot.counter()
+        self.get(dot.actor().as_str()) >= dot.counter()
     }
 
     /// The union of both histories: their least upper bound. O(n + m).
@@ -159,7 +159,7 @@ impl VectorClock {
     ///
     /// [`ClockError::Overflow`] if the actor has no next event.
     pub fn increment(&self, actor: &Actor) -> Result<Self, ClockError> {
-        let place = self.find(actor);
+        let place = self.find(actor.as_str());
         let counter = place.map_or(0, |at| self.entries[at].1);
         let next = counter.checked_add(1).ok_or_else(|| ClockError::Overflow {
             actor: actor.clone(),
@@ -171,7 +171,7 @@ impl VectorClock {
     /// `counter`, never lowered. O(n); shares the entries if they are all there.
     #[must_use]
     pub fn with_entry(&self, actor: &Actor, counter: u64) -> Self {
-        let place = self.find(actor);
+        let place = self.find(actor.as_str());
         if place.map_or(0, |at| self.entries[at].1) >= counter {
             return self.clone();
         }

@@ -252,7 +252,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
                         };
                         let (client, key) = (&request.client, &request.key);
                         replica
-                            .write(client, key, parents, value, &mut self.effects)
+                            .write(client.as_str(), key, parents, value, &mut self.effects)
                             .map_or(Answer::Refused, Answer::Written)
                     }
                 };
@@ -327,7 +327,7 @@ impl Reports {
         self.counters.clear();
         self.counters
             .extend(entries.iter().map(|(_, counter)| *counter));
-        let names = entries.iter().map(|(name, _)| name.as_bytes());
+        let names = entries.iter().map(|(name, _)| name.as_str().as_bytes());
         let pooled = self.clocks.clock(names, &self.counters);
         pooled.unwrap_or_else(|| reported(clock))
     }

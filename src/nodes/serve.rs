@@ -252,7 +252,7 @@ impl Server {
 
     fn send_to_peers(&mut self, sends: Vec<(Actor, Map<String, Json>)>) {
         for (peer, body) in sends {
-            self.write(&peer, body);
+            self.write(peer.as_str(), body);
         }
     }
 

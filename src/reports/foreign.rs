@@ -86,7 +86,7 @@ fn write_registers(
     )?;
     for (number, violation) in verdict.violations.iter().enumerate() {
         let also = if number == 0 { "" } else { "also " };
-        let key = shown::key(history.key_name(violation.key));
+        let key = shown::key(history.key_name(violation.key).as_str());
         let sentence = violation.sentence(history);
         let told = format!("{also}linearizability, key {key}: {sentence}");
         writeln!(out, "{}", wrapped(&told, "  ", "    "))?;

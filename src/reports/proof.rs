@@ -56,7 +56,7 @@ fn write_one(
 
 /// `dominance, key k1: the read by c1 …`
 fn told(history: &History, violation: &Violation) -> String {
-    let key = shown::key(&history.keys[violation.key as usize]);
+    let key = shown::key(history.keys[violation.key as usize].as_str());
     let sentence = violation.sentence(history);
     format!("{}, key {key}: {sentence}", violation.invariant)
 }
@@ -191,7 +191,7 @@ fn write_names(
         return Ok(());
     }
     let names = others.iter().map(|violation| {
-        let key = shown::key(&history.keys[violation.key as usize]);
+        let key = shown::key(history.keys[violation.key as usize].as_str());
         format!("{} ({key})", violation.invariant)
     });
     let names = names.collect::<Vec<_>>().join(", ");

@@ -38,12 +38,12 @@ fn advance<V>(
         } else {
             0
         };
-        own.max(sibling.stamp.past().get(node))
+        own.max(sibling.stamp.past().get(node.as_str()))
     });
     dot_after(
         node,
         context,
-        made.max().unwrap_or(0).max(context.get(node)),
+        made.max().unwrap_or(0).max(context.get(node.as_str())),
     )
 }
 
@@ -56,7 +56,7 @@ pub(super) fn dot_after(
     let next = VectorClock::new()
         .with_entry(node, counter)
         .increment(node)?
-        .get(node);
+        .get(node.as_str());
     Ok(DottedVersionVector::new(
         Dot::new(node.clone(), next)?,
         context.clone(),
@@ -95,7 +95,7 @@ impl<V: Clone> DottedStore<V> {
 impl<V: Clone> SiblingStore<V> for DottedStore<V> {
     type Stamp = DottedVersionVector;
 
-    fn get(&self, key: &str) -> Dotted<V> {
+    fn get(&self, key: &Key) -> Dotted<V> {
         self.versions.get(key).cloned().unwrap_or_default()
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let key = Key::from("x");
         assert_eq!(store.put("c1", &key, &[], Some("a")), Ok(version(1, &[])));
         assert_eq!(store.put("c1", &key, &[], Some("b")), Ok(version(2, &[])));
-        let siblings = store.get("x");
+        let siblings = store.get(&"x".into());
         assert_eq!(values(&siblings), [Some("a"), Some("b")]);
         assert_eq!(
             DottedStore::read_context(&siblings),
@@ -188,7 +188,7 @@ mod tests {
         let stale = clock(&[("n1", 1)]);
         let version = store.put("c1", &key, &[stale], Some("c")).unwrap();
         assert_eq!(version.dot().counter(), 3);
-        assert_eq!(values(&store.get("x")), [Some("b"), Some("c")]);
+        assert_eq!(values(&store.get(&"x".into())), [Some("b"), Some("c")]);
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
         store.put("c1", &key, &[], Some("a")).unwrap();
         let context = clock(&[("n1", 1)]);
         let deleted = store.put("c1", &key, &[context], None).unwrap();
-        assert_eq!(values(&store.get("x")), [None]);
+        assert_eq!(values(&store.get(&"x".into())), [None]);
         let again = store.put("c2", &key, &[], Some("b")).unwrap();
         assert_eq!((deleted.dot().counter(), again.dot().counter()), (2, 3));
     }

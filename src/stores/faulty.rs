@@ -145,7 +145,7 @@ impl Flaw {
         let correct = DottedRules::default();
         match self {
             Self::DotFromContext => DottedRules {
-                advance: |node, context, _| dot_after(node, context, context.get(node)),
+                advance: |node, context, _| dot_after(node, context, context.get(node.as_str())),
                 ..correct
             },
             Self::OverwriteOnReplication => DottedRules {

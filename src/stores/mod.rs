@@ -49,7 +49,7 @@ pub trait SiblingStore<V> {
     type Stamp: Stamp;
 
     /// The siblings of a key, tombstones included; none for a key never written. O(log keys).
-    fn get(&self, key: &str) -> Siblings<V, Self::Stamp>;
+    fn get(&self, key: &Key) -> Siblings<V, Self::Stamp>;
 
     /// Writes a value on behalf of `client`. `parents` are the versions that the
     /// client's context is made of; none for a blind write. Returns the new version.

@@ -225,7 +225,7 @@ mod tests {
     fn values(node: &Node, key: &str) -> Vec<u32> {
         let mut values: Vec<_> = node
             .store()
-            .get(key)
+            .get(&key.into())
             .iter()
             .map(|sibling| sibling.value)
             .collect();

@@ -90,7 +90,10 @@ pub(super) fn advance_entry<V>(
     context: &VectorClock,
     present: &Versions<V>,
 ) -> Result<VectorClock, StoreError> {
-    let reached = present.iter().map(|sibling| sibling.stamp.get(actor)).max();
+    let reached = present
+        .iter()
+        .map(|sibling| sibling.stamp.get(actor.as_str()))
+        .max();
     Ok(context
         .with_entry(actor, reached.unwrap_or(0))
         .increment(actor)?)
@@ -213,7 +216,7 @@ impl<V: Clone> VersionedStore<V> {
             client,
             node: match &self.scheme {
                 ActorScheme::Client => None,
-                ActorScheme::ClientAtNode(node) => Some(node),
+                ActorScheme::ClientAtNode(node) => Some(node.as_str()),
             },
             parents,
         };
@@ -249,7 +252,7 @@ impl<V: Clone> VersionedStore<V> {
 impl<V: Clone> SiblingStore<V> for VersionedStore<V> {
     type Stamp = VectorClock;
 
-    fn get(&self, key: &str) -> Versions<V> {
+    fn get(&self, key: &Key) -> Versions<V> {
         self.versions.get(key).cloned().unwrap_or_default()
     }
 
@@ -328,9 +331,9 @@ mod tests {
             store.put("c2", &key, &[], Some("b")),
             Ok(clock(&[("c2", 1)]))
         );
-        assert_eq!(values(&store.get("x")), [Some("a"), Some("b")]);
+        assert_eq!(values(&store.get(&"x".into())), [Some("a"), Some("b")]);
         assert_eq!(store.find_conflicts().count(), 1);
-        assert_eq!(store.get("never").len(), 0);
+        assert_eq!(store.get(&"never".into()).len(), 0);
     }
 
     #[test]
@@ -342,7 +345,7 @@ mod tests {
             store.put("c1", &key, &[], Some("b")),
             Ok(clock(&[("c1", 2)]))
         );
-        assert_eq!(values(&store.get("x")), [Some("b")]);
+        assert_eq!(values(&store.get(&"x".into())), [Some("b")]);
     }
 
     #[test]
@@ -355,7 +358,7 @@ mod tests {
             .put("c3", &key, &[a.clone(), b.clone()], Some("ab"))
             .unwrap();
         assert_eq!(both, clock(&[("c1", 1), ("c2", 1), ("c3", 1)]));
-        assert_eq!(values(&store.get("x")), [Some("ab")]);
+        assert_eq!(values(&store.get(&"x".into())), [Some("ab")]);
         assert_eq!(
             store.events()[1..],
             [
@@ -387,10 +390,10 @@ mod tests {
         let mut store = store();
         let key = Key::from("x");
         let a = store.put("c1", &key, &[], Some("a")).unwrap();
-        let old = store.get("x");
+        let old = store.get(&"x".into());
         store.put("c2", &key, &[a], None).unwrap();
         assert!(!store.receive_replica(&key, &old));
-        assert_eq!(values(&store.get("x")), [None]);
+        assert_eq!(values(&store.get(&"x".into())), [None]);
     }
 
     #[test]
@@ -399,7 +402,7 @@ mod tests {
         let key = Key::from("x");
         let full = clock(&[("c1", u64::MAX)]);
         assert!(store.put("c1", &key, &[full], Some("a")).is_err());
-        assert_eq!(store.get("x").len(), 0);
+        assert_eq!(store.get(&"x".into()).len(), 0);
     }
 
     #[test]
@@ -414,8 +417,8 @@ mod tests {
         let key = Key::from("x");
         n1.put("c1", &key, &[], Some("a")).unwrap();
         n2.put("c1", &key, &[], Some("b")).unwrap();
-        let theirs = n2.get("x");
+        let theirs = n2.get(&"x".into());
         assert!(n1.receive_replica(&key, &theirs));
-        assert_eq!(values(&n1.get("x")), [Some("a"), Some("b")]);
+        assert_eq!(values(&n1.get(&"x".into())), [Some("a"), Some("b")]);
     }
 }

@@ -150,7 +150,7 @@ fn each_stratum_shows_its_habit() {
             Stratum::Alike => {
                 let numbered = |key: &str| key.len() == 2 && key.starts_with('k');
                 assert!(
-                    !plan.keys.iter().all(|key| numbered(key)),
+                    !plan.keys.iter().all(|key| numbered(key.as_str())),
                     "{:?}",
                     plan.keys
                 );

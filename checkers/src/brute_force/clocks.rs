@@ -61,7 +61,8 @@ impl Naive<'_> {
                 }),
                 Some(context),
             ) => {
-                context.get(actor) < *counter && past.as_ref().is_none_or(|past| leq(context, past))
+                context.get(actor.as_str()) < *counter
+                    && past.as_ref().is_none_or(|past| leq(context, past))
             }
             _ => true,
         }
@@ -74,7 +75,7 @@ impl Naive<'_> {
                 .iter()
                 .all(|sibling| match (&sibling.version, context(read)) {
                     (Some(Version::Dotted { actor, counter, .. }), Some(context)) => {
-                        context.get(actor) >= *counter
+                        context.get(actor.as_str()) >= *counter
                     }
                     _ => true,
                 })
@@ -104,7 +105,8 @@ impl Naive<'_> {
             let Some((actor, counter, past)) = dot(later) else {
                 return true;
             };
-            past.as_ref().is_none_or(|past| past.get(actor) < counter)
+            past.as_ref()
+                .is_none_or(|past| past.get(actor.as_str()) < counter)
                 && self.acknowledged.into_iter().all(|earlier| {
                     let before = self.op(earlier).completed < Some(self.op(later).invoked);
                     !before
@@ -118,7 +120,7 @@ impl Naive<'_> {
 pub(super) fn leq(a: &ReportedClock, b: &ReportedClock) -> bool {
     a.entries()
         .iter()
-        .all(|(name, counter)| *counter <= b.get(name))
+        .all(|(name, counter)| *counter <= b.get(name.as_str()))
 }
 
 /// Whether the first version is strictly below the second; `None` where they do not tell.
@@ -130,7 +132,7 @@ pub(super) fn below(a: &Version, b: &Version) -> Option<bool> {
             Version::Dotted {
                 past: Some(past), ..
             },
-        ) => Some(past.get(actor) >= *counter),
+        ) => Some(past.get(actor.as_str()) >= *counter),
         _ => None,
     }
 }

@@ -134,7 +134,9 @@ impl FaultLine {
 
     /// The fault. A line with a problem loses what has it.
     pub(super) fn fault(self, names: &mut Interned) -> Fault {
-        let node = self.node.map_or(0, |node| names.nodes.number(&node));
+        let node = self
+            .node
+            .map_or(0, |node| names.nodes.number(node.as_str()));
         let kind = match self.kind {
             Kind::Reorder => FaultKind::Reorder,
             Kind::Loss => FaultKind::Loss,
@@ -142,7 +144,9 @@ impl FaultLine {
             Kind::Duplicate => FaultKind::Duplicate,
             Kind::Partition => {
                 let nodes = &mut names.nodes;
-                let mut link = |(from, to): &(Name, Name)| (nodes.number(from), nodes.number(to));
+                let mut link = |(from, to): &(Name, Name)| {
+                    (nodes.number(from.as_str()), nodes.number(to.as_str()))
+                };
                 FaultKind::Partition(self.links.iter().map(&mut link).collect())
             }
             Kind::Crash => FaultKind::Crash(node),
@@ -201,16 +205,16 @@ impl MessageLine {
         let Interned { clients, nodes, .. } = names;
         let (from, to) = match self.ends()? {
             Ends::Nodes(from, to) => (
-                Party::Node(nodes.number(from)),
-                Party::Node(nodes.number(to)),
+                Party::Node(nodes.number(from.as_str())),
+                Party::Node(nodes.number(to.as_str())),
             ),
             Ends::Request(client, to) => (
-                Party::Client(clients.number(client)),
-                Party::Node(nodes.number(to)),
+                Party::Client(clients.number(client.as_str())),
+                Party::Node(nodes.number(to.as_str())),
             ),
             Ends::Answer(from, client) => (
-                Party::Node(nodes.number(from)),
-                Party::Client(clients.number(client)),
+                Party::Node(nodes.number(from.as_str())),
+                Party::Client(clients.number(client.as_str())),
             ),
         };
         let at = self.ns;

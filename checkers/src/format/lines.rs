@@ -263,9 +263,9 @@ impl OperationLine {
 
     pub(super) fn operation(self, names: &mut Interned) -> Result<Operation, Problem> {
         Ok(Operation {
-            client: names.clients.number(&self.client),
-            node: names.nodes.number(&self.node),
-            key: names.keys.number(&self.key),
+            client: names.clients.number(self.client.as_str()),
+            node: names.nodes.number(self.node.as_str()),
+            key: names.keys.number(self.key.as_str()),
             invoked: self.invoked_ns,
             completed: self.completed_ns,
             status: self.status,

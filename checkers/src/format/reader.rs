@@ -221,7 +221,7 @@ impl NameTable {
         };
         let names = &self.names;
         let same = |number: &u32| names[*number as usize] == name;
-        let hashed = |number: &u32| hash(&names[*number as usize]);
+        let hashed = |number: &u32| hash(names[*number as usize].as_str());
         match self.numbers.entry(hash(name), same, hashed) {
             Entry::Occupied(number) => *number.get(),
             Entry::Vacant(free) => {

@@ -210,7 +210,11 @@ impl ClockPool {
         names: impl Iterator<Item = &'n [u8]> + Clone,
         counters: &[u64],
     ) -> Option<ReportedClock> {
-        let is = |list: &[Name]| list.iter().map(|name| name.as_bytes()).eq(names.clone());
+        let is = |list: &[Name]| {
+            list.iter()
+                .map(|name| name.as_str().as_bytes())
+                .eq(names.clone())
+        };
         let mut hasher = FxHasher::default();
         for &counter in counters {
             hasher.write_u64(counter);
@@ -222,7 +226,7 @@ impl ClockPool {
         }
         if !is(&self.latest) {
             let wanted = hash(names.clone());
-            let rehash = |list: &Names| hash(list.iter().map(|name| name.as_bytes()));
+            let rehash = |list: &Names| hash(list.iter().map(|name| name.as_str().as_bytes()));
             let list = match self.lists.entry(wanted, |list| is(list), rehash) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(free) => free.insert(Arc::new(sorted(names)?)).into_mut(),
@@ -272,7 +276,7 @@ mod tests {
             assert!(held.eq(sorted.iter().map(|(name, n)| (name, n))));
             assert_eq!(clock.entries().len(), names.len());
             for (name, counter) in &sorted {
-                assert_eq!(clock.get(name), *counter);
+                assert_eq!(clock.get(name.as_str()), *counter);
             }
             assert_eq!(clock.get("other"), 0);
             let reversed = sorted.iter().rev().cloned();

@@ -359,7 +359,7 @@ impl fmt::Display for Note {
             Self::LeftOut { key, line } => write!(
                 f,
                 "key {} was not judged: the context in line {line} is no earlier answer's, nor a join of several",
-                shown::key(key)
+                shown::key(key.as_str())
             ),
             Self::NoNodes => f.write_str(
                 "no operation names a node, so what one node answers was not followed",

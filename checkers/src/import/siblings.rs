@@ -334,7 +334,7 @@ fn covers(version: &Version) -> Option<ReportedClock> {
         } => {
             let past = past.as_ref()?;
             let dot = ReportedClock::from_entries([(actor.clone(), *counter)]);
-            (past.get(actor) + 1 == *counter).then(|| provenance::join(past, &dot))
+            (past.get(actor.as_str()) + 1 == *counter).then(|| provenance::join(past, &dot))
         }
     }
 }

@@ -263,7 +263,7 @@ pub(super) fn advance(subject: &Subject<'_, '_>, found: &mut Found) {
                 counter,
                 past,
             } => {
-                !includes_dot(context, actor, *counter)
+                !includes_dot(context, actor.as_str(), *counter)
                     && past.as_ref().is_none_or(|past| includes(past, context))
             }
         };
@@ -406,8 +406,11 @@ fn order(a: &Version, b: &Version) -> Option<(bool, bool)> {
                 past.as_ref()
                     .is_some_and(|past| includes_dot(past, actor, counter))
             };
-            let ascending = equal || holds(other_past, actor, *counter);
-            Some((ascending, equal || holds(past, other_actor, *other_counter)))
+            let ascending = equal || holds(other_past, actor.as_str(), *counter);
+            Some((
+                ascending,
+                equal || holds(past, other_actor.as_str(), *other_counter),
+            ))
         }
         _ => None,
     }

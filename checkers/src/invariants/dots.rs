@@ -44,7 +44,7 @@ pub(super) fn context_covers(subject: &Subject<'_, '_>, found: &mut Found) {
                 continue;
             };
             found.tested();
-            if !includes_dot(context, actor, *counter) {
+            if !includes_dot(context, actor.as_str(), *counter) {
                 found.violated(|| {
                     (
                         vec![read.id],
@@ -151,7 +151,7 @@ pub(super) fn dot_discipline(subject: &Subject<'_, '_>, found: &mut Found) {
         found.tested();
         if past
             .as_ref()
-            .is_some_and(|past| includes_dot(past, actor, *counter))
+            .is_some_and(|past| includes_dot(past, actor.as_str(), *counter))
         {
             found.violated(|| (vec![write.id], Finding::DotInOwnPast { write: write.id }));
         }

@@ -446,6 +446,6 @@ impl<'h> Actors<'h> {
 
 /// Names are short: they are compared sooner than a call is made.
 fn same_name(one: &Name, other: &Name) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let (one, other) = (one.as_str().as_bytes(), other.as_str().as_bytes());
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
 }

@@ -184,9 +184,9 @@ impl Violation {
 impl Unknown {
     /// What could not be decided, and what to do.
     pub fn sentence(&self, history: &History) -> String {
-        let key = self
-            .key
-            .map_or("no key".into(), |key| shown::key(history.key_name(key)));
+        let key = self.key.map_or("no key".into(), |key| {
+            shown::key(history.key_name(key).as_str())
+        });
         match self.reason {
             Reason::NothingTested => {
                 "no operation observed anything, so nothing was tested".to_owned()

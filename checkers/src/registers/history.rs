@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde_json::Value as Json;
 
 pub use crate::history::{Name, OpId, Status};
@@ -261,7 +262,7 @@ pub struct Interner {
 
 #[derive(Debug, Default)]
 struct Names {
-    numbers: BTreeMap<Name, u32>,
+    numbers: BTreeMap<CompactString, u32>,
     names: Vec<Name>,
 }
 

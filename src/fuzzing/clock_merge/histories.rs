@@ -339,7 +339,7 @@ pub fn translation(
     let above = compare(&high_a, b) == Causality::After && merge(&high_a, b) == high_a;
     hold(Law::Translation, above, witness)?;
     let actor = Actor::from(ACTORS[0]);
-    let advanced = match (a.get(&actor), increment(&high_a, &actor)) {
+    let advanced = match (a.get(actor.as_str()), increment(&high_a, &actor)) {
         (MAX_COUNTER, result) => result == Err(ClockError::Overflow { actor }),
         (_, result) => result == increment(a, &actor).map(|next| translated(&next)),
     };
@@ -358,7 +358,11 @@ pub fn dotted_translation(
 ) -> Verdict {
     let high = |clock: &DottedVersionVector| {
         let counter = clock.dot().counter() + OFFSET;
-        dotted(clock.dot().actor(), counter, translated(clock.past()))
+        dotted(
+            clock.dot().actor().as_str(),
+            counter,
+            translated(clock.past()),
+        )
     };
     let high_a = high(a);
     let same = compare(&high_a, &high(b)) == compare(a, b);

@@ -64,12 +64,19 @@ pub(super) fn hear(
 ) -> Heard {
     let name = program.names.of(0);
     let mut lines = Vec::new();
-    let mut failure = talk(program, &name, input, (expected, patience), &mut lines).err();
+    let mut failure = talk(
+        program,
+        name.as_str(),
+        input,
+        (expected, patience),
+        &mut lines,
+    )
+    .err();
     let (messages, garbage) = messages(&lines);
     if failure.is_none() {
         failure = garbage.map(|garbage| {
             NodeFailure::of_line(&program::BadLine {
-                node: &name,
+                node: name.as_str(),
                 number: garbage.number,
                 what: &format!("is not a message: {}", garbage.why),
                 text: &garbage.text,

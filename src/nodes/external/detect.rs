@@ -176,7 +176,7 @@ fn ask_for_dialect(program: &Program) -> Result<Dialect, Undetected> {
     }
     Err(Undetected::Failed(NodeFailure::new(
         FailureKind::Output,
-        &program.names.of(0),
+        program.names.of(0).as_str(),
         "it answers the read of no dialect that is known here",
         &format!(
             "give --dialect NAME if it speaks one of them all the same, or describe its own in a \

@@ -121,7 +121,7 @@ impl External<'_> {
                 );
             }
         };
-        let failure = NodeFailure::restless(&self.names[node as usize], &what);
+        let failure = NodeFailure::restless(self.names[node as usize].as_str(), &what);
         self.failure.get_or_insert(failure);
     }
 
@@ -264,7 +264,7 @@ impl External<'_> {
         if let Some(mut process) = self.processes[node as usize].take() {
             process.stop(LAST_WORDS, &mut lines);
         }
-        let failure = mute(kind, &self.names[node as usize], what, duty, &lines);
+        let failure = mute(kind, self.names[node as usize].as_str(), what, duty, &lines);
         self.failure.get_or_insert(failure);
     }
 

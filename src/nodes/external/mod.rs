@@ -39,12 +39,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use compact_str::CompactString;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
-use sibcheck_checkers::{
-    history::{Name, Value},
-    outside::Outside,
-};
+use sibcheck_checkers::{history::Value, outside::Outside};
 
 use crate::{
     clocks::Actor,
@@ -107,7 +105,7 @@ pub struct External<'p> {
     /// By request.
     asked: BTreeMap<u32, Asked>,
     /// The client that bears a name.
-    clients: BTreeMap<Name, u32>,
+    clients: BTreeMap<CompactString, u32>,
     /// What each client has asked at nodes that did not answer yet.
     open: BTreeMap<u32, Vec<u32>>,
     /// What each node has begun to say.
@@ -231,7 +229,7 @@ impl<'p> External<'p> {
     }
 
     fn fail(&mut self, kind: FailureKind, node: u32, what: &str, remedy: &str) {
-        let failure = NodeFailure::new(kind, &self.names[node as usize], what, remedy);
+        let failure = NodeFailure::new(kind, self.names[node as usize].as_str(), what, remedy);
         self.failure.get_or_insert(failure);
     }
 
@@ -263,7 +261,7 @@ impl Nodes for External<'_> {
         let (mut body, question) = self.speaker.ask(&request);
         body.insert("msg_id".into(), (u64::from(request.id) + 1).into());
         let client = request.identity;
-        self.clients.insert(request.client.clone(), client);
+        self.clients.insert(request.client.as_str().into(), client);
         let asked = Asked {
             client,
             question,

@@ -54,7 +54,7 @@ impl Program {
     /// With what stands in its place, and what to do.
     pub fn look_up(&self) -> Result<(), NodeFailure> {
         let program = self.argv.first().map_or("", String::as_str);
-        locate(&self.names.of(0), program).map_err(|error| NodeFailure::process(&error))?;
+        locate(self.names.of(0).as_str(), program).map_err(|error| NodeFailure::process(&error))?;
         Ok(())
     }
 

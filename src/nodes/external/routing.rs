@@ -378,7 +378,7 @@ impl External<'_> {
 
     fn client_name(&self, client: u32) -> String {
         let named = self.clients.iter().find(|(_, known)| **known == client);
-        named.map_or_else(String::new, |(name, _)| name.to_string())
+        named.map_or_else(String::new, |(name, _)| Outside(name).to_string())
     }
 
     fn misaddressed(&mut self, node: u32, taken: &Taken) {
@@ -421,7 +421,7 @@ impl External<'_> {
         remedy: &str,
     ) {
         let failure = NodeFailure::of_line(&BadLine {
-            node: &self.names[node as usize],
+            node: self.names[node as usize].as_str(),
             number,
             what,
             text,

@@ -98,7 +98,9 @@ impl<'p> Speaker<'p> {
     pub(super) fn ask(&mut self, request: &Request) -> (Map<String, Json>, Question) {
         let (value, context, asking) = match &request.ask {
             Ask::Read => {
-                let body = self.wording.read_request(&request.client, &request.key);
+                let body = self
+                    .wording
+                    .read_request(request.client.as_str(), request.key.as_str());
                 let asking = Asking::Read;
                 return (body, Question { asking, made: None });
             }
@@ -126,8 +128,8 @@ impl<'p> Speaker<'p> {
             _ => &words.request,
         };
         let body = template.fill(&Filling {
-            key: &request.key,
-            client: &request.client,
+            key: request.key.as_str(),
+            client: request.client.as_str(),
             value: &self.written(value),
             context: &self.written_context(context, clock.as_ref()),
         });
@@ -142,7 +144,7 @@ impl<'p> Speaker<'p> {
             .advanced
             .entry((client.clone(), key.clone()))
             .or_default();
-        *used = read.get(client).max(*used).saturating_add(1);
+        *used = read.get(client.as_str()).max(*used).saturating_add(1);
         let others = read.entries().iter().filter(|entry| entry.0 != *client);
         let entries: Vec<_> = others.cloned().chain([(client.clone(), *used)]).collect();
         VectorClock::from_entries(entries).unwrap_or(read)
