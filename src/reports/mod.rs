@@ -14,7 +14,7 @@ mod text;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use sibcheck_checkers::Outcome;
+use sibcheck_checkers::{Outcome, history::Fault};
 
 use crate::{
     campaign::{Campaign, Judged, Tally},
@@ -349,12 +349,9 @@ impl Proof {
             && failure.is_some_and(|failure| failure.kind() == FailureKind::Service)
     }
 
-    /// True when no fault affected anything in the run that proves it.
+    /// True when no fault can have affected anything in the run that proves it.
     pub fn is_faultless(&self) -> bool {
-        self.judged
-            .run
-            .faults
-            .iter()
-            .all(|fault| fault.affected() == 0)
+        let mut faults = self.judged.run.history.faults.iter();
+        !faults.any(Fault::may_have_affected)
     }
 }

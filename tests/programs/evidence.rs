@@ -159,6 +159,24 @@ fn a_race_that_does_not_come_back_is_reported_with_all_its_evidence() {
     assert_eq!(json(&results, "verdict.json")["outcome"], "violated");
 }
 
+/// It forgets all when it is started again, though no message came for it while it was down.
+#[test]
+fn an_end_of_a_node_that_explains_a_loss_is_part_of_its_proof() {
+    if !have("python3") {
+        return;
+    }
+    let brief = "--dialect vc --nodes 1 --runs 8 --ops 40 --leave-out all --shrink-for 5s --faults";
+    let brief: Vec<&str> = brief.split(' ').collect();
+    // A crash may be shrunk to an end in good order, which explains as much.
+    of_each(&["crash", "stop"], |fault| {
+        let folder = folder(&format!("forgets-{fault}"));
+        let flags = [&brief[..], &[*fault]].concat();
+        let said = check(&folder, "gossip_store.py", &flags);
+        let said = said.expect(1, &["no lost update", "ms n1 was ", "; it was back at "]);
+        assert!(!said.stdout.contains("takes no fault"), "{}", said.stdout);
+    });
+}
+
 #[test]
 fn a_node_that_dies_in_a_repeat_takes_nothing_back() {
     if !have("python3") {

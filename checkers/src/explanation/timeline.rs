@@ -1,7 +1,8 @@
 //! The timeline of a proof: the operations that matter and, between them, the faults that did.
 //!
 //! What matters is the evidence and the operations that its contexts came from, and what those came
-//! from. Faults are told, not judged: those that affected something while these operations went on.
+//! from. Faults are told, not judged: those that affected something while these operations went on, or
+//! may have.
 
 use std::collections::BTreeSet;
 
@@ -149,7 +150,7 @@ fn left_out(number: usize, what: &str) -> Option<Moment> {
     })
 }
 
-/// Puts the faults that affected something, from the first of these operations until the last had
+/// Puts the faults that affected something, or may have, from the first of these operations until the last had
 /// ended, behind the operation that each of them followed.
 fn add_faults(history: &History, shown: &[OpId], moments: &mut Vec<Moment>) {
     let operations = shown.iter().map(|op| &history.operations[*op as usize]);
@@ -162,7 +163,7 @@ fn add_faults(history: &History, shown: &[OpId], moments: &mut Vec<Moment>) {
     };
     let mut faults: Vec<(TimeNs, usize, String)> = (0..)
         .zip(&history.faults)
-        .filter(|(_, fault)| fault.affected())
+        .filter(|(_, fault)| fault.may_have_affected())
         .filter_map(|(at, fault)| {
             let within = Within { fault, begin, end };
             Some((within.shows_at()?, at, Teller(history).fault(&within)))
@@ -223,8 +224,8 @@ impl Within<'_> {
         use crate::history::FaultKind as Kind;
 
         let (messages, known) = self.messages();
-        let lost = self.fault.unsynced.is_some_and(|records| records > 0);
-        let lost = lost && (self.begin..=self.end).contains(&self.fault.began);
+        let lost =
+            self.fault.may_have_forgotten() && (self.begin..=self.end).contains(&self.fault.began);
         let lasts = self.fault.ended.is_none_or(|ended| ended >= self.begin);
         if self.fault.began > self.end || !lasts || (messages == 0 && !lost) {
             return None;

@@ -66,8 +66,15 @@ pub enum Party {
 }
 
 impl Fault {
-    /// True when something would have gone another way without it.
-    pub fn affected(&self) -> bool {
-        self.messages > 0 || self.unsynced.is_some_and(|records| records > 0)
+    /// True when something would have gone another way without it, or may have: of a node that was
+    /// ended nobody may know what it forgot.
+    pub fn may_have_affected(&self) -> bool {
+        self.messages > 0 || self.may_have_forgotten()
+    }
+
+    /// True when it ended a node that lost something, or of which it is not known.
+    pub(crate) fn may_have_forgotten(&self) -> bool {
+        let ends = matches!(self.kind, FaultKind::Crash(_) | FaultKind::Stop(_));
+        self.unsynced.map_or(ends, |records| records > 0)
     }
 }

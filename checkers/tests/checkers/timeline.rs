@@ -138,6 +138,29 @@ fn each_kind_of_fault_has_its_words() {
     }
 }
 
+/// What a program forgets when it is ended, nobody counts.
+#[test]
+fn a_node_that_was_ended_may_have_forgotten_something() {
+    for kind in ["stop", "crash"] {
+        let fault = |began: u32| {
+            format!(
+                r#""kind":"{kind}","node":"n1","began_ns":{began}000000,"ended_ns":{began}500000,"affected":0"#
+            )
+        };
+        let told = told(&lost(&[&fault(61), &fault(200)]));
+        assert_eq!(told.len(), 4, "{told:?}");
+        let words = [
+            "was ended in good order",
+            "was killed with what it had not made durable",
+        ];
+        let word = words[usize::from(kind == "crash")];
+        assert_eq!(
+            told[2],
+            format!("2a. at 61 ms n1 {word}; it was back at 61.5 ms")
+        );
+    }
+}
+
 #[test]
 fn what_affected_nothing_or_was_before_or_after_is_not_told() {
     let faults = [
