@@ -169,3 +169,61 @@ fn the_shim_finds_what_its_store_loses() {
         Said::by(&mut command).expect(*code, &[]);
     });
 }
+
+/// A store that answers every request, and never with what the shim can read.
+const NONSENSE: &str = r#"
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", "8")
+        self.end_headers()
+        self.wfile.write(b"nonsense")
+    do_GET = do_PUT = answer
+    def log_message(self, *words): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+with open(sys.argv[1] + ".new", "w") as file: file.write(str(server.server_port))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+server.serve_forever()
+"#;
+
+#[test]
+fn the_shim_answers_whatever_goes_wrong_in_it() {
+    if !have("python3") {
+        return;
+    }
+    let folder = support::empty_folder("documents-nonsense");
+    fs::write(folder.join("store.py"), NONSENSE).unwrap();
+    let shim = root().join("examples/shims/http_shim.py");
+    let bin = format!("python3 {} store.py", shim.display());
+    let dialect = root().join("examples/dialects/shim.toml");
+    let conform = ["conform", "--bin", &bin, "--dialect"];
+    let said = Said::by(sibcheck(&folder, &conform).arg(dialect));
+    let told = "got no answer that tells what happened";
+    let said = said.expect(1, &[told, "JSONDecodeError"]);
+    assert!(!said.stdout.contains("node failed"), "{}", said.stdout);
+}
+
+#[test]
+fn the_shim_before_a_redis_shows_what_it_keeps() {
+    if !have("python3") || !have("redis-server") {
+        return;
+    }
+    let dialect = ["--dialect", "examples/dialects/register.toml"];
+    let shim = "python3 examples/shims/redis_shim.py";
+    let durable = format!("{shim} --appendonly yes --appendfsync always");
+    let conform = [&["conform", "--bin", shim], &dialect[..]].concat();
+    Said::by(&mut sibcheck(root(), &conform)).expect(0, &["5 cases run, 5 passed"]);
+    let brief =
+        "--seed 1 --runs 8 --ops 40 --leave-out all --shrink-for 1s --faults crash --results";
+    let brief: Vec<&str> = brief.split(' ').collect();
+    let told = ["ms n1 was ", "; it was back at "];
+    of_each(&[(shim, 1), (&durable, 0)], |(bin, code)| {
+        let results = support::empty_folder(&format!("documents-redis-{code}"));
+        let check = [&["check", "--bin", bin], &dialect[..], &brief].concat();
+        let said = Said::by(sibcheck(root(), &check).arg(results));
+        let words = if *code == 1 { &told[..] } else { &[] };
+        said.expect(*code, words);
+    });
+}

@@ -59,13 +59,14 @@ def put(body):
 
 def answer(message):
     body = message["body"]
+    handler = {"init": lambda _: {"type": "init_ok"}, "get": get, "put": put}.get(body["type"])
     try:
-        reply = {"init": lambda _: {"type": "init_ok"}, "get": get, "put": put}[body["type"]](body)
-    except KeyError:
-        reply = {"type": "error", "code": 10, "text": f"there is no {body['type']}"}
-    except OSError as error:
-        # It may have happened: 13 leaves that open. An error that is certain has another code, such as 11.
-        reply = {"type": "error", "code": 13, "text": str(error)}
+        reply = handler(body) if handler else {"type": "error", "code": 10, "text": f"there is no {body['type']}"}
+    except Exception as error:
+        # Whatever it is, the request may have been carried out: 13 leaves that open. An error that is certain has
+        # another code, such as 11. Without an answer nobody would know why there is none.
+        connections.__dict__.clear()
+        reply = {"type": "error", "code": 13, "text": repr(error)}
     reply["in_reply_to"] = body["msg_id"]
     with writing:
         print(json.dumps({"src": me, "dest": message["src"], "body": reply}), flush=True)
