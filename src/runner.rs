@@ -354,8 +354,8 @@ impl<'a, N: Nodes> Runner<'a, N> {
         self.simulation.pass_to(at);
         self.nodes.set_time(self.simulation.now());
         self.nodes.fire(node, &mut self.out);
-        self.catch_up();
         self.flush(node);
+        self.catch_up();
         true
     }
 
@@ -363,6 +363,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
     fn catch_up(&mut self) {
         if let Some(now) = self.nodes.time() {
             self.simulation.advance_to(now);
+        }
+        for node in self.nodes.take_fallen() {
+            self.simulation.fall(node);
         }
     }
 
@@ -624,6 +627,15 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 if let Some(records) = self.nodes.crash(node) {
                     self.simulation.note_unsynced(node, records);
                 }
+            }
+            Event::Doom { node, deeds } => {
+                if !self.nodes.doom(node, Some(deeds)) {
+                    self.nodes.crash(node);
+                    self.simulation.fall(node);
+                }
+            }
+            Event::Spare(node) => {
+                self.nodes.doom(node, None);
             }
             Event::Stop(node) => {
                 self.nodes.stop(node, &mut self.out);
@@ -1054,7 +1066,9 @@ fn recorded(nodes: u32, fault: &Fault, done: &FaultRecord) -> Option<history::Fa
                 }
                 history::FaultKind::Partition(cut)
             }
-            FaultKind::Crash { node } => history::FaultKind::Crash(there(*node)?),
+            FaultKind::Crash { node } | FaultKind::CrashAtDeed { node, .. } => {
+                history::FaultKind::Crash(there(*node)?)
+            }
             FaultKind::Stop { node } => history::FaultKind::Stop(there(*node)?),
             FaultKind::Pause { node } => history::FaultKind::Pause(there(*node)?),
         },

@@ -51,7 +51,11 @@ impl Traced {
             name: name.to_owned(),
             guard: None,
             interrupt: Interrupt::default(),
-            tracing: Some(Tracing { seed, stream: 1 }),
+            tracing: Some(Tracing {
+                seed,
+                stream: 1,
+                deeds: true,
+            }),
         };
         let mut process = Process::spawn(&launch).expect("start");
         process.set_patience(Duration::from_secs(20));

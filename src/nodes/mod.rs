@@ -187,6 +187,17 @@ pub trait Nodes {
     /// known.
     fn crash(&mut self, node: u32) -> Option<u64>;
 
+    /// A node is to die when it is about to change a file for the so-manieth time from now, before it does;
+    /// `None`: not any more. False where that cannot be done.
+    fn doom(&mut self, _node: u32, _deeds: Option<u32>) -> bool {
+        false
+    }
+
+    /// The nodes that died so since this was asked.
+    fn take_fallen(&mut self) -> Vec<u32> {
+        Vec::new()
+    }
+
     /// A node ends in good order: it loses nothing that it had accepted.
     fn stop(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>);
 

@@ -603,15 +603,20 @@ fn faults(shape: &Shape, nodes: u32, length: Nanos, choices: &mut impl Choices) 
         }
         // The swarm: about half of the kinds in each plan, some of them several times. What happens
         // now and then only, by timers, needs more of them, and longer ones.
-        let (counts, latest, shortest) = match shape.period {
-            None => ([0, 0, 1, 1, 2], length.0, length.0 / 20),
-            Some(_) => ([0, 1, 1, 1, 2], length.0 / 2, length.0 / 5),
+        let (latest, shortest) = match shape.period {
+            None => (length.0, length.0 / 20),
+            Some(_) => (length.0 / 2, length.0 / 5),
+        };
+        let counts = if shape.time == Time::Virtual {
+            [0, 1, 1, 1, 2]
+        } else {
+            [0, 0, 1, 1, 2]
         };
         for _ in 0..counts[usize::try_from(choices.below(Purpose::Faults, 5)).unwrap_or(0)] {
             let begin = choices.below(Purpose::Faults, latest);
             let span = choices.between(Purpose::Faults, shortest, length.0 / 2);
             faults.push(Fault {
-                what: fault(name, nodes, shape.period.is_some(), choices),
+                what: fault(name, nodes, shape, choices),
                 begin_ns: Nanos(begin),
                 end_ns: Nanos(begin.saturating_add(span)),
             });
@@ -620,15 +625,18 @@ fn faults(shape: &Shape, nodes: u32, length: Nanos, choices: &mut impl Choices) 
     faults
 }
 
-/// Draws a fault of this kind, for a run with many messages or with few.
-fn fault(name: FaultName, nodes: u32, few: bool, choices: &mut impl Choices) -> FaultKind {
+/// How many changes of files a crash may wait for.
+const MOST_DEEDS: u64 = 5;
+
+/// Draws a fault of this kind.
+fn fault(name: FaultName, nodes: u32, shape: &Shape, choices: &mut impl Choices) -> FaultKind {
     let mut probability_ppm =
         |low, high| narrow(choices.between(Purpose::Faults, low, high) * 10_000);
     match name {
         FaultName::Reorder => FaultKind::Reorder,
         FaultName::Loss => FaultKind::Loss {
             // Of few messages few are lost.
-            probability_ppm: probability_ppm(if few { 20 } else { 1 }, 50),
+            probability_ppm: probability_ppm(shape.period.map_or(1, |_| 20), 50),
         },
         FaultName::ClientLoss => FaultKind::ClientLoss {
             probability_ppm: probability_ppm(1, 10),
@@ -648,6 +656,14 @@ fn fault(name: FaultName, nodes: u32, few: bool, choices: &mut impl Choices) -> 
             FaultKind::Partition {
                 shape,
                 cut: shape.cut(&order),
+            }
+        }
+        // Nodes whose clocks are ours can be made to die between an answer and what should have come
+        // before it.
+        FaultName::Crash if shape.time == Time::Virtual && choices.percent(Purpose::Faults, 75) => {
+            FaultKind::CrashAtDeed {
+                node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+                deeds: narrow(choices.between(Purpose::Faults, 1, MOST_DEEDS)),
             }
         }
         FaultName::Crash => FaultKind::Crash {

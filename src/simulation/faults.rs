@@ -50,6 +50,15 @@ pub enum FaultKind {
         /// The node's position, from 0.
         node: u32,
     },
+    /// The node dies when it is about to write to, sync, rename or remove a file, and restarts at the end;
+    /// it lives on if it does not come to that before. Only programs whose clocks are the simulation's
+    /// can be made to: others die at the begin.
+    CrashAtDeed {
+        /// The node's position, from 0.
+        node: u32,
+        /// For the so-manieth time since the begin; from 1.
+        deeds: u32,
+    },
     /// The node ends in good order, keeping what it had accepted, and restarts at the end.
     Stop {
         /// The node's position, from 0.
@@ -66,7 +75,10 @@ impl FaultKind {
     /// The nodes that it names.
     pub fn nodes(&self) -> Vec<u32> {
         match self {
-            Self::Crash { node } | Self::Stop { node } | Self::Pause { node } => vec![*node],
+            Self::Crash { node }
+            | Self::CrashAtDeed { node, .. }
+            | Self::Stop { node }
+            | Self::Pause { node } => vec![*node],
             Self::Partition { cut, .. } => cut.iter().flat_map(|&(from, to)| [from, to]).collect(),
             _ => Vec::new(),
         }
@@ -100,7 +112,9 @@ impl FaultKind {
     /// True when this node is down because of it.
     pub(super) fn takes_down(&self, node: Address) -> bool {
         match self {
-            Self::Crash { node: down } | Self::Stop { node: down } => node == Address::Node(*down),
+            Self::Crash { node: down }
+            | Self::CrashAtDeed { node: down, .. }
+            | Self::Stop { node: down } => node == Address::Node(*down),
             _ => false,
         }
     }
@@ -124,6 +138,10 @@ impl FaultKind {
                 Self::Partition { shape, cut }
             }
             Self::Crash { node } => Self::Crash { node: moved(node) },
+            Self::CrashAtDeed { node, deeds } => Self::CrashAtDeed {
+                node: moved(node),
+                deeds,
+            },
             Self::Stop { node } => Self::Stop { node: moved(node) },
             Self::Pause { node } => Self::Pause { node: moved(node) },
             ref everywhere => everywhere.clone(),
@@ -138,7 +156,7 @@ impl FaultKind {
             Self::ClientLoss { .. } => FaultName::ClientLoss,
             Self::Duplication { .. } => FaultName::Duplicate,
             Self::Partition { .. } => FaultName::Partition,
-            Self::Crash { .. } => FaultName::Crash,
+            Self::Crash { .. } | Self::CrashAtDeed { .. } => FaultName::Crash,
             Self::Stop { .. } => FaultName::Stop,
             Self::Pause { .. } => FaultName::Pause,
         }

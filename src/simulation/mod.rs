@@ -62,6 +62,15 @@ pub enum Event<M> {
     Alarm(u64),
     /// A node dies.
     Crash(u32),
+    /// A node is to die when it is about to change a file for the so-manieth time from now.
+    Doom {
+        /// The node's position.
+        node: u32,
+        /// How many times; from 1.
+        deeds: u32,
+    },
+    /// A node need not die any more.
+    Spare(u32),
     /// A node is told to end in good order.
     Stop(u32),
     /// A dead node comes back.
@@ -96,6 +105,10 @@ struct NodeState<M> {
     life: u32,
     crashed: u32,
     paused: u32,
+    /// The fault by which it is to die.
+    doomed: Option<usize>,
+    /// The fault by which it died so.
+    fallen: Option<usize>,
     /// What arrived during a pause, in order.
     backlog: Vec<Scheduled<M>>,
 }
@@ -106,6 +119,8 @@ impl<M> Default for NodeState<M> {
             life: 0,
             crashed: 0,
             paused: 0,
+            doomed: None,
+            fallen: None,
             backlog: Vec::new(),
         }
     }
@@ -430,6 +445,9 @@ impl<M: Clone> Simulation<M> {
                 let graceful = matches!(fault, FaultKind::Stop { .. });
                 self.end_or_restart(node, begins, graceful)
             }
+            FaultKind::CrashAtDeed { node, deeds } => {
+                self.doom_or_restart(index, (node, deeds), begins)
+            }
             FaultKind::Pause { node } => self.pause_or_resume(node, begins),
             _ => None,
         };
@@ -442,6 +460,48 @@ impl<M: Clone> Simulation<M> {
             _ => {}
         }
         event
+    }
+
+    fn doom_or_restart(
+        &mut self,
+        index: usize,
+        (node, deeds): (u32, u32),
+        begins: bool,
+    ) -> Option<Event<M>> {
+        let state = self.nodes.get_mut(node as usize)?;
+        if begins {
+            if state.doomed.is_some() || state.fallen.is_some() {
+                self.nemesis.had_no_occasion(index);
+                return None;
+            }
+            state.doomed = Some(index);
+            return Some(Event::Doom { node, deeds });
+        }
+        if state.fallen == Some(index) {
+            state.fallen = None;
+            return self.end_or_restart(node, false, false);
+        }
+        self.nemesis.had_no_occasion(index);
+        if state.doomed != Some(index) {
+            return None;
+        }
+        state.doomed = None;
+        Some(Event::Spare(node))
+    }
+
+    /// A node that was to die has died just now.
+    pub fn fall(&mut self, node: u32) {
+        let Some(state) = self.nodes.get_mut(node as usize) else {
+            return;
+        };
+        let Some(index) = state.doomed.take() else {
+            return;
+        };
+        state.fallen = Some(index);
+        self.nemesis.fell(index, self.now);
+        if self.end_or_restart(node, true, false).is_some() {
+            self.note(Happening::Crash(node));
+        }
     }
 
     fn end_or_restart(&mut self, node: u32, ends: bool, graceful: bool) -> Option<Event<M>> {

@@ -31,6 +31,8 @@ pub struct FaultRecord {
     pub messages: u64,
     /// The first of these messages, at most [`FaultRecord::SHOWN`].
     pub first: Vec<AffectedMessage>,
+    /// A node was made to die at a deed of its own.
+    pub fell: bool,
     /// How many records a crash forgot because they were not synced; `None` where that is not
     /// known, and for other faults.
     pub unsynced: Option<u64>,
@@ -43,7 +45,7 @@ impl FaultRecord {
     /// How often it affected something: none means that it was not exercised, however long it
     /// lasted.
     pub fn affected(&self) -> u64 {
-        self.messages + self.unsynced.unwrap_or(0)
+        self.messages + self.unsynced.unwrap_or(0) + u64::from(self.fell)
     }
 }
 
@@ -122,6 +124,19 @@ impl Nemesis {
             tracked.record.ended = Some(now);
         }
         Some(&tracked.fault.what)
+    }
+
+    /// A node has died because of a fault, which had begun before.
+    pub(super) fn fell(&mut self, index: usize, now: Nanos) {
+        let record = &mut self.faults[index].record;
+        record.began = Some(now);
+        record.fell = true;
+    }
+
+    /// A fault has ended, and had no occasion to begin.
+    pub(super) fn had_no_occasion(&mut self, index: usize) {
+        let record = &mut self.faults[index].record;
+        (record.began, record.ended) = (None, None);
     }
 
     /// Charges what happened to a message to the faults that could have caused it, of those that

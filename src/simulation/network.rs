@@ -260,7 +260,10 @@ impl Network {
                     }
                 }
             }
-            FaultKind::Crash { .. } | FaultKind::Stop { .. } | FaultKind::Pause { .. } => {}
+            FaultKind::Crash { .. }
+            | FaultKind::CrashAtDeed { .. }
+            | FaultKind::Stop { .. }
+            | FaultKind::Pause { .. } => {}
         }
     }
 

@@ -158,3 +158,45 @@ fn the_same_seed_gives_the_same_run_with_timers_and_randomness() {
         assert!(runs.iter().all(|run| *run == runs[0]), "{bin}");
     }
 }
+
+#[test]
+fn a_crash_falls_between_an_answer_and_the_file_that_should_have_come_before_it() {
+    if !have("python3") {
+        return;
+    }
+    let check = |bug: &str, time: &str| {
+        let folder = empty_folder(&format!("time-crash{bug}-{time}"));
+        let bin = format!("python3 {NODES}/durable_store.py {bug}");
+        let check = [
+            "check",
+            "--bin",
+            &bin,
+            "--dialect",
+            "vc",
+            "--nodes",
+            "1",
+            "--leave-out",
+            "all",
+            "--seed",
+            "1",
+            "--runs",
+            "16",
+            "--no-ladder",
+            "--faults",
+            "crash",
+            "--time",
+            time,
+            "--shrink-for",
+            "10s",
+        ];
+        Said::by(&mut support::sibcheck(&folder, &check))
+    };
+    let correct = check("", "virtual");
+    assert_eq!(correct.code, Some(0), "{correct:?}");
+    let found = check("--reply-first", "virtual");
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.stdout.contains("n1 was killed"), "{found:?}");
+    // In lockstep all that follows an answer is done before a crash can come.
+    let missed = check("--reply-first", "lockstep");
+    assert_ne!(missed.code, Some(1), "{missed:?}");
+}

@@ -99,6 +99,14 @@ impl External<'_> {
     ) {
         self.hear_time(node);
         self.route_written(node, lines, result.is_err(), out);
+        let fell = self.processes[node as usize]
+            .as_ref()
+            .is_some_and(Process::fell);
+        if result.is_err() && fell {
+            self.processes[node as usize] = None;
+            self.fallen.push(node);
+            return self.forget(node);
+        }
         match result {
             Ok(Idle::Never(why)) => self.fail_restless(node, why),
             Ok(Idle::Reached) => self.take_rest(node, !self.real_time, out),

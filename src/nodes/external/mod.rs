@@ -124,6 +124,8 @@ pub struct External<'p> {
     real_time: bool,
     /// Where the clocks of the nodes are the simulation's.
     virtual_time: Option<VirtualTime>,
+    /// Nodes that crashed at a deed, since that was asked.
+    fallen: Vec<u32>,
     /// Those that have yet to answer their `init`, in real time.
     starting: Vec<Option<Starting>>,
     paused: Vec<bool>,
@@ -198,8 +200,8 @@ impl<'p> External<'p> {
             hurried: false,
             began: None,
             real_time: plan.time == Time::Real,
-            virtual_time: (plan.time == Time::Virtual)
-                .then(|| VirtualTime::new(plan.network.seed, nodes)),
+            virtual_time: (plan.time == Time::Virtual).then(|| VirtualTime::new(plan)),
+            fallen: Vec::new(),
             starting: (0..nodes).map(|_| None).collect(),
             paused: vec![false; nodes as usize],
             together: plan.network.together_ns > Nanos::ZERO && plan.time != Time::Real,
@@ -358,6 +360,16 @@ impl Nodes for External<'_> {
         self.forget(node);
         // What it had on disk by then is its own affair.
         None
+    }
+
+    fn doom(&mut self, node: u32, deeds: Option<u32>) -> bool {
+        let process = self.processes[node as usize].as_mut();
+        // One that is down already does nothing.
+        process.is_none_or(|process| process.doom(deeds))
+    }
+
+    fn take_fallen(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.fallen)
     }
 
     fn stop(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {

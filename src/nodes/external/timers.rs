@@ -68,7 +68,11 @@ fn watch(
         name: node.to_string(),
         guard: program.guard.clone(),
         interrupt: program.interrupt.clone(),
-        tracing: Some(Tracing { seed: 0, stream: 0 }),
+        tracing: Some(Tracing {
+            seed: 0,
+            stream: 0,
+            deeds: false,
+        }),
     };
     let mut process = Process::spawn(&launch)?;
     process.set_patience(program.start_patience);

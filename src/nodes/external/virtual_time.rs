@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::{
     nodes::process::{Leaks, Tracing},
-    simulation::Nanos,
+    plans::Plan,
+    simulation::{Fault, FaultKind, Nanos},
 };
 
 /// Rounds of settling in which final reads stay as they were before nodes are taken to stay apart.
@@ -27,6 +28,7 @@ pub(super) struct VirtualTime {
     /// When the clients began.
     began: Duration,
     seed: u64,
+    crashes_at_deeds: bool,
     /// How often each node was started.
     lives: Vec<u64>,
     leaks: Leaks,
@@ -35,12 +37,16 @@ pub(super) struct VirtualTime {
 }
 
 impl VirtualTime {
-    pub(super) fn new(seed: u64, nodes: u32) -> Self {
+    /// That of a plan's run; nodes may be made to crash before they change a file.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let nodes = plan.nodes as usize;
+        let crashes = |fault: &Fault| matches!(fault.what, FaultKind::CrashAtDeed { .. });
         Self {
             now: Duration::ZERO,
             began: Duration::ZERO,
-            seed,
-            lives: vec![0; nodes as usize],
+            seed: plan.network.seed,
+            crashes_at_deeds: plan.faults.iter().any(crashes),
+            lives: vec![0; nodes],
             leaks: Leaks::default(),
             rounds: 0,
             in_vain: 0,
@@ -54,6 +60,7 @@ impl VirtualTime {
         Tracing {
             seed: self.seed,
             stream: FIRST_STREAM + (u64::from(node) << 32) + *life,
+            deeds: self.crashes_at_deeds,
         }
     }
 

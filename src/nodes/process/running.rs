@@ -319,6 +319,23 @@ impl Process {
             .map_err(|source| self.system("wake the program", source))
     }
 
+    /// The program is to crash when it is about to write to, sync, rename or remove a file for the
+    /// so-manieth time from now; `None`: not any more. False where it cannot be made to.
+    pub fn doom(&mut self, deeds: Option<u32>) -> bool {
+        match &mut self.tracer {
+            Some(tracer) => {
+                tracer.doom(deeds);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether it died because it was made to.
+    pub fn fell(&self) -> bool {
+        self.tracer.as_ref().is_some_and(Tracer::fell)
+    }
+
     /// What could not be held to the run's time.
     pub fn leaks(&self) -> Option<&Leaks> {
         self.tracer.as_ref().map(Tracer::leaks)

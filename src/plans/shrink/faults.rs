@@ -44,7 +44,7 @@ pub(super) fn gentler(script: &Script) -> Vec<FaultEdit> {
     let mut edits = Vec::new();
     for (fault, held) in script.plan.faults.iter().enumerate() {
         match &held.what {
-            FaultKind::Crash { .. } | FaultKind::Stop { .. } => {
+            FaultKind::Crash { .. } | FaultKind::CrashAtDeed { .. } | FaultKind::Stop { .. } => {
                 edits.push(FaultEdit::Gentler(fault));
             }
             FaultKind::Partition { cut, .. } => {
@@ -117,6 +117,7 @@ impl FaultEdit {
             Self::Gentler(fault) => {
                 let what = &mut script.plan.faults.get_mut(fault)?.what;
                 *what = match *what {
+                    FaultKind::CrashAtDeed { node, .. } => FaultKind::Crash { node },
                     FaultKind::Crash { node } => FaultKind::Stop { node },
                     FaultKind::Stop { node } => FaultKind::Pause { node },
                     _ => return None,

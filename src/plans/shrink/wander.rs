@@ -132,6 +132,7 @@ impl Wanderer {
             2 => fault.end_ns = one.max(fault.begin_ns),
             _ => match &mut fault.what {
                 FaultKind::Crash { node: at }
+                | FaultKind::CrashAtDeed { node: at, .. }
                 | FaultKind::Stop { node: at }
                 | FaultKind::Pause { node: at } => *at = node,
                 FaultKind::Partition { cut, .. } => {

@@ -37,6 +37,14 @@ impl Tracer {
         match *self {}
     }
 
+    pub(in crate::nodes::process) fn doom(&mut self, _: Option<u32>) {
+        match *self {}
+    }
+
+    pub(in crate::nodes::process) fn fell(&self) -> bool {
+        match *self {}
+    }
+
     pub(in crate::nodes::process) fn leaks(&self) -> &Leaks {
         match *self {}
     }

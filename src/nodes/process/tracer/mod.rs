@@ -39,6 +39,11 @@ pub struct Tracing {
     pub seed: u64,
     /// Which of the streams under that seed; no two lives of nodes share one.
     pub stream: u64,
+    /// Whether the program can be made to crash before it changes a file ([`Process::doom`]), which
+    /// costs a stop at each change.
+    ///
+    /// [`Process::doom`]: super::Process::doom
+    pub deeds: bool,
 }
 
 /// What could not be held to virtual time, of one program.

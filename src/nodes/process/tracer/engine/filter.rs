@@ -5,7 +5,7 @@
 //! (seccomp(2)). Calls that wait are let through where they wait without a limit or not at all: that is
 //! most of them, and they cost nothing then.
 
-use super::x86_64::{ARCHITECTURE, FUTEX_WAITS, TRACED};
+use super::x86_64::{ARCHITECTURE, DEEDS, FUTEX_WAITS, TRACED};
 
 /// When a call stops the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) enum When {
     Pointer(u32),
     /// The same of a futex call which waits.
     FutexWait(u32),
+    /// This argument is a descriptor above those of stdin, stdout and stderr.
+    AboveStandard(u32),
 }
 
 /// One instruction, as the kernel takes it.
@@ -31,6 +33,7 @@ struct Instruction {
 const LOAD: u16 = 0x20;
 const AND: u16 = 0x54;
 const JUMP_EQUAL: u16 = 0x15;
+const JUMP_GREATER: u16 = 0x25;
 const JUMP_SET: u16 = 0x45;
 const RETURN: u16 = 0x06;
 
@@ -91,6 +94,10 @@ fn block(when: When) -> Vec<Instruction> {
             block.extend(ends());
         }
         When::Pointer(argument) => pointer(&mut block, argument),
+        When::AboveStandard(argument) => {
+            block.extend([low(argument), jump(JUMP_GREATER, 2, 1, 0)]);
+            block.extend(ends());
+        }
         When::FutexWait(argument) => {
             block.extend([low(1), statement(AND, 0x7f)]);
             let operations = u8::try_from(FUTEX_WAITS.len()).unwrap_or(u8::MAX);
@@ -105,7 +112,7 @@ fn block(when: When) -> Vec<Instruction> {
     block
 }
 
-fn program() -> Vec<Instruction> {
+fn program(deeds: bool) -> Vec<Instruction> {
     let mut program = vec![
         statement(LOAD, ARCHITECTURE_AT),
         // Programs for other processors, of 32 bits, run as they are.
@@ -113,7 +120,8 @@ fn program() -> Vec<Instruction> {
         statement(RETURN, ALLOW),
         statement(LOAD, NUMBER),
     ];
-    for (number, when) in TRACED {
+    let deeds = DEEDS.into_iter().filter(|_| deeds);
+    for (number, when) in TRACED.into_iter().chain(deeds) {
         let block = block(when);
         let length = u8::try_from(block.len()).unwrap_or(u8::MAX);
         program.push(jump(JUMP_EQUAL, number, 0, length));
@@ -123,9 +131,10 @@ fn program() -> Vec<Instruction> {
     program
 }
 
-/// The filter as it lies in memory: how many instructions, and their bytes.
-pub(super) fn bytes() -> (u16, Vec<u8>) {
-    let program = program();
+/// The filter as it lies in memory: how many instructions, and their bytes. With `deeds` it stops the
+/// program before it changes a file, too.
+pub(super) fn bytes(deeds: bool) -> (u16, Vec<u8>) {
+    let program = program(deeds);
     let count = u16::try_from(program.len()).unwrap_or(u16::MAX);
     let bytes = program.iter().flat_map(|instruction| {
         let [code, operand] = [
@@ -144,7 +153,7 @@ mod tests {
 
     /// Runs the filter as the kernel does.
     fn traced(number: u32, arguments: [u64; 6]) -> bool {
-        let program = program();
+        let program = program(true);
         let (mut at, mut accumulator) = (0, 0_u32);
         loop {
             let instruction = program[at];
@@ -170,6 +179,7 @@ mod tests {
                 }
                 AND => accumulator &= instruction.operand,
                 JUMP_EQUAL => at += jump(accumulator == instruction.operand),
+                JUMP_GREATER => at += jump(accumulator > instruction.operand),
                 JUMP_SET => at += jump(accumulator & instruction.operand != 0),
                 RETURN => return instruction.operand == TRACE,
                 code => panic!("no such instruction: {code:#x}"),
@@ -206,7 +216,9 @@ mod tests {
             }
         }
         assert!(traced(CLOCK_GETTIME, [0; 6]) && traced(GETRANDOM, [0; 6]));
-        // read, write, close, mmap.
+        // read, write to stdout, close, mmap.
         assert!([0, 1, 3, 9].iter().all(|number| !traced(*number, [1; 6])));
+        // write to a file, fsync, rename.
+        assert!([1, 74, 82].iter().all(|number| traced(*number, [3; 6])));
     }
 }

@@ -17,7 +17,8 @@ use std::{
 
 use nix::{errno::Errno, sys::ptrace, unistd::Pid};
 use rustix::process::{
-    Pid as ProcessId, WaitId, WaitIdOptions, WaitOptions, WaitStatus, waitid, waitpid,
+    Pid as ProcessId, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, kill_process_group,
+    waitid, waitpid,
 };
 use sibcheck_ptrace::{Resume, resume};
 
@@ -161,6 +162,7 @@ struct Thread {
 #[derive(Debug)]
 pub(in crate::nodes::process) struct Tracer {
     root: i32,
+    tracing_deeds: bool,
     threads: BTreeMap<i32, Thread>,
     /// The last place that was given by birth.
     order: u64,
@@ -178,6 +180,10 @@ pub(in crate::nodes::process) struct Tracer {
     births: Vec<(u32, u32)>,
     /// How the program ended.
     status: Option<i32>,
+    /// At which of its next deeds it is to crash; 1 is the next one.
+    doomed: Option<u32>,
+    /// It was made to crash.
+    fell: bool,
     leaks: Leaks,
 }
 
@@ -190,9 +196,10 @@ impl Tracer {
         files: &Path,
     ) -> io::Result<Self> {
         let root = i32::try_from(root).map_err(|_| io::ErrorKind::InvalidInput)?;
-        launch::seize(Pid::from_raw(root))?;
+        launch::seize(Pid::from_raw(root), tracing.deeds)?;
         let mut tracer = Self {
             root,
+            tracing_deeds: tracing.deeds,
             threads: BTreeMap::new(),
             order: 0,
             timers: Timers::default(),
@@ -204,6 +211,8 @@ impl Tracer {
             random_files: (files.to_owned(), 0),
             births: Vec::new(),
             status: None,
+            doomed: None,
+            fell: false,
             leaks: Leaks::default(),
         };
         tracer.adopt(root, root);
@@ -240,6 +249,17 @@ impl Tracer {
     /// How the program ended, as wait(2) tells it.
     pub(in crate::nodes::process) fn status(&self) -> Option<i32> {
         self.status
+    }
+
+    /// The program is to crash when it is about to change a file for the so-manieth time; `None`: not
+    /// any more.
+    pub(in crate::nodes::process) fn doom(&mut self, deeds: Option<u32>) {
+        self.doomed = deeds;
+    }
+
+    /// Whether it was made to crash.
+    pub(in crate::nodes::process) fn fell(&self) -> bool {
+        self.fell
     }
 
     pub(in crate::nodes::process) fn leaks(&self) -> &Leaks {
@@ -618,6 +638,12 @@ impl Tracer {
             calls::SYSINFO => return self.call_and(number, Afterwards::Uptime(first)),
             calls::OPEN => return self.open(number, registers, 0),
             calls::OPENAT => return self.open(number, registers, 1),
+            call if self.tracing_deeds && is_deed(call) => {
+                if self.falls(number, &registers) {
+                    return Ok(());
+                }
+                return resumed(resume(number, Resume::Run, 0));
+            }
             _ => {
                 let (clock, now) = (&self.clock, self.now);
                 let order = &mut self.order;
@@ -650,6 +676,28 @@ impl Tracer {
                 resumed(resume(number, Resume::Run, 0))
             }
         }
+    }
+
+    /// A thread is about to change a file: whether the program crashes before it does.
+    fn falls(&mut self, number: i32, registers: &Registers) -> bool {
+        let Some(left) = self.doomed else {
+            return false;
+        };
+        let [descriptor, ..] = registers.arguments();
+        if calls::WRITES.contains(&registers.call()) && !is_file(number, descriptor) {
+            return false;
+        }
+        if left > 1 {
+            self.doomed = Some(left - 1);
+            return false;
+        }
+        self.doomed = None;
+        self.fell = true;
+        if let Some(root) = ProcessId::from_raw(self.root) {
+            // Whoever left the group is ended with the rest.
+            let _ = kill_process_group(root, Signal::KILL);
+        }
+        true
     }
 
     fn call_and(&mut self, number: i32, afterwards: Afterwards) -> Result<(), Errno> {
@@ -771,6 +819,15 @@ const SECOND: u64 = 1_000_000_000;
 
 /// The longer one first.
 const RANDOM_PATHS: [&str; 2] = ["/dev/urandom", "/dev/random"];
+
+fn is_deed(call: u32) -> bool {
+    calls::DEEDS.iter().any(|(deed, _)| *deed == call)
+}
+
+/// Whether a descriptor is of a file on a disk.
+fn is_file(thread: i32, descriptor: u64) -> bool {
+    fs::metadata(format!("/proc/{thread}/fd/{descriptor}")).is_ok_and(|data| data.is_file())
+}
 
 /// Whether there may be a stop of any program that this thread traces: one question for all of their
 /// threads, most of the time the only one.

@@ -57,6 +57,28 @@ calls! {
     IO_PGETEVENTS = 333, When::Pointer(4);
 }
 
+/// The calls that change files, at which a node may be made to crash.
+pub(super) const DEEDS: [(u32, When); 15] = [
+    (1, When::AboveStandard(0)),   // write
+    (18, When::AboveStandard(0)),  // pwrite64
+    (20, When::AboveStandard(0)),  // writev
+    (296, When::AboveStandard(0)), // pwritev
+    (328, When::AboveStandard(0)), // pwritev2
+    (74, When::Always),            // fsync
+    (75, When::Always),            // fdatasync
+    (26, When::Always),            // msync
+    (77, When::Always),            // ftruncate
+    (82, When::Always),            // rename
+    (264, When::Always),           // renameat
+    (316, When::Always),           // renameat2
+    (86, When::Always),            // link
+    (87, When::Always),            // unlink
+    (263, When::Always),           // unlinkat
+];
+
+/// The calls among them that write to a descriptor, which need not be a file.
+pub(super) const WRITES: [u32; 5] = [1, 18, 20, 296, 328];
+
 /// Calls that may wait for a time, which are let through as they are: in real time.
 pub(super) const NOT_COVERED: [(u32, &str); 7] = [
     (TIMER_SETTIME, "timer_settime"),
