@@ -35,8 +35,8 @@ def merge(mine, theirs):
 
 
 class Node:
-    def __init__(self, period, send_once):
-        self.period, self.send_once = period, send_once
+    def __init__(self, period, spread, send_once):
+        self.period, self.spread, self.send_once = period, spread, send_once
         self.name, self.peers = None, []  # until init
         self.store = {}  # key -> siblings, each {"value": ..., "vc": {actor: counter}}
         self.changed = set()  # keys written here since they were last sent
@@ -68,7 +68,7 @@ class Node:
 
     def gossip(self):
         while True:
-            time.sleep(self.period * random.uniform(0.5, 1.5))
+            time.sleep(self.period * random.uniform(1 - self.spread, 1 + self.spread))
             with self.lock:
                 if self.send_once:
                     entries, peers = {key: self.store[key] for key in sorted(self.changed)}, self.peers
@@ -99,8 +99,9 @@ class Node:
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--period", type=float, default=0.3, help="seconds between two rounds of gossip")
+    options.add_argument("--spread", type=float, default=0.5, help="how far from that they may be, as a share of it")
     options.add_argument("--send-once", action="store_true", help="the bug: changes are sent once, and never again")
     chosen = options.parse_args()
-    node = Node(chosen.period, chosen.send_once)
+    node = Node(chosen.period, chosen.spread, chosen.send_once)
     for line in sys.stdin:
         node.receive(line)
