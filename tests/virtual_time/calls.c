@@ -281,6 +281,38 @@ ROW(by_alarm) {
     return left;
 }
 
+static volatile long told_code, told_value, told_times;
+static void tell(int signal, siginfo_t *info, void *context) {
+    (void)signal, (void)context;
+    told_code = info->si_code;
+    told_value = info->si_value.sival_int;
+    told_times++;
+}
+static void timer(int signal, struct sigevent *event, struct itimerspec value, int times) {
+    struct sigaction action = {.sa_sigaction = tell, .sa_flags = SA_SIGINFO};
+    sigaction(signal, &action, NULL);
+    timer_t timer;
+    timer_create(CLOCK_MONOTONIC, event, &timer);
+    timer_settime(timer, 0, &value, NULL);
+    for (told_times = 0; told_times < times;) pause();
+    timer_delete(timer);
+}
+ROW(by_timer_create) {
+    timer(SIGALRM, NULL, (struct itimerspec){{0, 0}, SPAN}, 1);
+    return told_code;
+}
+ROW(by_timer_create_for_a_thread) {
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN + 3};
+    event.sigev_value.sival_int = 42;
+    event._sigev_un._tid = (int)syscall(SYS_gettid);
+    timer(SIGRTMIN + 3, &event, (struct itimerspec){{0, 0}, SPAN}, 1);
+    return told_value;
+}
+ROW(by_timer_create_again_and_again) {
+    timer(SIGALRM, NULL, (struct itimerspec){{0, 30 * MS}, {0, 17 * MS}}, 5);
+    return told_times;
+}
+
 // --- Waits that something else ends -----------------------------------------------------------
 static void drain(void) {
     char byte;
@@ -482,14 +514,6 @@ ROW(without_io_uring) {
     return failed(syscall(425, 8, parameters));
 }
 // --- What is not covered: in real time, and named ---------------------------------------------------
-ROW(by_timer_create) {
-    timer_t timer;
-    struct itimerspec value = {{0, 0}, {0, 20 * MS}};
-    handle(SIGALRM, 0);
-    timer_create(CLOCK_MONOTONIC, NULL, &timer);
-    timer_settime(timer, 0, &value, NULL);
-    return pause();
-}
 ROW(by_mq_timedreceive) {
     struct mq_attr attributes = {.mq_maxmsg = 1, .mq_msgsize = 1};
     mqd_t queue = mq_open("/sibcheck-test", O_CREAT | O_RDWR, 0600, &attributes);
@@ -514,7 +538,8 @@ static const struct row ROWS[] = {
     R(by_futex_wait), R(by_futex_lock_pi), R(by_futex_lock_pi2), R(by_futex_wait_requeue_pi),
     R(by_pthread_cond_timedwait), R(by_sem_timedwait), R(by_sigtimedwait), R(by_timerfd),
     R(by_timerfd_to_a_time_of_day), R(by_timerfd_again_and_again), R(by_timerfd_that_is_polled),
-    R(by_setitimer), R(by_setitimer_again_and_again), R(by_alarm), R(poll_ended_by_data),
+    R(by_setitimer), R(by_setitimer_again_and_again), R(by_alarm), R(by_timer_create), R(by_timer_create_for_a_thread),
+    R(by_timer_create_again_and_again), R(poll_ended_by_data),
     R(select_ended_by_data), R(epoll_wait_ended_by_data), R(futex_ended_by_waking),
     R(condition_ended_by_signal), R(nanosleep_broken_off_by_a_handler),
     R(poll_broken_off_by_a_handler), R(epoll_wait_broken_off_by_a_handler),
@@ -523,7 +548,7 @@ static const struct row ROWS[] = {
     R(nanosleep_while_stopped), R(poll_while_stopped), R(futex_while_stopped), R(fork_that_waits),
     R(vfork_that_waits), R(exec_that_waits), R(many_threads_that_wait),
     R(first_thread_that_ends_before_others), R(clocks_that_agree), R(waiting_by_looking_at_the_clock),
-    R(counter_that_follows_the_clock), R(without_io_uring), R(by_timer_create), R(by_mq_timedreceive),
+    R(counter_that_follows_the_clock), R(without_io_uring), R(by_mq_timedreceive),
 };
 
 int main(int count, char **names) {

@@ -31,7 +31,7 @@ pub(in crate::nodes::process) use launch::command;
 use launch::{Made, go_to_call, make};
 use memory::Memory;
 use randomness::Randomness;
-use timers::{Due, Timers};
+use timers::{Due, Notice, Timers};
 use vdso::Page;
 use waits::{Begun, BrokenOff, Wait};
 use x86_64::{self as calls, Registers};
@@ -137,6 +137,8 @@ enum Doing {
 enum Afterwards {
     /// The uptime in the first word there is ours.
     Uptime(u64),
+    /// A timer's number was written there.
+    Timer(u64, Notice),
     /// The argument of `open` was replaced; the file is taken away once it is open.
     Opened { arguments: [u64; 6], file: PathBuf },
 }
@@ -636,6 +638,13 @@ impl Tracer {
             // Runtimes then do without.
             calls::IO_URING_SETUP => Some(Err(Errno::ENOSYS)),
             calls::SYSINFO => return self.call_and(number, Afterwards::Uptime(first)),
+            calls::TIMER_CREATE => match Notice::asked(&registers, memory) {
+                Ok(notice) => {
+                    let [_, _, at, ..] = registers.arguments();
+                    return self.call_and(number, Afterwards::Timer(at, notice));
+                }
+                Err(errno) => Some(Err(errno)),
+            },
             calls::OPEN => return self.open(number, registers, 0),
             calls::OPENAT => return self.open(number, registers, 1),
             call if self.tracing_deeds && is_deed(call) => {
@@ -802,6 +811,12 @@ impl Tracer {
                 let uptime = self.look_at_clock(number, &registers, Hand::Steady) / SECOND;
                 if registers.result() == 0 {
                     memory.write_words(at, &[uptime])?;
+                }
+            }
+            Doing::Calling(Afterwards::Timer(at, notice)) => {
+                if registers.result() == 0 {
+                    let process = thread.process;
+                    self.timers.made(process, at, notice, memory);
                 }
             }
             Doing::Calling(Afterwards::Opened { arguments, file }) => {

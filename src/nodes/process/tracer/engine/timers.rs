@@ -1,7 +1,7 @@
-//! Timers that are not a thread's wait: `timerfd`s, and those that send `SIGALRM`.
+//! Timers that are not a thread's wait: `timerfd`s, and those that send signals.
 //!
 //! None is ever armed in the kernel before its time: it is kept here. Then a `timerfd` is armed for at
-//! once, through a descriptor of our own for the same timer, and an alarm is sent as a signal.
+//! once, through a descriptor of our own for the same timer, and a signal is sent as the kernel would.
 
 use std::{collections::BTreeMap, fs, os::fd::OwnedFd};
 
@@ -11,6 +11,8 @@ use rustix::{
     process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open},
     time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime},
 };
+
+use sibcheck_ptrace::signal_of_timer;
 
 use super::{
     super::clock::{NodeClock, Reading, Run},
@@ -38,6 +40,53 @@ const ABSOLUTE: u64 = 1;
 enum Which {
     Alarm,
     Descriptor(i32),
+    /// By the number that `timer_create` gave.
+    Numbered(i32),
+}
+
+/// How a timer of `timer_create` tells that it has gone off (sigevent(3type)).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Notice {
+    /// None is sent where this is 0.
+    signal: i32,
+    thread: Option<i32>,
+    /// `None`: the timer's number.
+    value: Option<u64>,
+    clock: u64,
+}
+
+impl Notice {
+    /// `SIGEV_NONE`, `SIGEV_THREAD_ID`.
+    const NONE: i32 = 1;
+    const TO_A_THREAD: i32 = 4;
+    const SIGALRM: i32 = 14;
+
+    /// What a call of `timer_create` asks for.
+    pub(super) fn asked(registers: &Registers, memory: Memory) -> Result<Self, Errno> {
+        let [clock, event, ..] = registers.arguments();
+        let usual = Self {
+            signal: Self::SIGALRM,
+            thread: None,
+            value: None,
+            clock,
+        };
+        if event == 0 {
+            return Ok(usual);
+        }
+        let bytes: [u8; 20] = memory.read(event)?;
+        let number = |at: usize| {
+            let bytes = bytes[at..at + 4].try_into().unwrap_or_default();
+            i32::from_le_bytes(bytes)
+        };
+        let value = bytes[..8].try_into().unwrap_or_default();
+        let (signal, kind, thread) = (number(8), number(12), number(16));
+        Ok(Self {
+            signal: if kind == Self::NONE { 0 } else { signal },
+            thread: (kind == Self::TO_A_THREAD).then_some(thread),
+            value: Some(u64::from_le_bytes(value)),
+            clock,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +100,11 @@ struct Timer {
 
 /// The timers of a node.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BTreeMap<(i32, Which), Timer>);
+pub(super) struct Timers {
+    set: BTreeMap<(i32, Which), Timer>,
+    /// By process and number.
+    notices: BTreeMap<(i32, i32), Notice>,
+}
 
 /// One that is due.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +113,7 @@ pub(super) struct Due(i32, Which);
 impl Timers {
     /// The one that is due first: when, its place among those due at once, and which it is.
     pub(super) fn first(&self, clock: &NodeClock) -> Option<(Run, u64, Due)> {
-        let armed = self.0.iter().filter_map(|((process, which), timer)| {
+        let armed = self.set.iter().filter_map(|((process, which), timer)| {
             Some((clock.when(timer.due?), timer.order, Due(*process, *which)))
         });
         armed.min_by_key(|(when, order, _)| (*when, *order))
@@ -68,7 +121,7 @@ impl Timers {
 
     /// Lets it go off.
     pub(super) fn fire(&mut self, Due(process, which): Due) {
-        let Some(timer) = self.0.get_mut(&(process, which)) else {
+        let Some(timer) = self.set.get_mut(&(process, which)) else {
             return;
         };
         timer.due = timer.due.filter(|_| timer.interval > 0).map(|due| Reading {
@@ -79,15 +132,30 @@ impl Timers {
             Which::Alarm => Pid::from_raw(process)
                 .is_some_and(|process| kill_process(process, Signal::ALARM).is_ok()),
             Which::Descriptor(fd) => go_off(process, fd).is_some(),
+            Which::Numbered(number) => self.notices.get(&(process, number)).is_some_and(|notice| {
+                let value = notice.value.unwrap_or(u64::from(number.cast_unsigned()));
+                notice.signal == 0
+                    || signal_of_timer(process, notice.thread, notice.signal, number, value).is_ok()
+            }),
         };
         if !gone_off {
-            self.0.remove(&(process, which));
+            self.set.remove(&(process, which));
         }
     }
 
     /// A process has ended.
     pub(super) fn forget(&mut self, process: i32) {
-        self.0.retain(|(owner, _), _| *owner != process);
+        self.set.retain(|(owner, _), _| *owner != process);
+        self.notices.retain(|(owner, _), _| *owner != process);
+    }
+
+    /// A process has made a timer: its number lies there.
+    pub(super) fn made(&mut self, process: i32, at: u64, notice: Notice, memory: Memory) {
+        if let Ok(number) = memory.read::<4>(at) {
+            let number = i32::from_le_bytes(number);
+            self.set.remove(&(process, Which::Numbered(number)));
+            self.notices.insert((process, number), notice);
+        }
     }
 
     /// Does a call that sets or reads a timer. `None`: it is let through as it is.
@@ -102,7 +170,7 @@ impl Timers {
     ) -> Option<Result<i64, Errno>> {
         let [first, second, third, fourth, ..] = registers.arguments();
         let mut set = |timers: &mut Self, which, due, interval| {
-            let timer = timers.0.entry((process, which)).or_insert_with(|| {
+            let timer = timers.set.entry((process, which)).or_insert_with(|| {
                 *order += 1;
                 Timer {
                     order: *order,
@@ -149,16 +217,7 @@ impl Timers {
                     nanos(memory, third + 16, false)?,
                 );
                 let old = self.left((process, Which::Descriptor(fd)), clock, now);
-                let due = (value > 0).then(|| {
-                    if second & ABSOLUTE == 0 {
-                        clock.after(now, value)
-                    } else {
-                        Reading {
-                            hand: hand(clock_id),
-                            ns: value,
-                        }
-                    }
-                });
+                let due = due(second & ABSOLUTE != 0, clock_id, value, clock, now);
                 // What has gone off and was not read is forgotten.
                 settime(process, fd, 0)?;
                 set(self, Which::Descriptor(fd), due, interval);
@@ -170,18 +229,53 @@ impl Timers {
                 let old = self.left((process, Which::Descriptor(fd)), clock, now);
                 Some(write(memory, second, old, 1))
             }
+            calls::TIMER_SETTIME | calls::TIMER_GETTIME => {
+                let number = i32::try_from(first).ok()?;
+                let clock_id = self.notices.get(&(process, number))?.clock;
+                let which = Which::Numbered(number);
+                let old = self.left((process, which), clock, now);
+                if registers.call() == calls::TIMER_GETTIME {
+                    return Some(write(memory, second, old, 1));
+                }
+                let (interval, value) = (
+                    nanos(memory, third, false)?,
+                    nanos(memory, third + 16, false)?,
+                );
+                let due = due(second & ABSOLUTE != 0, clock_id, value, clock, now);
+                set(self, which, due, interval);
+                Some(write(memory, fourth, old, 1))
+            }
+            calls::TIMER_DELETE => {
+                let number = i32::try_from(first).ok()?;
+                self.set.remove(&(process, Which::Numbered(number)));
+                self.notices.remove(&(process, number));
+                None
+            }
             _ => None,
         }
     }
 
     /// How long until it goes off, and its interval; zeros for one that is not armed.
     fn left(&self, which: (i32, Which), clock: &NodeClock, now: Run) -> (u64, u64) {
-        let Some(timer) = self.0.get(&which) else {
+        let Some(timer) = self.set.get(&which) else {
             return (0, 0);
         };
         let left = |due| clock.when(due).saturating_sub(now).max(1);
         (timer.due.map_or(0, left), timer.interval)
     }
+}
+
+/// When a timer goes off that is set to this; `None` where that disarms it.
+fn due(absolute: bool, clock_id: u64, value: u64, clock: &NodeClock, now: Run) -> Option<Reading> {
+    let due = if absolute {
+        Reading {
+            hand: hand(clock_id),
+            ns: value,
+        }
+    } else {
+        clock.after(now, value)
+    };
+    (value > 0).then_some(due)
 }
 
 /// Writes an interval and what is left, unless that goes to nowhere.
