@@ -344,11 +344,10 @@ impl<'a, N: Nodes> Runner<'a, N> {
 
     /// Lets a node do what it does by itself before anything else happens, if one does.
     fn fire_timer(&mut self) -> bool {
-        let next = self.simulation.next_time();
         let Some((at, node)) = self.nodes.due() else {
             return false;
         };
-        if next.is_some_and(|next| next <= at) {
+        if self.simulation.next_time().is_some_and(|next| next <= at) {
             return false;
         }
         self.simulation.pass_to(at);

@@ -29,6 +29,9 @@ const AT_ONCE: Timespec = Timespec {
 
 const SECOND: u64 = 1_000_000_000;
 
+/// Timers that go off again and again do so no more often than this.
+const SHORTEST_INTERVAL: u64 = 100_000;
+
 /// `ITIMER_REAL`: the others count time on a processor.
 const ITIMER_REAL: u64 = 0;
 
@@ -119,14 +122,20 @@ impl Timers {
         armed.min_by_key(|(when, order, _)| (*when, *order))
     }
 
-    /// Lets it go off.
-    pub(super) fn fire(&mut self, Due(process, which): Due) {
+    /// Lets it go off. One that goes off again and again does so next at the first of its times that is
+    /// still to come: those that have passed meanwhile are told once, as signals are.
+    pub(super) fn fire(&mut self, Due(process, which): Due, clock: &NodeClock, now: Run) {
         let Some(timer) = self.set.get_mut(&(process, which)) else {
             return;
         };
-        timer.due = timer.due.filter(|_| timer.interval > 0).map(|due| Reading {
-            ns: due.ns.saturating_add(timer.interval),
-            ..due
+        let interval = timer.interval;
+        timer.due = timer.due.filter(|_| interval > 0).map(|due| {
+            let late = clock.shows(due.hand, now).saturating_sub(due.ns);
+            let steps = (late / interval).saturating_add(1);
+            Reading {
+                ns: due.ns.saturating_add(interval.saturating_mul(steps)),
+                ..due
+            }
         });
         let gone_off = match which {
             Which::Alarm => Pid::from_raw(process)
@@ -169,7 +178,7 @@ impl Timers {
         order: &mut u64,
     ) -> Option<Result<i64, Errno>> {
         let [first, second, third, fourth, ..] = registers.arguments();
-        let mut set = |timers: &mut Self, which, due, interval| {
+        let mut set = |timers: &mut Self, which, due, interval: u64| {
             let timer = timers.set.entry((process, which)).or_insert_with(|| {
                 *order += 1;
                 Timer {
@@ -178,6 +187,12 @@ impl Timers {
                     interval: 0,
                 }
             });
+            // As with sleeps: nobody can count on a timer that fires so often.
+            let interval = if interval == 0 {
+                0
+            } else {
+                interval.max(SHORTEST_INTERVAL)
+            };
             (timer.due, timer.interval) = (due, interval);
         };
         match registers.call() {
