@@ -21,7 +21,7 @@ use crate::{
     plans::{Kinds, Plan, Shape},
     reports::{Checked, Proof, Report, human, json},
     runner::run_traced,
-    simulation::{FaultName, Nanos},
+    simulation::FaultName,
 };
 
 use super::{
@@ -33,7 +33,7 @@ use super::{
     runs,
     shrinking::Shrinking,
     signals::{Listening, listen},
-    time::GivenTime,
+    time::{GivenPeriod, GivenTime},
 };
 
 /// Run concurrent clients against a store under faults and judge what they saw
@@ -74,7 +74,7 @@ pub(super) struct Arguments {
     /// How often the program does something by itself, as in 200ms: runs are made long enough for
     /// it [default: found out where time is virtual]
     #[arg(long, requires = "bin", value_name = "TIME")]
-    pub(super) period: Option<humantime::Duration>,
+    pub(super) period: Option<GivenPeriod>,
 
     /// How long the program may be silent, in real time, while a client waits for it
     #[arg(long, value_name = "MS", requires = "bin", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=600_000))]
@@ -378,10 +378,7 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
         store: StoreName::Versioned,
         program: None,
         time: arguments.time.0.unwrap_or_default(),
-        period: arguments.period.map(|period| {
-            let nanos = std::time::Duration::from(period).as_nanos();
-            Nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-        }),
+        period: arguments.period.map(|period| period.0),
         claim,
         replica_monotonic: arguments.replica_monotonic,
         nodes,

@@ -3,8 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    nodes::external::{Program, period},
-    plans::{Shape, Time, UnknownTime},
+    nodes::external::{PERIODS, Program, period},
+    plans::{Shape, Time},
+    simulation::Nanos,
 };
 
 /// What is given for `auto`.
@@ -21,13 +22,35 @@ impl fmt::Display for GivenTime {
 }
 
 impl FromStr for GivenTime {
-    type Err = UnknownTime;
+    type Err = String;
 
     fn from_str(given: &str) -> Result<Self, Self::Err> {
         if given == AUTO {
             return Ok(Self(None));
         }
-        given.parse().map(|time| Self(Some(time)))
+        let known =
+            |_| format!("there is no {given:?} time; it is auto, lockstep, virtual or real");
+        given.parse().map(|time| Self(Some(time))).map_err(known)
+    }
+}
+
+/// How often nodes do something by themselves, on the command line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GivenPeriod(pub(super) Nanos);
+
+impl FromStr for GivenPeriod {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, Self::Err> {
+        let span = given
+            .parse::<humantime::Duration>()
+            .map_err(|error| error.to_string())?;
+        let nanos = Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
+        let [shortest, longest] = PERIODS;
+        if nanos < shortest || nanos > longest {
+            return Err("it is from 1ms to 30s".to_owned());
+        }
+        Ok(Self(nanos))
     }
 }
 

@@ -30,7 +30,7 @@ pub use names::{BadNames, NodeNames};
 pub use probe::{NotTaken, kinds_not_taken};
 pub use program::{FailureKind, NodeFailure, Program};
 pub use sins::{Sin, Tolerated};
-pub use timers::period;
+pub use timers::{PERIODS, period};
 
 use std::{
     collections::BTreeMap,

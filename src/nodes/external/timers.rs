@@ -26,7 +26,7 @@ const LEFT_ALONE: Duration = Duration::from_secs(30);
 const BUDGET: Duration = Duration::from_secs(5);
 
 /// The shortest and longest times between two deeds that plans are made for.
-const PERIODS: [Nanos; 2] = [Nanos::from_millis(1), Nanos::from_millis(30_000)];
+pub const PERIODS: [Nanos; 2] = [Nanos::from_millis(1), Nanos::from_millis(30_000)];
 
 /// How often a program does something by itself, in a cluster of so many nodes: the median time between
 /// two moments at which it does; `None` for one that only acts when it is spoken to.
