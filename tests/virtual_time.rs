@@ -8,6 +8,8 @@
     clippy::disallowed_methods
 )]
 
+#[path = "virtual_time/hostile.rs"]
+mod hostile;
 mod support;
 
 use std::{

@@ -44,8 +44,9 @@ pub fn period(program: &Program, nodes: u32) -> Result<Option<Nanos>, String> {
         Err(ExternalError::System {
             action: Process::TRACE,
             source,
+            remedy,
             ..
-        }) => Err(source.to_string()),
+        }) => Err(format!("{source}; {remedy}")),
         // A run will tell what is wrong with it.
         Err(_) => Ok(None),
     }

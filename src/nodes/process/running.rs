@@ -686,23 +686,24 @@ impl Process {
                 self.creep(&mut computing, moment)?;
             }
             eager = moment < eager_until;
+            // Stops that never cease keep us eager for ever: patience ends nevertheless.
+            let mut left = (deadline + held_up_for).saturating_duration_since(moment);
+            if left.is_zero() {
+                // On a busy machine it had less than the time that passed.
+                let held_up = self.watch.as_ref().map_or(Duration::ZERO, Watch::held_up);
+                held_up_for = held_up.min(self.patience * MOST_HELD_UP);
+                left = (deadline + held_up_for).saturating_duration_since(moment);
+            }
+            if left.is_zero() {
+                return Ok(Idle::Never(unsettled));
+            }
+            self.check_interrupt()?;
             if eager {
                 std::thread::yield_now();
             } else {
-                let mut left = (deadline + held_up_for).saturating_duration_since(moment);
-                if left.is_zero() {
-                    // On a busy machine it had less than the time that passed.
-                    let held_up = self.watch.as_ref().map_or(Duration::ZERO, Watch::held_up);
-                    held_up_for = held_up.min(self.patience * MOST_HELD_UP);
-                    left = (deadline + held_up_for).saturating_duration_since(moment);
-                }
-                if left.is_zero() {
-                    return Ok(Idle::Never(unsettled));
-                }
                 if self.has_ended() {
                     return Err(self.died(out));
                 }
-                self.check_interrupt()?;
                 self.nap(nap.min(left));
                 nap = (nap * 2).min(LONGEST_NAP);
             }
@@ -899,6 +900,24 @@ impl Process {
         }
     }
 
+    /// Waits for the ends of what a traced program has started, which were killed: each is told to its
+    /// tracer, and is a zombie until then.
+    fn await_end_of_all(&mut self, span: Duration) {
+        let deadline = now() + span;
+        while self.tracer.as_ref().is_some_and(|tracer| !tracer.is_over()) && now() < deadline {
+            match self.pump() {
+                Ok(true) => {
+                    // Born while they were killed.
+                    if let Some(tracer) = &self.tracer {
+                        tracer.kill();
+                    }
+                }
+                Ok(false) => std::thread::sleep(SHORTEST_NAP),
+                Err(_) => break,
+            }
+        }
+    }
+
     fn signal(&self, signal: Signal) -> Result<(), ExternalError> {
         kill_process_group(self.group, signal)
             .map_err(|source| self.system("signal the process group", source.into()))
@@ -916,6 +935,9 @@ impl Process {
             for thread in watch.descendants() {
                 kill_process(thread);
             }
+            if let Some(tracer) = &self.tracer {
+                tracer.kill();
+            }
             if !born {
                 break;
             }
@@ -924,6 +946,7 @@ impl Process {
         if !self.gone {
             // A process that hangs in the kernel is left to it: nobody could end it.
             let ended = self.await_end(KILL_NOTICE);
+            self.await_end_of_all(KILL_NOTICE);
             if let Some(guardian) = self.guardian {
                 guardian.end(self.child.id());
             }

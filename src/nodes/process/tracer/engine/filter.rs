@@ -40,6 +40,9 @@ const RETURN: u16 = 0x06;
 const ALLOW: u32 = 0x7fff_0000;
 const TRACE: u32 = 0x7ff0_0000;
 
+/// What a stop is marked with where the call is one for another processor, of 32 bits.
+pub(super) const OTHER_CALLS: u16 = 0x3232;
+
 /// Where the kernel shows the call's number, the architecture, and its arguments (`seccomp_data`).
 const NUMBER: u32 = 0;
 const ARCHITECTURE_AT: u32 = 4;
@@ -115,9 +118,9 @@ fn block(when: When) -> Vec<Instruction> {
 fn program(deeds: bool) -> Vec<Instruction> {
     let mut program = vec![
         statement(LOAD, ARCHITECTURE_AT),
-        // Programs for other processors, of 32 bits, run as they are.
+        // Calls of 32 bits are done as they are, and told.
         jump(JUMP_EQUAL, ARCHITECTURE, 1, 0),
-        statement(RETURN, ALLOW),
+        statement(RETURN, TRACE | u32::from(OTHER_CALLS)),
         statement(LOAD, NUMBER),
     ];
     let deeds = DEEDS.into_iter().filter(|_| deeds);

@@ -10,15 +10,15 @@ mod waits;
 mod x86_64;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
 
 use nix::{errno::Errno, sys::ptrace, unistd::Pid};
 use rustix::process::{
-    Pid as ProcessId, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, kill_process_group,
-    waitid, waitpid,
+    Pid as ProcessId, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, kill_process,
+    kill_process_group, waitid, waitpid,
 };
 use sibcheck_ptrace::{Resume, resume};
 
@@ -53,6 +53,9 @@ const MOST_READINGS: u32 = 1_000;
 /// each time it has moved on.
 const MOST_CHEAP_READINGS: u32 = 20_000;
 const FURTHER_CHEAP_READINGS: u32 = 20;
+
+/// What is told of programs that do system calls of 32 bits: none of them is covered.
+const CALLS_OF_32_BITS: &str = "calls of 32 bits";
 
 /// How far it moves on then, in nanoseconds.
 const STEP: Run = 20_000;
@@ -324,7 +327,11 @@ impl Tracer {
             return Ok(false);
         };
         match which {
-            Either::Timer(due) => self.timers.fire(due, &self.clock, self.now),
+            Either::Timer(due) => {
+                let processes = in_order_of_birth(&self.threads);
+                self.timers
+                    .fire(due, processes.into_iter(), &self.clock, self.now);
+            }
             Either::Thread(number) => {
                 if let Some(thread) = self.threads.get_mut(&number)
                     && let Doing::Waiting(wait) = std::mem::replace(&mut thread.doing, Doing::Else)
@@ -335,6 +342,20 @@ impl Tracer {
             }
         }
         Ok(true)
+    }
+
+    /// Ends all that there is of the program.
+    pub(in crate::nodes::process) fn kill(&self) {
+        let processes: BTreeSet<i32> = self.threads.values().map(|thread| thread.process).collect();
+        for process in processes.into_iter().filter_map(ProcessId::from_raw) {
+            // Until its end was told here its number is no other's.
+            let _ = kill_process(process, Signal::KILL);
+        }
+    }
+
+    /// Whether nothing is left of the program: whose end was not told here stays a zombie.
+    pub(in crate::nodes::process) fn is_over(&self) -> bool {
+        self.threads.is_empty()
     }
 
     /// Time has moved on while the program runs: all that is due goes off.
@@ -497,6 +518,11 @@ impl Tracer {
     /// stop; else hides the kernel's code for reading clocks. Returns a signal that came meanwhile.
     fn furnish(&mut self, number: i32) -> Result<i32, Errno> {
         let pid = Pid::from_raw(number);
+        if Registers(ptrace::getregs(pid)?).is_of_32_bits() {
+            // All is laid out otherwise there.
+            self.leaks.calls.insert(CALLS_OF_32_BITS);
+            return Ok(0);
+        }
         let memory = Memory(pid);
         let word = |at: u64| memory.read::<8>(at).map(u64::from_le_bytes);
         let mut at = Registers(ptrace::getregs(pid)?).stack();
@@ -596,8 +622,12 @@ impl Tracer {
     fn enter(&mut self, number: i32) -> Result<(), Errno> {
         let pid = Pid::from_raw(number);
         let (memory, mut registers) = (Memory(pid), Registers(ptrace::getregs(pid)?));
+        if ptrace::getevent(pid)? == i64::from(filter::OTHER_CALLS) {
+            self.leaks.calls.insert(CALLS_OF_32_BITS);
+            return resumed(resume(number, Resume::Run, 0));
+        }
         let Some(thread) = self.threads.get_mut(&number) else {
-            return Ok(());
+            return resumed(resume(number, Resume::Run, 0));
         };
         let process = thread.process;
         let broken_off = thread.broken_off.take();
@@ -835,6 +865,18 @@ impl Tracer {
 }
 
 const SECOND: u64 = 1_000_000_000;
+
+/// The processes of a node, by the birth of their first threads that are still there.
+fn in_order_of_birth(threads: &BTreeMap<i32, Thread>) -> Vec<i32> {
+    let mut births = BTreeMap::new();
+    for thread in threads.values() {
+        let birth = births.entry(thread.process).or_insert(thread.order);
+        *birth = thread.order.min(*birth);
+    }
+    let mut processes: Vec<_> = births.into_iter().collect();
+    processes.sort_unstable_by_key(|(_, birth)| *birth);
+    processes.into_iter().map(|(process, _)| process).collect()
+}
 
 /// The longer one first.
 const RANDOM_PATHS: [&str; 2] = ["/dev/urandom", "/dev/random"];

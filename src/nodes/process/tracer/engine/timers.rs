@@ -15,7 +15,10 @@ use rustix::{
 use sibcheck_ptrace::signal_of_timer;
 
 use super::{
-    super::clock::{NodeClock, Reading, Run},
+    super::{
+        super::threads,
+        clock::{NodeClock, Reading, Run},
+    },
     memory::Memory,
     waits::{hand, nanos},
     x86_64::{self as calls, Registers},
@@ -38,11 +41,20 @@ const ITIMER_REAL: u64 = 0;
 /// `TFD_TIMER_ABSTIME`.
 const ABSOLUTE: u64 = 1;
 
+/// Of which process the `timerfd`s are noted to be: processes share them.
+const NOBODY: i32 = 0;
+
+/// A `timerfd` carries its mark as an interval of so many seconds more than its number, which no program
+/// waits for: descriptors are copied, inherited, closed and their numbers used again, but whatever they
+/// are called, what they stand for is known by that.
+const MARK: i64 = 1 << 32;
+
 /// Which timer of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Which {
     Alarm,
-    Descriptor(i32),
+    /// A `timerfd`, by the mark that it carries: whose it is only its descriptors tell.
+    Marked(u32),
     /// By the number that `timer_create` gave.
     Numbered(i32),
 }
@@ -105,6 +117,8 @@ struct Timer {
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     set: BTreeMap<(i32, Which), Timer>,
+    /// Where each `timerfd` was found last: process and descriptor. Its place is its mark.
+    marked: Vec<(i32, i32)>,
     /// By process and number.
     notices: BTreeMap<(i32, i32), Notice>,
 }
@@ -124,7 +138,13 @@ impl Timers {
 
     /// Lets it go off. One that goes off again and again does so next at the first of its times that is
     /// still to come: those that have passed meanwhile are told once, as signals are.
-    pub(super) fn fire(&mut self, Due(process, which): Due, clock: &NodeClock, now: Run) {
+    pub(super) fn fire(
+        &mut self,
+        Due(process, which): Due,
+        processes: impl Iterator<Item = i32>,
+        clock: &NodeClock,
+        now: Run,
+    ) {
         let Some(timer) = self.set.get_mut(&(process, which)) else {
             return;
         };
@@ -140,7 +160,9 @@ impl Timers {
         let gone_off = match which {
             Which::Alarm => Pid::from_raw(process)
                 .is_some_and(|process| kill_process(process, Signal::ALARM).is_ok()),
-            Which::Descriptor(fd) => go_off(process, fd).is_some(),
+            Which::Marked(mark) => self
+                .descriptor_of(mark, processes)
+                .is_some_and(|(process, fd)| go_off(process, fd, mark).is_some()),
             Which::Numbered(number) => self.notices.get(&(process, number)).is_some_and(|notice| {
                 let value = notice.value.unwrap_or(u64::from(number.cast_unsigned()));
                 notice.signal == 0
@@ -156,6 +178,44 @@ impl Timers {
     pub(super) fn forget(&mut self, process: i32) {
         self.set.retain(|(owner, _), _| *owner != process);
         self.notices.retain(|(owner, _), _| *owner != process);
+    }
+
+    /// Where a `timerfd` can be reached; `None` once all of its descriptors are closed.
+    fn descriptor_of(
+        &mut self,
+        mark: u32,
+        processes: impl Iterator<Item = i32>,
+    ) -> Option<(i32, i32)> {
+        let last = self.marked.get_mut(mark as usize)?;
+        let is_it = |(process, fd): (i32, i32)| {
+            Descriptor::of(process, fd).is_some_and(|found| found.mark == Some(mark))
+        };
+        if !is_it(*last) {
+            // In the order of births, as processes are.
+            let all = processes.flat_map(|process| {
+                let folder = format!("/proc/{process}/fdinfo");
+                let descriptors = threads::numbers(&folder).unwrap_or_default();
+                let descriptors = descriptors
+                    .into_iter()
+                    .filter_map(|fd| i32::try_from(fd).ok());
+                descriptors.map(move |fd| (process, fd))
+            });
+            *last = all.into_iter().find(|place| is_it(*place))?;
+        }
+        Some(*last)
+    }
+
+    /// The mark of a `timerfd` that a process acts on; it is given one when it has none.
+    fn mark(&mut self, process: i32, fd: i32, descriptor: Descriptor) -> Option<u32> {
+        let mark = match descriptor.mark {
+            Some(mark) if (mark as usize) < self.marked.len() => mark,
+            _ => {
+                self.marked.push((process, fd));
+                u32::try_from(self.marked.len() - 1).ok()?
+            }
+        };
+        self.marked[mark as usize] = (process, fd);
+        Some(mark)
     }
 
     /// A process has made a timer: its number lies there.
@@ -179,7 +239,11 @@ impl Timers {
     ) -> Option<Result<i64, Errno>> {
         let [first, second, third, fourth, ..] = registers.arguments();
         let mut set = |timers: &mut Self, which, due, interval: u64| {
-            let timer = timers.set.entry((process, which)).or_insert_with(|| {
+            let owner = match which {
+                Which::Marked(_) => NOBODY,
+                Which::Alarm | Which::Numbered(_) => process,
+            };
+            let timer = timers.set.entry((owner, which)).or_insert_with(|| {
                 *order += 1;
                 Timer {
                     order: *order,
@@ -226,22 +290,26 @@ impl Timers {
             }
             calls::TIMERFD_SETTIME => {
                 let fd = i32::try_from(first).ok()?;
-                let clock_id = clock_of(process, fd)?;
+                let descriptor = Descriptor::of(process, fd)?;
                 let (interval, value) = (
                     nanos(memory, third, false)?,
                     nanos(memory, third + 16, false)?,
                 );
-                let old = self.left((process, Which::Descriptor(fd)), clock, now);
-                let due = due(second & ABSOLUTE != 0, clock_id, value, clock, now);
+                let mark = self.mark(process, fd, descriptor)?;
+                let which = Which::Marked(mark);
+                let old = self.left((NOBODY, which), clock, now);
+                let due = due(second & ABSOLUTE != 0, descriptor.clock, value, clock, now);
                 // What has gone off and was not read is forgotten.
-                settime(process, fd, 0)?;
-                set(self, Which::Descriptor(fd), due, interval);
+                settime(process, fd, mark, 0)?;
+                set(self, which, due, interval);
                 Some(write(memory, fourth, old, 1))
             }
             calls::TIMERFD_GETTIME => {
                 let fd = i32::try_from(first).ok()?;
-                clock_of(process, fd)?;
-                let old = self.left((process, Which::Descriptor(fd)), clock, now);
+                let descriptor = Descriptor::of(process, fd)?;
+                let old = descriptor.mark.map_or((0, 0), |mark| {
+                    self.left((NOBODY, Which::Marked(mark)), clock, now)
+                });
                 Some(write(memory, second, old, 1))
             }
             calls::TIMER_SETTIME | calls::TIMER_GETTIME => {
@@ -302,13 +370,28 @@ fn write(memory: Memory, at: u64, (left, interval): (u64, u64), unit: u64) -> Re
     Ok(0)
 }
 
-/// The clock that a `timerfd` of a process goes by; `None` when it is none.
-fn clock_of(process: i32, fd: i32) -> Option<u64> {
-    let info = fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}")).ok()?;
-    let clock = info
-        .lines()
-        .find_map(|line| line.strip_prefix("clockid:"))?;
-    clock.trim().parse().ok()
+/// What the kernel tells of a `timerfd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Descriptor {
+    /// The clock that it goes by.
+    clock: u64,
+    mark: Option<u32>,
+}
+
+impl Descriptor {
+    /// `None` when it is no `timerfd`.
+    fn of(process: i32, fd: i32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}")).ok()?)
+    }
+
+    fn parse(info: &str) -> Option<Self> {
+        let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
+        let interval = field("it_interval: (").and_then(|rest| rest.split(',').next());
+        let interval: Option<i64> = interval.and_then(|seconds| seconds.parse().ok());
+        let mark = interval.and_then(|seconds| u32::try_from(seconds.checked_sub(MARK)?).ok());
+        let clock = field("clockid:")?.trim().parse().ok()?;
+        Some(Self { clock, mark })
+    }
 }
 
 fn timer_of(process: i32, fd: i32) -> Option<OwnedFd> {
@@ -316,10 +399,11 @@ fn timer_of(process: i32, fd: i32) -> Option<OwnedFd> {
     pidfd_getfd(process, fd, PidfdGetfdFlags::empty()).ok()
 }
 
-/// Arms a `timerfd` for so many nanoseconds from now, or disarms it.
-fn settime(process: i32, fd: i32, ns: i64) -> Option<OwnedFd> {
+/// Arms a `timerfd` for so many nanoseconds from now, or disarms it; it carries its mark from now on.
+fn settime(process: i32, fd: i32, mark: u32, ns: i64) -> Option<OwnedFd> {
     let timer = timer_of(process, fd)?;
-    let [it_interval, it_value] = [0, ns].map(|tv_nsec| Timespec { tv_sec: 0, tv_nsec });
+    let [it_interval, it_value] = [(MARK + i64::from(mark), 0), (0, ns)]
+        .map(|(tv_sec, tv_nsec)| Timespec { tv_sec, tv_nsec });
     let value = Itimerspec {
         it_interval,
         it_value,
@@ -329,8 +413,32 @@ fn settime(process: i32, fd: i32, ns: i64) -> Option<OwnedFd> {
 }
 
 /// Lets it go off, and waits until it has.
-fn go_off(process: i32, fd: i32) -> Option<()> {
-    let timer = settime(process, fd, 1)?;
+fn go_off(process: i32, fd: i32, mark: u32) -> Option<()> {
+    let timer = settime(process, fd, mark, 1)?;
     poll(&mut [PollFd::new(&timer, PollFlags::IN)], Some(&AT_ONCE)).ok()?;
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_is_known_by_its_mark() {
+        let info = |interval: i64| {
+            format!(
+                "pos:\t0\nflags:\t02\nmnt_id:\t15\nino:\t1\nclockid: 1\nticks: 0\nsettime flags: 00\n\
+                 it_value: (0, 0)\nit_interval: ({interval}, 0)\n"
+            )
+        };
+        let parsed = |interval, mark| {
+            let expected = Descriptor { clock: 1, mark };
+            assert_eq!(Descriptor::parse(&info(interval)), Some(expected));
+        };
+        parsed(0, None);
+        parsed(MARK - 1, None);
+        parsed(MARK, Some(0));
+        parsed(MARK + 17, Some(17));
+        assert_eq!(Descriptor::parse("pos:\t0\nflags:\t02\n"), None);
+    }
 }

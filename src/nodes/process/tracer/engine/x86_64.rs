@@ -168,6 +168,11 @@ impl Registers {
         self.0.rip.wrapping_sub(SYSCALL_INSTRUCTION.len() as u64)
     }
 
+    /// Whether it runs code of 32 bits (`__USER32_CS`).
+    pub(super) fn is_of_32_bits(&self) -> bool {
+        self.0.cs == 0x23
+    }
+
     pub(super) fn stack(&self) -> u64 {
         self.0.rsp
     }
