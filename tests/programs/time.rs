@@ -200,3 +200,189 @@ fn a_crash_falls_between_an_answer_and_the_file_that_should_have_come_before_it(
     let missed = check("--reply-first", "lockstep");
     assert_ne!(missed.code, Some(1), "{missed:?}");
 }
+
+/// Refuses ptrace, as some containers do, and becomes the rest of its words.
+const WITHOUT_PTRACE: &str = r#"
+import ctypes, os, struct, sys
+# The call's number; is it ptrace? EPERM; else allowed.
+code = b"".join(struct.pack("=HBBI", *each) for each in [(32, 0, 0, 0), (21, 0, 1, 101), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)])
+class Program(ctypes.Structure): _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+libc = ctypes.CDLL(None)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(Program(4, code)), 0, 0): sys.exit(99)
+os.execvp(sys.argv[1], sys.argv[1:])
+"#;
+
+#[test]
+fn where_ptrace_is_refused_it_is_said_why_and_what_would_permit_it() {
+    if !have("python3") {
+        return;
+    }
+    let folder = empty_folder("time-without-ptrace");
+    let bin = format!("python3 {NODES}/gossip_store.py --gossip 0.25");
+    for (time, code) in [("auto", 0), ("virtual", 4)] {
+        let check = ["check", "--bin", &bin, "--dialect", "vc", "--time", time];
+        let mut sibcheck = support::sibcheck(&folder, &check);
+        sibcheck.args([
+            "--nodes", "1", "--runs", "1", "--ops", "9", "--faults", "none",
+        ]);
+        sibcheck.args(["--seed", "1", "--leave-out", "all"]);
+        let mut refused = std::process::Command::new("python3");
+        refused
+            .args(["-c", WITHOUT_PTRACE])
+            .arg(sibcheck.get_program());
+        refused.args(sibcheck.get_args());
+        refused.current_dir(&folder);
+        for (name, value) in sibcheck.get_envs() {
+            refused.env(name, value.unwrap_or_default());
+        }
+        let said = Said::by(&mut refused);
+        assert_eq!(said.code, Some(code), "{time}: {said:?}");
+        // Lines are broken anywhere.
+        let told: Vec<_> = said.stdout.split_whitespace().collect();
+        let told = told.join(" ");
+        for words in [
+            "Operation not permitted",
+            "it needs ptrace and seccomp",
+            "--cap-add SYS_PTRACE",
+        ] {
+            assert!(told.contains(words), "{time}: {words}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_goes_on_for_ever_ends_virtual_time_and_that_is_said() {
+    if !have("python3") {
+        return;
+    }
+    let folder = empty_folder("time-for-ever");
+    for what in ["pass", "time.monotonic()", "os.urandom(1)"] {
+        let node = format!("{SPINNER}        while True: {what}\n{SPINNER_ANSWERS}");
+        fs::write(folder.join("node.py"), node).unwrap();
+        let check = [
+            "check",
+            "--bin",
+            "python3 node.py",
+            "--dialect",
+            "vc",
+            "--time",
+            "virtual",
+        ];
+        let mut sibcheck = support::sibcheck(&folder, &check);
+        sibcheck.args([
+            "--period", "100ms", "--nodes", "1", "--runs", "1", "--ops", "9",
+        ]);
+        sibcheck.args(["--faults", "none", "--seed", "1", "--leave-out", "all"]);
+        sibcheck.args(["--patience-ms", "200"]);
+        let said = Said::by(&mut sibcheck);
+        let told: Vec<_> = said.stdout.split_whitespace().collect();
+        let told = told.join(" ");
+        assert!(told.contains("it went on running for"), "{what}: {said:?}");
+        assert!(told.contains("real instead of virtual"), "{what}: {said:?}");
+    }
+}
+
+/// Answers, and a thread of it never rests from then on.
+const SPINNER: &str = "
+import json, os, sys, threading, time
+def for_ever():
+    while True:
+";
+const SPINNER_ANSWERS: &str = r#"
+for line in sys.stdin:
+    m = json.loads(line); b = m["body"]; r = {"in_reply_to": b["msg_id"]}
+    if b["type"] == "init":
+        me = b["node_id"]; r["type"] = "init_ok"
+        threading.Thread(target=for_ever, daemon=True).start()
+    else: r.update(type="error", code=11, text="busy")
+    print(json.dumps({"src": me, "dest": m["src"], "body": r}), flush=True)
+"#;
+
+/// The command lines of a correct store in each kind of runtime that there is here.
+fn runtimes(folder: &Path) -> Vec<String> {
+    let folder = folder.display();
+    let mut bins = Vec::new();
+    if have("python3") {
+        bins.push(format!("python3 {NODES}/runtimes.py threads"));
+        bins.push(format!("python3 {NODES}/runtimes.py asyncio"));
+    }
+    if have("node") {
+        bins.push(format!("node {NODES}/runtimes.js"));
+    }
+    let go = format!("{folder}/go");
+    if compiled("go", &["build", "-o", &go, &format!("{NODES}/runtimes.go")]) {
+        bins.push(go);
+    }
+    bins
+}
+
+/// False: there is no such compiler.
+fn compiled(compiler: &str, words: &[&str]) -> bool {
+    let Ok(done) = std::process::Command::new(compiler).args(words).output() else {
+        println!("skipped: there is no {compiler} on this machine");
+        return false;
+    };
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{told}");
+    true
+}
+
+#[test]
+fn every_kind_of_runtime_is_tested_in_virtual_time_under_all_faults() {
+    let folder = empty_folder("time-runtimes");
+    support::of_each(&runtimes(&folder), |bin| {
+        check_runtime(&folder, bin, "2");
+    });
+}
+
+#[test]
+#[ignore = "takes half a minute a run"]
+fn so_is_java() {
+    let folder = empty_folder("time-java");
+    let classes = folder.display().to_string();
+    if compiled(
+        "javac",
+        &["-d", &classes, &format!("{NODES}/Runtimes.java")],
+    ) {
+        check_runtime(&folder, &format!("java -cp {classes} Runtimes"), "2");
+    }
+}
+
+fn check_runtime(folder: &Path, bin: &str, runs: &str) {
+    let check = [
+        "check",
+        "--bin",
+        bin,
+        "--dialect",
+        "vc",
+        "--time",
+        "virtual",
+        "--format",
+        "json",
+    ];
+    let mut sibcheck = support::sibcheck(folder, &check);
+    sibcheck.args([
+        "--period",
+        "200ms",
+        "--nodes",
+        "3",
+        "--runs",
+        runs,
+        "--no-ladder",
+    ]);
+    sibcheck.args([
+        "--faults",
+        "partition,loss,pause,crash",
+        "--seed",
+        "1",
+        "--leave-out",
+        "all",
+    ]);
+    let said = Said::by(&mut sibcheck);
+    // Not every fault affects something in few runs.
+    assert!(matches!(said.code, Some(0 | 3)), "{bin}: {said:?}");
+    let program = program(&said);
+    assert_eq!(program["real_time_because"], Json::Null, "{bin}");
+    assert_eq!(program["failure"], Json::Null, "{bin}");
+    assert_eq!(program["leaks"]["calls"], Json::Array(Vec::new()), "{bin}");
+}
