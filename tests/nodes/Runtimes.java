@@ -26,7 +26,11 @@ public class Runtimes {
             daemon(() -> {
                 while (true) {
                     var message = inbox.poll(period, TimeUnit.MILLISECONDS);
-                    if (message != null) synchronized (lock) { handle(message); lock.notifyAll(); }
+                    if (message != null) synchronized (lock) {
+                        boolean starts = me == null;
+                        handle(message);
+                        if (starts) lock.notifyAll();
+                    }
                 }
             });
         }
