@@ -15,7 +15,6 @@ mod support;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
@@ -23,7 +22,7 @@ use sibcheck::{
     interrupt::Interrupt,
     nodes::process::{ExternalError, Idle, Launch, Leaks, Line, Process, Tracing},
 };
-use support::{empty_folder, have};
+use support::{compiled, empty_folder, have};
 
 const MILLIS: u64 = 1_000_000;
 
@@ -127,25 +126,20 @@ fn file(name: &str) -> String {
 }
 
 /// Compiles a program into a folder of its own; says so where that cannot be done.
-fn compiled(compiler: &str, words: &[&str], name: &str) -> Option<String> {
-    if Command::new(compiler).output().is_err() {
-        println!("skipped: there is no {compiler} on this machine");
-        return None;
-    }
+fn compiled_apart(compiler: &str, words: &[&str], name: &str) -> Option<String> {
     let folder = empty_folder(&format!("virtual-time-compiled-{name}"));
-    let words = words
+    let folder = folder.to_string_lossy().into_owned();
+    let words: Vec<_> = words
         .iter()
-        .map(|word| word.replace("OUT", &folder.to_string_lossy()));
-    let done = Command::new(compiler).args(words).output().unwrap();
-    let told = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(done.status.success(), "{told}");
-    Some(folder.to_string_lossy().into_owned())
+        .map(|word| word.replace("OUT", &folder))
+        .collect();
+    compiled(compiler, &words).then_some(folder)
 }
 
 fn calls() -> Option<String> {
     let source = file("calls.c");
     let words = ["-O1", "-o", "OUT/calls", &source, "-lrt", "-lpthread"];
-    Some(compiled("cc", &words, "c")? + "/calls")
+    Some(compiled_apart("cc", &words, "c")? + "/calls")
 }
 
 /// Each row of `calls.c`: for how many milliseconds it waits, and what comes of it.
@@ -316,7 +310,7 @@ fn node_js_waits() {
 fn go_waits() {
     let source = file("waits.go");
     let words = ["build", "-o", "OUT/waits", &source];
-    let Some(folder) = compiled("go", &words, "go") else {
+    let Some(folder) = compiled_apart("go", &words, "go") else {
         return;
     };
     let left = Traced::start("go", &[&(folder + "/waits")], 1).leave();
@@ -336,7 +330,7 @@ fn go_waits() {
 #[test]
 fn java_waits() {
     let source = file("Waits.java");
-    let Some(folder) = compiled("javac", &["-d", "OUT", &source], "java") else {
+    let Some(folder) = compiled_apart("javac", &["-d", "OUT", &source], "java") else {
         return;
     };
     let left = Traced::start("java", &["java", "-cp", &folder, "Waits"], 1).leave();

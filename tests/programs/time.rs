@@ -3,34 +3,25 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value as Json;
 
-use crate::support::{self, Said, empty_folder, have};
+use crate::support::{self, Said, compiled, empty_folder, have};
 
 const NODES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes");
+
+/// The command that checks a `vc` node with seed 1 and plain keys and values.
+fn check(folder: &Path, bin: &str, nodes: &str, flags: &[&str]) -> Command {
+    let check = ["check", "--bin", bin, "--dialect", "vc", "--nodes", nodes];
+    let plain = ["--leave-out", "all", "--seed", "1"];
+    support::sibcheck(folder, &[&check[..], &plain, flags].concat())
+}
 
 /// Checks the store that gossips, with these options of its own.
 fn check_gossip(folder: &Path, options: &str, flags: &[&str]) -> Said {
     let bin = format!("python3 {NODES}/gossip_store.py {options}");
-    let check = [
-        "check",
-        "--bin",
-        &bin,
-        "--dialect",
-        "vc",
-        "--nodes",
-        "3",
-        "--leave-out",
-        "all",
-        "--seed",
-        "1",
-    ];
-    Said::by(&mut support::sibcheck(
-        folder,
-        &[&check[..], flags].concat(),
-    ))
+    Said::by(&mut check(folder, &bin, "3", flags))
 }
 
 fn program(said: &Said) -> Json {
@@ -125,18 +116,7 @@ fn the_same_seed_gives_the_same_run_with_timers_and_randomness() {
         let runs: Vec<[Vec<u8>; 2]> = (0..3)
             .map(|run| {
                 let folder = empty_folder(&format!("time-same-{interpreter}-{run}"));
-                let check = [
-                    "check",
-                    "--bin",
-                    &bin,
-                    "--dialect",
-                    "vc",
-                    "--nodes",
-                    "3",
-                    "--leave-out",
-                    "all",
-                    "--seed",
-                    "1",
+                let flags = [
                     "--runs",
                     "1",
                     "--no-ladder",
@@ -148,7 +128,7 @@ fn the_same_seed_gives_the_same_run_with_timers_and_randomness() {
                     "--period",
                     "300ms",
                 ];
-                let said = Said::by(&mut support::sibcheck(&folder, &check));
+                let said = Said::by(&mut check(&folder, &bin, "3", &flags));
                 // Not every fault affects something in one run.
                 assert!(matches!(said.code, Some(0 | 3)), "{said:?}");
                 let saved = folder.join("sibcheck-results/program-seed-1");
@@ -164,21 +144,10 @@ fn a_crash_falls_between_an_answer_and_the_file_that_should_have_come_before_it(
     if !have("python3") {
         return;
     }
-    let check = |bug: &str, time: &str| {
+    let run = |bug: &str, time: &str| {
         let folder = empty_folder(&format!("time-crash{bug}-{time}"));
         let bin = format!("python3 {NODES}/durable_store.py {bug}");
-        let check = [
-            "check",
-            "--bin",
-            &bin,
-            "--dialect",
-            "vc",
-            "--nodes",
-            "1",
-            "--leave-out",
-            "all",
-            "--seed",
-            "1",
+        let flags = [
             "--runs",
             "16",
             "--no-ladder",
@@ -189,15 +158,15 @@ fn a_crash_falls_between_an_answer_and_the_file_that_should_have_come_before_it(
             "--shrink-for",
             "10s",
         ];
-        Said::by(&mut support::sibcheck(&folder, &check))
+        Said::by(&mut check(&folder, &bin, "1", &flags))
     };
-    let correct = check("", "virtual");
+    let correct = run("", "virtual");
     assert_eq!(correct.code, Some(0), "{correct:?}");
-    let found = check("--reply-first", "virtual");
+    let found = run("--reply-first", "virtual");
     assert_eq!(found.code, Some(1), "{found:?}");
     assert!(found.stdout.contains("n1 was killed"), "{found:?}");
     // In lockstep all that follows an answer is done before a crash can come.
-    let missed = check("--reply-first", "lockstep");
+    let missed = run("--reply-first", "lockstep");
     assert_ne!(missed.code, Some(1), "{missed:?}");
 }
 
@@ -220,13 +189,14 @@ fn where_ptrace_is_refused_it_is_said_why_and_what_would_permit_it() {
     let folder = empty_folder("time-without-ptrace");
     let bin = format!("python3 {NODES}/gossip_store.py --gossip 0.25");
     for (time, code) in [("auto", 0), ("virtual", 4)] {
-        let check = ["check", "--bin", &bin, "--dialect", "vc", "--time", time];
-        let mut sibcheck = support::sibcheck(&folder, &check);
-        sibcheck.args([
-            "--nodes", "1", "--runs", "1", "--ops", "9", "--faults", "none",
-        ]);
-        sibcheck.args(["--seed", "1", "--leave-out", "all"]);
-        let mut refused = std::process::Command::new("python3");
+        let brief = ["--runs", "1", "--ops", "9", "--faults", "none"];
+        let sibcheck = check(
+            &folder,
+            &bin,
+            "1",
+            &[&brief[..], &["--time", time]].concat(),
+        );
+        let mut refused = Command::new("python3");
         refused
             .args(["-c", WITHOUT_PTRACE])
             .arg(sibcheck.get_program());
@@ -238,8 +208,7 @@ fn where_ptrace_is_refused_it_is_said_why_and_what_would_permit_it() {
         let said = Said::by(&mut refused);
         assert_eq!(said.code, Some(code), "{time}: {said:?}");
         // Lines are broken anywhere.
-        let told: Vec<_> = said.stdout.split_whitespace().collect();
-        let told = told.join(" ");
+        let told = said.unwrapped();
         for words in [
             "Operation not permitted",
             "it needs ptrace and seccomp",
@@ -259,24 +228,18 @@ fn a_program_that_goes_on_for_ever_ends_virtual_time_and_that_is_said() {
     for what in ["pass", "time.monotonic()", "os.urandom(1)"] {
         let node = format!("{SPINNER}        while True: {what}\n{SPINNER_ANSWERS}");
         fs::write(folder.join("node.py"), node).unwrap();
-        let check = [
-            "check",
-            "--bin",
-            "python3 node.py",
-            "--dialect",
-            "vc",
+        let brief = ["--runs", "1", "--ops", "9", "--faults", "none"];
+        let time = [
             "--time",
             "virtual",
+            "--period",
+            "100ms",
+            "--patience-ms",
+            "200",
         ];
-        let mut sibcheck = support::sibcheck(&folder, &check);
-        sibcheck.args([
-            "--period", "100ms", "--nodes", "1", "--runs", "1", "--ops", "9",
-        ]);
-        sibcheck.args(["--faults", "none", "--seed", "1", "--leave-out", "all"]);
-        sibcheck.args(["--patience-ms", "200"]);
-        let said = Said::by(&mut sibcheck);
-        let told: Vec<_> = said.stdout.split_whitespace().collect();
-        let told = told.join(" ");
+        let flags = [&brief[..], &time].concat();
+        let said = Said::by(&mut check(&folder, "python3 node.py", "1", &flags));
+        let told = said.unwrapped();
         assert!(told.contains("it went on running for"), "{what}: {said:?}");
         assert!(told.contains("real instead of virtual"), "{what}: {said:?}");
     }
@@ -316,17 +279,6 @@ fn runtimes(folder: &Path) -> Vec<String> {
     bins
 }
 
-/// False: there is no such compiler.
-fn compiled(compiler: &str, words: &[&str]) -> bool {
-    let Ok(done) = std::process::Command::new(compiler).args(words).output() else {
-        println!("skipped: there is no {compiler} on this machine");
-        return false;
-    };
-    let told = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{told}");
-    true
-}
-
 #[test]
 fn every_kind_of_runtime_is_tested_in_virtual_time_under_all_faults() {
     let folder = empty_folder("time-runtimes");
@@ -349,36 +301,11 @@ fn so_is_java() {
 }
 
 fn check_runtime(folder: &Path, bin: &str, runs: &str) {
-    let check = [
-        "check",
-        "--bin",
-        bin,
-        "--dialect",
-        "vc",
-        "--time",
-        "virtual",
-        "--format",
-        "json",
-    ];
-    let mut sibcheck = support::sibcheck(folder, &check);
-    sibcheck.args([
-        "--period",
-        "200ms",
-        "--nodes",
-        "3",
-        "--runs",
-        runs,
-        "--no-ladder",
-    ]);
-    sibcheck.args([
-        "--faults",
-        "partition,loss,pause,crash",
-        "--seed",
-        "1",
-        "--leave-out",
-        "all",
-    ]);
-    let said = Said::by(&mut sibcheck);
+    let time = ["--time", "virtual", "--period", "200ms"];
+    let brief = ["--runs", runs, "--no-ladder", "--format", "json"];
+    let faults = ["--faults", "partition,loss,pause,crash"];
+    let flags = [&time[..], &brief, &faults].concat();
+    let said = Said::by(&mut check(folder, bin, "3", &flags));
     // Not every fault affects something in few runs.
     assert!(matches!(said.code, Some(0 | 3)), "{bin}: {said:?}");
     let program = program(&said);

@@ -4,7 +4,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -31,6 +31,18 @@ pub(crate) fn empty_folder(name: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// Compiles a program; says so, and is false, where there is no such compiler.
+#[track_caller]
+pub(crate) fn compiled(compiler: &str, words: &[impl AsRef<OsStr>]) -> bool {
+    let Ok(done) = Command::new(compiler).args(words).output() else {
+        println!("skipped: there is no {compiler} on this machine");
+        return false;
+    };
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{told}");
+    true
 }
 
 /// True when a program can be started; else says that the test is skipped.

@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use sibcheck::nodes::process::Unsettled;
 
+use std::process::Command;
+
 use super::*;
 
 /// Compiled with these words more, into a folder of this name.
 fn hostile(name: &str, words: &[&str]) -> Option<String> {
     let source = file("hostile.c");
     let words = [&["-O1", "-o", "OUT/hostile", &source, "-lpthread"], words].concat();
-    Some(compiled("cc", &words, name)? + "/hostile")
+    Some(compiled_apart("cc", &words, name)? + "/hostile")
 }
 
 /// Each row of `hostile.c` that ends: how many milliseconds it takes, and what comes of it.
