@@ -623,14 +623,12 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 self.flush(node);
             }
             Event::Crash(node) => {
-                if let Some(records) = self.nodes.crash(node) {
-                    self.simulation.note_unsynced(node, records);
-                }
+                self.crash(node);
             }
             Event::Doom { node, deeds } => {
                 if !self.nodes.doom(node, Some(deeds)) {
-                    self.nodes.crash(node);
                     self.simulation.fall(node);
+                    self.crash(node);
                 }
             }
             Event::Spare(node) => {
@@ -661,6 +659,12 @@ impl<'a, N: Nodes> Runner<'a, N> {
                     self.begin_stage();
                 }
             },
+        }
+    }
+
+    fn crash(&mut self, node: u32) {
+        if let Some(records) = self.nodes.crash(node) {
+            self.simulation.note_unsynced(node, records);
         }
     }
 

@@ -187,7 +187,7 @@ pub trait Nodes {
     /// known.
     fn crash(&mut self, node: u32) -> Option<u64>;
 
-    /// A node is to die when it is about to change a file for the so-manieth time from now, before it does;
+    /// A node is to die when it is about to change a file for the n-th time from now, before it does;
     /// `None`: not any more. False where that cannot be done.
     fn doom(&mut self, _node: u32, _deeds: Option<u32>) -> bool {
         false

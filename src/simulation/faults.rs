@@ -56,7 +56,7 @@ pub enum FaultKind {
     CrashAtDeed {
         /// The node's position, from 0.
         node: u32,
-        /// For the so-manieth time since the begin; from 1.
+        /// For the n-th time since the begin; from 1.
         deeds: u32,
     },
     /// The node ends in good order, keeping what it had accepted, and restarts at the end.

@@ -62,7 +62,7 @@ pub enum Event<M> {
     Alarm(u64),
     /// A node dies.
     Crash(u32),
-    /// A node is to die when it is about to change a file for the so-manieth time from now.
+    /// A node is to die when it is about to change a file for the n-th time from now.
     Doom {
         /// The node's position.
         node: u32,

@@ -15,7 +15,7 @@
 
 use super::{
     Address,
-    faults::{Fault, FaultKind},
+    faults::{Fault, FaultKind, FaultName},
     time::Nanos,
 };
 
@@ -165,8 +165,9 @@ impl Nemesis {
     /// Charges what a node had not synced to the crash that made it forget. O(faults).
     pub(super) fn charge_unsynced(&mut self, node: u32, records: u64) {
         for tracked in &mut self.faults {
-            let dead = FaultKind::Crash { node };
-            if tracked.active.contains(&self.epoch) && tracked.fault.what == dead {
+            let what = &tracked.fault.what;
+            let kills = what.name() == FaultName::Crash && what.takes_down(Address::Node(node));
+            if tracked.active.contains(&self.epoch) && kills {
                 *tracked.record.unsynced.get_or_insert(0) += records;
             }
         }

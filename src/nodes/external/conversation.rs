@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::nodes::process::{ExternalError, Idle, Launch, Line, Process};
+use crate::nodes::process::{ExternalError, Idle, Line, Process};
 
 use super::{
     FailureKind, LAST_WORDS, NodeFailure, Program, STDOUT_IS_FOR_MESSAGES,
@@ -95,15 +95,8 @@ fn talk(
     (expected, patience): (usize, Duration),
     lines: &mut Vec<Line>,
 ) -> Result<(), NodeFailure> {
-    let launch = Launch {
-        argv: program.argv.clone(),
-        folder: program.folder.join(name),
-        stderr_file: program.folder.join("stderr"),
-        name: name.to_owned(),
-        guard: program.guard.clone(),
-        interrupt: program.interrupt.clone(),
-        tracing: None,
-    };
+    let folder = &program.folder;
+    let launch = program.launch(name, folder.join(name), folder.join("stderr"));
     let failed = |error: ExternalError| NodeFailure::process(&error);
     let mut process = Process::spawn(&launch).map_err(failed)?;
     process.set_patience(program.busy_patience);

@@ -138,14 +138,12 @@ impl External<'_> {
         self.intakes[node as usize] = Intake::default();
         self.initialised[node as usize] = false;
         let name = &self.names[node as usize];
+        let folder = self.folder.join(name.as_str());
         let launch = Launch {
-            argv: self.program.argv.clone(),
-            folder: self.folder.join(name.as_str()),
-            stderr_file: self.stderr_file(node),
-            name: name.to_string(),
-            guard: self.program.guard.clone(),
-            interrupt: self.program.interrupt.clone(),
             tracing: self.virtual_time.as_mut().map(|time| time.tracing(node)),
+            ..self
+                .program
+                .launch(name.as_str(), folder, self.stderr_file(node))
         };
         self.processes[node as usize] = Some(Process::spawn(&launch)?);
         self.tell_time(node);

@@ -21,7 +21,7 @@ use sibcheck_checkers::shown;
 use crate::{
     nodes::{
         Ask, Context, Reply, Request, TaggedValue,
-        process::{ExternalError, Idle, Launch, Line, Process, now},
+        process::{ExternalError, Idle, Line, Process, now},
     },
     plans::{Kind, Table},
     stores::Key,
@@ -186,15 +186,8 @@ impl<'p> Talk<'p> {
     fn start(program: &'p Program, values: &'p [Json], number: u32) -> Result<Self, Failed> {
         let node = program.names.of(0);
         let folder = program.folder.join(number.to_string());
-        let launch = Launch {
-            argv: program.argv.clone(),
-            stderr_file: folder.join("stderr"),
-            folder,
-            name: node.to_string(),
-            guard: program.guard.clone(),
-            interrupt: program.interrupt.clone(),
-            tracing: None,
-        };
+        let stderr = folder.join("stderr");
+        let launch = program.launch(node.as_str(), folder, stderr);
         let mut process = Process::spawn(&launch).map_err(|error| lost(&error))?;
         process.set_patience(program.busy_patience);
         let names = [node.clone()];

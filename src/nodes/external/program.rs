@@ -9,7 +9,7 @@ use sibcheck_checkers::outside::{self, OutsideLines};
 
 use crate::{
     interrupt::Interrupt,
-    nodes::process::{ExternalError, locate},
+    nodes::process::{ExternalError, Launch, locate},
     protocol::Dialect,
 };
 
@@ -56,6 +56,19 @@ impl Program {
         let program = self.argv.first().map_or("", String::as_str);
         locate(self.names.of(0).as_str(), program).map_err(|error| NodeFailure::process(&error))?;
         Ok(())
+    }
+
+    /// How it is started as a node of this name, with its own clock.
+    pub(super) fn launch(&self, name: &str, folder: PathBuf, stderr_file: PathBuf) -> Launch {
+        Launch {
+            argv: self.argv.clone(),
+            folder,
+            stderr_file,
+            name: name.to_owned(),
+            guard: self.guard.clone(),
+            interrupt: self.interrupt.clone(),
+            tracing: None,
+        }
     }
 
     /// A program with the usual patience.

@@ -63,17 +63,12 @@ fn watch(
         return Ok(Vec::new());
     };
     let launch = Launch {
-        argv: program.argv.clone(),
-        stderr_file: folder.join("stderr"),
-        folder: folder.join("data"),
-        name: node.to_string(),
-        guard: program.guard.clone(),
-        interrupt: program.interrupt.clone(),
         tracing: Some(Tracing {
             seed: 0,
             stream: 0,
             deeds: false,
         }),
+        ..program.launch(node.as_str(), folder.join("data"), folder.join("stderr"))
     };
     let mut process = Process::spawn(&launch)?;
     process.set_patience(program.start_patience);

@@ -320,7 +320,7 @@ impl Process {
     }
 
     /// The program is to crash when it is about to write to, sync, rename or remove a file for the
-    /// so-manieth time from now; `None`: not any more. False where it cannot be made to.
+    /// n-th time from now; `None`: not any more. False where it cannot be made to.
     pub fn doom(&mut self, deeds: Option<u32>) -> bool {
         match &mut self.tracer {
             Some(tracer) => {
@@ -499,15 +499,10 @@ impl Process {
             self.check_interrupt()?;
             let left = deadline.saturating_duration_since(now());
             if left.is_zero() {
-                let rests = match &mut self.watch {
-                    Some(watch) => {
-                        watch.stir();
-                        watch
-                            .look(&|_| false)
-                            .is_ok_and(|rest| rest == Rest::Asleep)
-                    }
-                    None => true,
-                };
+                if let Some(watch) = &mut self.watch {
+                    watch.stir();
+                }
+                let rests = matches!(self.look(), Ok(None | Some(Rest::Asleep)));
                 return Ok(if rests { Waited::Silent } else { Waited::Busy });
             }
             self.nap(left);
@@ -651,35 +646,32 @@ impl Process {
                 watch.stir();
             }
             let is_due = unread && self.due().is_some();
-            let unsettled = match &mut self.watch {
+            // While it is eager, one that has not read its input need not be looked at.
+            let looked = if unread && eager && self.watch.is_some() {
+                Some(Rest::Busy)
+            } else {
+                self.look()?
+            };
+            let unsettled = match looked {
                 None => return Ok(Idle::Never(Unsettled::Unobservable)),
-                Some(watch) if !unread || !eager => {
-                    let tracer = self.tracer.as_ref();
-                    let held = |thread| tracer.is_some_and(|tracer| tracer.is_held(thread));
-                    match watch
-                        .look(&held)
-                        .map_err(|source| self.system("read /proc", source))?
-                    {
-                        Rest::Dead => return Err(self.died(out)),
-                        // Where its clock is ours it may have to wait before it reads.
-                        Rest::Asleep if unread && !is_due => Unsettled::InputUnread,
-                        // What was written before the rest is in the pipe.
-                        Rest::Asleep => match self.turn(out)? {
-                            // One that was stopped may just have been told to go on.
-                            Turn::Quiet if self.pump()? => continue,
-                            Turn::Quiet => {
-                                if let Some(tracer) = &mut self.tracer {
-                                    tracer.rested();
-                                }
-                                return Ok(Idle::Reached);
-                            }
-                            Turn::Closed(stream) => return Err(self.closed(stream, out)),
-                            Turn::Read => continue,
-                        },
-                        Rest::Busy => Unsettled::Running,
+                Some(Rest::Dead) => return Err(self.died(out)),
+                // Where its clock is ours it may have to wait before it reads.
+                Some(Rest::Asleep) if unread && !is_due => Unsettled::InputUnread,
+                // What was written before the rest is in the pipe.
+                Some(Rest::Asleep) => match self.turn(out)? {
+                    // One that was stopped may just have been told to go on.
+                    Turn::Quiet if self.pump()? => continue,
+                    Turn::Quiet => {
+                        if let Some(tracer) = &mut self.tracer {
+                            tracer.rested();
+                        }
+                        return Ok(Idle::Reached);
                     }
-                }
-                Some(_) => Unsettled::InputUnread,
+                    Turn::Closed(stream) => return Err(self.closed(stream, out)),
+                    Turn::Read => continue,
+                },
+                Some(Rest::Busy) if unread && eager => Unsettled::InputUnread,
+                Some(Rest::Busy) => Unsettled::Running,
             };
             let moment = now();
             if unsettled == Unsettled::Running && self.is_traced() {
@@ -710,15 +702,14 @@ impl Process {
         }
     }
 
-    /// Whether it rests, or is dead, just now.
-    fn seems_to_rest(&mut self) -> Result<bool, ExternalError> {
+    /// What is seen of its rest just now; `None` where nothing is.
+    fn look(&mut self) -> Result<Option<Rest>, ExternalError> {
         let tracer = self.tracer.as_ref();
         let held = |thread| tracer.is_some_and(|tracer| tracer.is_held(thread));
-        match self.watch.as_mut().map(|watch| watch.look(&held)) {
-            Some(Ok(Rest::Busy)) => Ok(false),
-            Some(Err(source)) => Err(self.system("read /proc", source)),
-            _ => Ok(true),
-        }
+        let looked = self.watch.as_mut().map(|watch| watch.look(&held));
+        looked
+            .transpose()
+            .map_err(|source| self.system("read /proc", source))
     }
 
     /// Lets time pass with a program that computes without looking at the clock: as much as it computed.
@@ -1061,7 +1052,7 @@ pub fn let_start_together<'p>(
             if process.pump()? {
                 stops = true;
                 position += 1;
-            } else if process.seems_to_rest()? {
+            } else if process.look()? != Some(Rest::Busy) {
                 starting.swap_remove(position);
             } else {
                 position += 1;

@@ -13,7 +13,8 @@ const STEADY_START: u64 = 1_000_000_000_000;
 /// What the wall's hand shows then: a fixed moment of 2023.
 const WALL_START: u64 = 1_700_000_000_000_000_000;
 
-const SECOND: u64 = 1_000_000_000;
+/// In nanoseconds.
+pub(super) const SECOND: u64 = 1_000_000_000;
 
 /// Which hand of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

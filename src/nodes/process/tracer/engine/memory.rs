@@ -54,6 +54,14 @@ impl Memory {
         self.write(base, &bytes)
     }
 
+    /// Writes words where a program may have asked for nothing: then there is no place.
+    pub(super) fn offer_words(self, base: u64, words: &[u64]) -> Result<(), Errno> {
+        if base == 0 {
+            return Ok(());
+        }
+        self.write_words(base, words)
+    }
+
     /// Text that ends with a zero, up to so many bytes.
     pub(super) fn text(self, base: u64, most: usize) -> Result<Vec<u8>, Errno> {
         let mut text = Vec::new();

@@ -17,15 +17,15 @@ use std::{
 
 use nix::{errno::Errno, sys::ptrace, unistd::Pid};
 use rustix::process::{
-    Pid as ProcessId, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, kill_process,
-    kill_process_group, waitid, waitpid,
+    Pid as ProcessId, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, kill_process, waitid,
+    waitpid,
 };
 use sibcheck_ptrace::{Resume, resume};
 
 use super::{
     super::threads::Kinship,
     Leaks, Tracing,
-    clock::{Hand, NodeClock, Run},
+    clock::{Hand, NodeClock, Run, SECOND},
 };
 pub(in crate::nodes::process) use launch::command;
 use launch::{Made, go_to_call, make};
@@ -256,7 +256,7 @@ impl Tracer {
         self.status
     }
 
-    /// The program is to crash when it is about to change a file for the so-manieth time; `None`: not
+    /// The program is to crash when it is about to change a file for the n-th time; `None`: not
     /// any more.
     pub(in crate::nodes::process) fn doom(&mut self, deeds: Option<u32>) {
         self.doomed = deeds;
@@ -295,10 +295,8 @@ impl Tracer {
 
     /// A thread computes, and nothing else moves time on.
     pub(in crate::nodes::process) fn creep(&mut self, by: Run) -> io::Result<()> {
-        self.now += by;
         self.leaks.crept += by;
-        self.show(MOST_CHEAP_READINGS);
-        self.fire_overdue()
+        self.move_on(by)
     }
 
     /// When the first timer or wait is due; a moment that is past is due now. O(threads + timers).
@@ -358,8 +356,10 @@ impl Tracer {
         self.threads.is_empty()
     }
 
-    /// Time has moved on while the program runs: all that is due goes off.
-    fn fire_overdue(&mut self) -> io::Result<()> {
+    /// Time moves on while the program runs: all that is due goes off.
+    fn move_on(&mut self, by: Run) -> io::Result<()> {
+        self.now += by;
+        self.show(MOST_CHEAP_READINGS);
         while self.fire()? {}
         Ok(())
     }
@@ -644,25 +644,23 @@ impl Tracer {
             calls::GETTIMEOFDAY => {
                 let shown = self.look_at_clock(number, &registers, Hand::Wall);
                 let words = [shown / SECOND, shown % SECOND / 1_000];
-                let written = (first != 0).then(|| memory.write_words(first, &words));
-                let zone = (second != 0).then(|| memory.write_words(second, &[0]));
+                let written = memory.offer_words(first, &words);
                 Some(
                     written
-                        .unwrap_or(Ok(()))
-                        .and(zone.unwrap_or(Ok(())))
+                        .and_then(|()| memory.offer_words(second, &[0]))
                         .map(|()| 0),
                 )
             }
             calls::TIME => {
                 let seconds = self.look_at_clock(number, &registers, Hand::Wall) / SECOND;
-                let written = (first != 0).then(|| memory.write_words(first, &[seconds]));
-                Some(written.unwrap_or(Ok(())).map(|()| seconds.cast_signed()))
+                let written = memory.offer_words(first, &[seconds]);
+                Some(written.map(|()| seconds.cast_signed()))
             }
             calls::TIMES => {
                 // In hundredths of a second; no time is spent on a processor.
                 let ticks = self.look_at_clock(number, &registers, Hand::Steady) / (SECOND / 100);
-                let written = (first != 0).then(|| memory.write_words(first, &[0; 4]));
-                Some(written.unwrap_or(Ok(())).map(|()| ticks.cast_signed()))
+                let written = memory.offer_words(first, &[0; 4]);
+                Some(written.map(|()| ticks.cast_signed()))
             }
             calls::GETRANDOM => {
                 let bytes = self.randomness.bytes(second);
@@ -736,10 +734,7 @@ impl Tracer {
         }
         self.doomed = None;
         self.fell = true;
-        if let Some(root) = ProcessId::from_raw(self.root) {
-            // Whoever left the group is ended with the rest.
-            let _ = kill_process_group(root, Signal::KILL);
-        }
+        self.kill();
         true
     }
 
@@ -796,9 +791,8 @@ impl Tracer {
             let readings = thread.readings.entry(registers.stack()).or_default();
             *readings = readings.saturating_add(1);
             if *readings > MOST_READINGS {
-                self.now += STEP;
                 // Who is gone need not be woken.
-                let _ = self.fire_overdue();
+                let _ = self.move_on(STEP);
             }
         }
         self.clock.shows(hand, self.now)
@@ -806,17 +800,13 @@ impl Tracer {
 
     /// A process has read the clock without a stop as often as it may before it is looked at.
     fn clock_used_up(&mut self, hand: Hand) -> u64 {
-        let again = std::mem::replace(&mut self.used_up, true);
-        if again {
-            self.now += STEP;
+        if std::mem::replace(&mut self.used_up, true) {
             // Who is gone need not be woken.
-            let _ = self.fire_overdue();
-        }
-        self.show(if again {
-            FURTHER_CHEAP_READINGS
+            let _ = self.move_on(STEP);
+            self.show(FURTHER_CHEAP_READINGS);
         } else {
-            MOST_CHEAP_READINGS
-        });
+            self.show(MOST_CHEAP_READINGS);
+        }
         self.clock.shows(hand, self.now)
     }
 
@@ -831,14 +821,10 @@ impl Tracer {
         let memory = Memory(pid);
         match doing {
             Doing::Else => {}
-            Doing::Waiting(wait) => {
+            Doing::Waiting(ref wait) | Doing::WakingUp(ref wait) => {
+                let due = matches!(doing, Doing::WakingUp(_));
                 let (clock, now) = (&self.clock, self.now);
-                thread.broken_off = wait.end(&mut registers, memory, clock, now, false);
-                ptrace::setregs(pid, registers.0)?;
-            }
-            Doing::WakingUp(wait) => {
-                let (clock, now) = (&self.clock, self.now);
-                thread.broken_off = wait.end(&mut registers, memory, clock, now, true);
+                thread.broken_off = wait.end(&mut registers, memory, clock, now, due);
                 ptrace::setregs(pid, registers.0)?;
             }
             Doing::Calling(Afterwards::Uptime(at)) => {
@@ -863,8 +849,6 @@ impl Tracer {
         resumed(resume(number, Resume::Run, 0))
     }
 }
-
-const SECOND: u64 = 1_000_000_000;
 
 /// The processes of a node, by the birth of their first threads that are still there.
 fn in_order_of_birth(threads: &BTreeMap<i32, Thread>) -> Vec<i32> {

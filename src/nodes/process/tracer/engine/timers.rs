@@ -17,7 +17,7 @@ use sibcheck_ptrace::signal_of_timer;
 use super::{
     super::{
         super::threads,
-        clock::{NodeClock, Reading, Run},
+        clock::{NodeClock, Reading, Run, SECOND},
     },
     memory::Memory,
     waits::{hand, nanos},
@@ -29,8 +29,6 @@ const AT_ONCE: Timespec = Timespec {
     tv_sec: 1,
     tv_nsec: 0,
 };
-
-const SECOND: u64 = 1_000_000_000;
 
 /// Timers that go off again and again do so no more often than this.
 const SHORTEST_INTERVAL: u64 = 100_000;
@@ -363,11 +361,8 @@ fn due(absolute: bool, clock_id: u64, value: u64, clock: &NodeClock, now: Run) -
 
 /// Writes an interval and what is left, unless that goes to nowhere.
 fn write(memory: Memory, at: u64, (left, interval): (u64, u64), unit: u64) -> Result<i64, Errno> {
-    if at != 0 {
-        let words = [interval, left].map(|ns| [ns / SECOND, ns % SECOND / unit]);
-        memory.write_words(at, words.as_flattened())?;
-    }
-    Ok(0)
+    let words = [interval, left].map(|ns| [ns / SECOND, ns % SECOND / unit]);
+    memory.offer_words(at, words.as_flattened()).map(|()| 0)
 }
 
 /// What the kernel tells of a `timerfd`.

@@ -22,7 +22,7 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-use super::super::clock::{Hand, NodeClock, Run};
+use super::super::clock::{Hand, NodeClock, Run, SECOND};
 
 /// The most that is read of a vDSO: a few pages.
 const MOST_BYTES: usize = 16 << 10;
@@ -30,8 +30,6 @@ const MOST_BYTES: usize = 16 << 10;
 /// The data page and the code page.
 pub(super) const PAGES_BYTES: u64 = 2 * PAGE;
 const PAGE: u64 = 4096;
-
-const SECOND: u64 = 1_000_000_000;
 
 /// Clocks that show the wall's hand, as bits: `REALTIME`, `REALTIME_COARSE`, `REALTIME_ALARM`, `TAI`.
 const WALL_CLOCKS: [u8; 4] = [0x21, 0x09, 0, 0];

@@ -8,12 +8,10 @@
 use nix::errno::Errno;
 
 use super::{
-    super::clock::{Hand, NodeClock, Reading, Run},
+    super::clock::{Hand, NodeClock, Reading, Run, SECOND},
     memory::Memory,
     x86_64::{self as calls, Registers},
 };
-
-const SECOND: u64 = 1_000_000_000;
 
 /// Results that never reach a program: the kernel starts the call again, or says `EINTR`.
 const RESTART_SYS: i64 = -512;
