@@ -162,6 +162,9 @@ pub(super) fn check_program(
         interrupt,
         tally: Tally::default(),
     };
+    for (position, rung) in ladder.iter_mut().enumerate() {
+        rung.planned = runs::asked(&arguments.runs, position).unwrap_or(FIRST_RUNS);
+    }
     let watch = Stopwatch::start();
     let climbed = trial.climb(&mut ladder, seed, watch);
     let (elapsed, command) = (watch.elapsed(), trial.whole_command(seed, &ladder));
@@ -174,7 +177,7 @@ pub(super) fn check_program(
         Err(RunError::Machine(why)) => (None, Some(why)),
     };
     let campaign = Campaign {
-        runs: all_runs(arguments, &ladder, interrupt),
+        runs: ladder.iter().map(|rung| rung.planned).sum(),
         shape: trial.shape.clone(),
         seed,
         threads: 1,
@@ -247,8 +250,9 @@ impl Trial<'_> {
         Ok((plan, observed))
     }
 
-    /// Runs rung by rung until a run violates its claim. Run k of each rung has the seed `seed` + k;
-    /// only how many there are may depend on how fast they go.
+    /// Climbs the ladder again and again, with one run on each rung, until a run violates its claim. So
+    /// a fault that only a high rung shows is found early, however many runs the rungs below have. Run
+    /// k of each rung has the seed `seed` + k; only how many there are may depend on how fast they go.
     fn climb(
         &mut self,
         ladder: &mut [Rung],
@@ -256,30 +260,38 @@ impl Trial<'_> {
         watch: Stopwatch,
     ) -> Result<Option<FirstSighting>, RunError> {
         let mut progress = Progress::new(&Outside(self.command_line).to_string(), 0);
-        let rungs = ladder.len() as u64;
-        let budget = self.arguments.duration;
+        let budget = self.arguments.duration.map(Duration::from);
+        let asked = !self.arguments.runs.is_empty();
         let mut done = 0;
-        for (position, rung) in ladder.iter_mut().enumerate() {
-            self.shape.faults.clone_from(&rung.faults);
-            self.shape.bursts = rung.bursts;
-            let asked = runs::asked(&self.arguments.runs, position);
-            rung.planned = asked.unwrap_or(FIRST_RUNS);
-            let left = rungs - position as u64;
-            let until = budget.map(|budget| watch.next_part(budget.into(), left));
-            let mut run = 0;
-            while run < rung.planned {
-                progress.expect(done + (rung.planned - run) * left);
+        for climb in 0.. {
+            if climb == FIRST_RUNS && !asked && budget.is_none() {
+                let more = more_climbs(watch.elapsed(), climb);
+                for rung in ladder.iter_mut() {
+                    rung.planned += more;
+                }
+            }
+            let before = done;
+            for position in 0..ladder.len() {
+                if budget.is_some_and(|budget| climb >= FIRST_RUNS && watch.elapsed() < budget) {
+                    ladder[position].planned = climb + 1;
+                }
+                if climb >= ladder[position].planned {
+                    continue;
+                }
+                progress.expect(ladder.iter().map(|rung| rung.planned).sum());
                 if self.interrupt.is_raised() {
                     return Ok(None);
                 }
-                let seed = seed.wrapping_add(run);
+                let rung = &mut ladder[position];
+                self.shape.faults.clone_from(&rung.faults);
+                self.shape.bursts = rung.bursts;
+                let seed = seed.wrapping_add(climb);
                 let (plan, observed) = self.run(seed)?;
                 let violated = observed.judged.verdict.outcome == Outcome::Violated;
                 if violated || observed.failure.is_none() {
                     self.tally.count(&plan, &observed.judged);
                 }
                 done += 1;
-                run += 1;
                 progress.tell(done);
                 if violated || observed.failure.is_some() {
                     rung.failed = true;
@@ -293,15 +305,9 @@ impl Trial<'_> {
                     }));
                 }
                 rung.count(&plan, &observed.judged);
-                match until {
-                    Some(until) => {
-                        rung.planned += u64::from(run == rung.planned && watch.elapsed() < until);
-                    }
-                    None if asked.is_none() && run == FIRST_RUNS => {
-                        rung.planned += more_runs(watch.elapsed(), done, left);
-                    }
-                    None => {}
-                }
+            }
+            if done == before {
+                break;
             }
         }
         progress.end();
@@ -365,26 +371,12 @@ impl Trial<'_> {
     }
 }
 
-/// How many runs there were to be on all rungs. Of those that an interrupt kept from being reached,
-/// the runs that would surely have come.
-fn all_runs(arguments: &Arguments, ladder: &[Rung], interrupt: &Interrupt) -> u64 {
-    let runs = ladder.iter().enumerate().map(|(position, rung)| {
-        if rung.planned == 0 && interrupt.is_raised() {
-            runs::asked(&arguments.runs, position).unwrap_or(FIRST_RUNS)
-        } else {
-            rung.planned
-        }
-    });
-    runs.sum()
-}
-
-/// How many more runs fill a rung's share of the time that is left, going by the speed so far.
-fn more_runs(elapsed: Duration, done: u64, rungs_left: u64) -> u64 {
-    let share = BUDGET.saturating_sub(elapsed).as_nanos() / u128::from(rungs_left.max(1));
-    let each = (elapsed.as_nanos() / u128::from(done.max(1))).max(1);
-    u64::try_from(share / each)
-        .unwrap_or(MOST_RUNS)
-        .min(MOST_RUNS - FIRST_RUNS)
+/// How many more climbs fill the time that is left, going by the speed of those so far.
+fn more_climbs(elapsed: Duration, climbs: u64) -> u64 {
+    let left = BUDGET.saturating_sub(elapsed).as_nanos();
+    let each = (elapsed.as_nanos() / u128::from(climbs.max(1))).max(1);
+    let more = u64::try_from(left / each).unwrap_or(MOST_RUNS);
+    more.min(MOST_RUNS - FIRST_RUNS)
 }
 
 #[cfg(test)]
@@ -392,14 +384,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_runs_fills_ten_seconds() {
+    fn the_number_of_climbs_fills_ten_seconds() {
         let second = Duration::from_secs(1);
-        assert_eq!(more_runs(second, 4, 3), 12);
-        assert_eq!(more_runs(second * 9, 9, 1), 1);
-        assert_eq!(more_runs(second * 11, 3, 1), 0);
-        assert_eq!(
-            more_runs(Duration::from_nanos(3), 3, 1),
-            MOST_RUNS - FIRST_RUNS
-        );
+        assert_eq!(more_climbs(second, 2), 18);
+        assert_eq!(more_climbs(second * 9, 9), 1);
+        assert_eq!(more_climbs(second * 11, 3), 0);
+        let at_once = more_climbs(Duration::from_nanos(3), 3);
+        assert_eq!(at_once, MOST_RUNS - FIRST_RUNS);
     }
 }
