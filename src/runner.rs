@@ -141,6 +141,7 @@ impl<M: Clone> Trace<M> {
                 Happening::Restart(node) => ("restart", node),
                 Happening::Pause(node) => ("pause", node),
                 Happening::Resume(node) => ("resume", node),
+                Happening::Clock(node) => ("clock", node),
             };
             let node = name(Address::Node(*node));
             let _ = writeln!(text, r#"{{"ns":{},"event":"{event}","node":{node}}}"#, at.0);
@@ -643,6 +644,15 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 self.nodes.resume(node, &mut self.out);
                 self.flush(node);
             }
+            Event::Clock {
+                node,
+                jump_ns,
+                drift_ppm,
+            } => {
+                // What came before was by the clock as it was.
+                self.nodes.clock_was_used(node);
+                self.nodes.change_clock(node, jump_ns, drift_ppm);
+            }
             Event::Restart(node) => {
                 self.nodes.start(node, &mut self.out);
                 self.flush(node);
@@ -702,6 +712,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
     }
 
     fn flush(&mut self, node: u32) {
+        if self.simulation.clock_is_wrong(node) && self.nodes.clock_was_used(node) {
+            self.simulation.note_clock_used(node);
+        }
         for output in self.out.drain(..) {
             match output {
                 Output::Send(to, message) => {
@@ -1074,10 +1087,19 @@ fn recorded(nodes: u32, fault: &Fault, done: &FaultRecord) -> Option<history::Fa
             }
             FaultKind::Stop { node } => history::FaultKind::Stop(there(*node)?),
             FaultKind::Pause { node } => history::FaultKind::Pause(there(*node)?),
+            FaultKind::Clock {
+                node,
+                jump_ns,
+                drift_ppm,
+            } => history::FaultKind::Clock {
+                node: there(*node)?,
+                jump_ns: *jump_ns,
+                drift_ppm: *drift_ppm,
+            },
         },
         began: done.began?.0,
         ended: done.ended.map(|ended| ended.0),
-        messages: done.messages,
+        messages: done.messages + u64::from(done.clock_used),
         first: done.first.iter().map(affected).collect(),
         unsynced: done.unsynced,
     })

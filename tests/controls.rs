@@ -13,6 +13,7 @@ use sibcheck::{
     interrupt::Interrupt,
     nodes::StoreName,
     plans::{Shape, plans},
+    simulation::{FaultKind, FaultName, Nanos},
     stores::faulty::Flaw,
 };
 use sibcheck_checkers::{Claim, Outcome, Violation};
@@ -143,6 +144,39 @@ fn a_bug_that_needs_a_crash_is_not_seen_without_one() {
     let mut campaign = campaign(StoreName::Faulty(Flaw::AckBeforeDurable), 3, 0, 200);
     campaign.shape.faults.clear();
     assert_eq!(run(&campaign).outcome(), Outcome::Valid);
+}
+
+/// Neither is one that needs a clock to jump back seen without: not when clocks are right, nor where
+/// they only jump ahead and are right at the end of every run.
+#[test]
+fn a_bug_that_needs_a_wrong_clock_is_not_seen_without_one() {
+    let mut campaign = campaign(StoreName::Faulty(Flaw::WallClockDots), 3, 0, 500);
+    campaign.shape.faults = Shape::usual_faults(StoreName::Dotted, 3);
+    assert_eq!(run(&campaign).outcome(), Outcome::Valid);
+    campaign.shape.faults = vec![FaultName::Clock];
+    for seed in 0..500 {
+        let mut plan = campaign.plan(seed);
+        for fault in &mut plan.faults {
+            if let FaultKind::Clock { jump_ns, .. } = &mut fault.what {
+                *jump_ns = jump_ns.abs();
+                fault.end_ns = Nanos(u64::MAX);
+            }
+        }
+        let judged = run_and_judge(&plan);
+        assert_ne!(judged.verdict.outcome, Outcome::Violated, "seed {seed}");
+    }
+}
+
+/// Correct stores do not use the clock, and say so.
+#[test]
+fn a_wrong_clock_that_no_node_uses_is_not_exercised() {
+    for store in StoreName::CORRECT {
+        let mut campaign = campaign(store, 3, 0, 50);
+        campaign.shape.faults = vec![FaultName::Clock];
+        let tally = run(&campaign);
+        assert_ne!(tally.outcome(), Outcome::Violated);
+        assert_eq!(tally.faults[&FaultName::Clock].exercised, 0);
+    }
 }
 
 mod property {

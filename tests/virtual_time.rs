@@ -21,6 +21,7 @@ use std::{
 use sibcheck::{
     interrupt::Interrupt,
     nodes::process::{ExternalError, Idle, Launch, Leaks, Line, Process, Tracing},
+    simulation::NodeClock,
 };
 use support::{compiled, empty_folder, have};
 
@@ -55,6 +56,7 @@ impl Traced {
             tracing: Some(Tracing {
                 seed,
                 stream: 1,
+                clock: NodeClock::default(),
                 deeds: true,
             }),
         };
@@ -413,7 +415,9 @@ fn a_jump_of_the_clock_moves_who_waits_for_a_time_of_day() {
     };
     traced.settle();
     assert_eq!(traced.process.due(), Some(Duration::from_secs(10)));
-    traced.process.set_clock(|clock| clock.jump(4_000_000_000));
+    let mut clock = NodeClock::default();
+    clock.jump(4_000_000_000);
+    traced.process.set_clock(clock);
     assert_eq!(traced.process.due(), Some(Duration::from_secs(6)));
     let left = traced.leave();
     assert_eq!(left.lasted, Duration::from_secs(6));
@@ -432,10 +436,88 @@ fn a_clock_that_is_fast_is_there_early() {
         return;
     };
     traced.settle();
-    traced
-        .process
-        .set_clock(|clock| clock.set_rate(0, 2_000_000_000));
+    let mut clock = NodeClock::default();
+    clock.set_drift(0, 1_000_000);
+    traced.process.set_clock(clock);
     assert_eq!(traced.leave().lasted, Duration::from_secs(5));
+}
+
+/// What a program does with its clock before it waits for a second, whether it has then used its clock,
+/// and whether it has where the clock runs too fast.
+const USES_OF_CLOCK: [(&str, bool, bool); 5] = [
+    ("time.monotonic()", false, true),
+    ("time.time()", true, true),
+    ("time.clock_gettime(5)", true, true),
+    ("ctypes.CDLL(None).time(None)", true, true),
+    ("len('nothing')", false, false),
+];
+
+#[test]
+fn a_use_of_the_clock_is_noticed() {
+    for (use_of_clock, right, fast) in USES_OF_CLOCK {
+        for (drift, used) in [(0, right), (10_000, fast)] {
+            let program = format!(
+                "
+import ctypes, os, time
+time.time(), time.monotonic()
+os.read(0, 1)
+{use_of_clock}
+os.read(0, 1)
+"
+            );
+            let Some(mut traced) = Traced::python("used", &program) else {
+                return;
+            };
+            traced.settle();
+            let mut clock = NodeClock::default();
+            clock.set_drift(0, drift);
+            traced.process.set_clock(clock);
+            // It was at the start.
+            traced.process.clock_was_used();
+            assert!(!traced.process.clock_was_used(), "twice: {use_of_clock}");
+            traced
+                .process
+                .deliver("", &mut traced.out)
+                .expect("deliver");
+            let told = (use_of_clock, drift);
+            assert_eq!(traced.process.clock_was_used(), used, "{told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_wait_uses_the_clock_by_which_it_ends() {
+    for (wait, drift, used) in [
+        ("time.sleep(1)", 0, false),
+        ("time.sleep(1)", 10_000, true),
+        (
+            "ctypes.CDLL(None).clock_nanosleep(0, 1, ctypes.byref(at), None)",
+            0,
+            true,
+        ),
+    ] {
+        let program = format!(
+            "
+import ctypes, sys, time
+class Time(ctypes.Structure):
+    _fields_ = [('seconds', ctypes.c_long), ('nanos', ctypes.c_long)]
+at = Time(int(time.time()) + 10, 0)
+{wait}
+sys.stdin.readline()
+"
+        );
+        let Some(mut traced) = Traced::python("wait-used", &program) else {
+            return;
+        };
+        traced.settle();
+        let mut clock = NodeClock::default();
+        clock.set_drift(0, drift);
+        traced.process.set_clock(clock);
+        traced.process.clock_was_used();
+        traced.next().expect("fire");
+        traced.settle();
+        assert_eq!(traced.process.clock_was_used(), used, "{wait}, {drift}");
+    }
 }
 
 #[test]

@@ -120,8 +120,8 @@ pub(super) struct Arguments {
     pub(super) keys: u32,
 
     /// Kinds of fault that may occur, separated by commas: reorder, loss, client-loss, duplicate,
-    /// partition, crash, pause, all or none [default: all; for a program reorder and partition]. A
-    /// program meets them one after the other: none, then each in addition
+    /// partition, crash, pause, stop, clock, all (but clock) or none [default: all; for a program reorder
+    /// and partition]. A program meets them one after the other: none, then each in addition
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(super) faults: Vec<String>,
 
@@ -213,6 +213,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let watch = Stopwatch::start();
     for (position, &store) in stores.iter().enumerate() {
         shape.store = store;
+        shape.faults = faults(&arguments.faults, store, shape.nodes)?;
         let left = (stores.len() - position) as u64;
         let until = arguments.duration;
         let until = until.map(|duration| watch.next_part(duration.into(), left));
@@ -385,7 +386,7 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
         clients: arguments.clients,
         keys: arguments.keys,
         operations: arguments.ops,
-        faults: faults(&arguments.faults, nodes)?,
+        faults: faults(&arguments.faults, StoreName::Versioned, nodes)?,
         bursts: arguments.bursts && arguments.no_ladder,
         left_out: arguments.leave_out.unwrap_or_default(),
     })
@@ -422,8 +423,7 @@ pub(super) fn nodes_because(arguments: &Arguments, nodes: u32) -> Option<String>
 }
 
 /// The kinds of fault that were asked for, or all that make sense.
-fn faults(asked: &[String], nodes: u32) -> Result<Vec<FaultName>, Failure> {
-    let possible = Shape::possible_faults(nodes);
+fn faults(asked: &[String], store: StoreName, nodes: u32) -> Result<Vec<FaultName>, Failure> {
     let mut faults = Vec::new();
     for name in asked {
         match name.as_str() {
@@ -444,7 +444,7 @@ fn faults(asked: &[String], nodes: u32) -> Result<Vec<FaultName>, Failure> {
                         "there is no fault {name:?}; the kinds are {names}, all and none"
                     )));
                 };
-                if !possible.contains(&fault) {
+                if fault.needs_peers() && nodes < 2 {
                     return Err(Failure::usage(format!(
                         "--faults {name} needs at least two nodes, and there is one; add --nodes 3 or drop it"
                     )));
@@ -456,7 +456,7 @@ fn faults(asked: &[String], nodes: u32) -> Result<Vec<FaultName>, Failure> {
         }
     }
     if faults.is_empty() {
-        return Ok(possible);
+        return Ok(Shape::usual_faults(store, nodes));
     }
     // The order on the command line must not change the plans.
     faults.sort_unstable();
@@ -507,13 +507,17 @@ mod tests {
 
     #[test]
     fn faults_are_named_once_in_a_fixed_order() {
-        let decided = |line: &str, nodes| faults(&parse(line).faults, nodes);
+        let decided = |line: &str, nodes| faults(&parse(line).faults, StoreName::Dotted, nodes);
         let two = [FaultName::Partition, FaultName::Crash];
         for line in ["--faults crash,partition", "--faults partition,crash,crash"] {
             assert_eq!(decided(line, 3).unwrap(), two);
         }
         assert_eq!(decided("--faults none", 3).unwrap(), []);
-        assert_eq!(decided("", 3).unwrap().len(), FaultName::ALL.len());
+        let on_request = FaultName::ALL
+            .into_iter()
+            .filter(|fault| fault.is_on_request());
+        let others = FaultName::ALL.len() - on_request.count();
+        assert_eq!(decided("", 3).unwrap().len(), others);
         assert!(
             decided("", 1)
                 .unwrap()

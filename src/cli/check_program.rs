@@ -40,9 +40,10 @@ const MOST_RUNS: u64 = 500;
 /// The rungs above the one without faults, in their order, with their names. Each adds its fault to
 /// those below. What makes even correct stores unavailable stands higher, and lost requests of
 /// clients stand last: they are not on the ladder unless they are named.
-const LADDER: [(FaultName, &str); 8] = [
+const LADDER: [(FaultName, &str); 9] = [
     (FaultName::Reorder, "reordering"),
     (FaultName::Partition, "partitions"),
+    (FaultName::Clock, "wrong clocks"),
     (FaultName::Duplicate, "duplication"),
     (FaultName::Loss, "loss"),
     (FaultName::Pause, "pauses"),
@@ -68,6 +69,7 @@ fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
     let climbed = |fault: FaultName| match fault {
         FaultName::Reorder | FaultName::Partition if arguments.faults.is_empty() => true,
         FaultName::ClientLoss => named(fault.name()),
+        fault if fault.is_on_request() => named(fault.name()),
         _ => named("all") || named(fault.name()),
     };
     let mut faults = Vec::new();
@@ -148,7 +150,7 @@ pub(super) fn check_program(
     for refused in &not_taken {
         shape.left_out.insert(refused.kind);
     }
-    let clock_refused = time::settle(&program, arguments.time, &mut shape);
+    let clock_refused = time::settle(&program, arguments.time, &mut shape)?;
     let seed = arguments.seed.unwrap_or_else(check::fresh_seed);
     let names_flag = arguments.node_names.flag();
     let laboratory = Laboratory::new(program);
@@ -320,7 +322,7 @@ impl Trial<'_> {
         let (bin, dialect) = (shell_words::quote(self.command_line), &self.dialect);
         let mut shape = self.shape.clone();
         // The faults are told as they were asked for: as a ladder.
-        shape.faults = Shape::possible_faults(shape.nodes);
+        shape.faults = Shape::usual_faults(shape.store, shape.nodes);
         shape.bursts = arguments.bursts;
         let mut flags = shape.flags() + &arguments.node_names.flag();
         if !arguments.faults.is_empty() {

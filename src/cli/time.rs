@@ -5,8 +5,10 @@ use std::{fmt, str::FromStr};
 use crate::{
     nodes::external::{PERIODS, Program, period},
     plans::{Shape, Time},
-    simulation::Nanos,
+    simulation::{FaultName, Nanos},
 };
+
+use super::Failure;
 
 /// What is given for `auto`.
 const AUTO: &str = "auto";
@@ -56,9 +58,34 @@ impl FromStr for GivenPeriod {
 
 /// Settles which time the runs of a program go by, and finds out how often it acts by itself unless that
 /// was given. Returns why virtual time cannot be had where it would be wanted, if so.
-pub(super) fn settle(program: &Program, asked: GivenTime, shape: &mut Shape) -> Option<String> {
-    if matches!(asked.0, Some(Time::Lockstep | Time::Real)) || shape.period.is_some() {
-        return None;
+///
+/// # Errors
+///
+/// When clocks are to be wrong that cannot be.
+pub(super) fn settle(
+    program: &Program,
+    asked: GivenTime,
+    shape: &mut Shape,
+) -> Result<Option<String>, Failure> {
+    let wrong_clocks = shape.faults.contains(&FaultName::Clock);
+    let cannot = |why: &str| {
+        let remedy = "leave clock out of --faults";
+        Failure::usage(format!(
+            "clocks can be wrong in virtual time only: {why}; {remedy}"
+        ))
+    };
+    if let Some(time @ (Time::Lockstep | Time::Real)) = asked.0 {
+        if wrong_clocks {
+            let why = format!("--time {} asks for another", time.name());
+            return Err(cannot(&why));
+        }
+        return Ok(None);
+    }
+    if wrong_clocks {
+        shape.time = Time::Virtual;
+    }
+    if shape.period.is_some() {
+        return Ok(None);
     }
     match period(program, shape.nodes) {
         Ok(found) => {
@@ -66,8 +93,9 @@ pub(super) fn settle(program: &Program, asked: GivenTime, shape: &mut Shape) -> 
             if found.is_some() {
                 shape.time = Time::Virtual;
             }
-            None
+            Ok(None)
         }
-        Err(why) => Some(why),
+        Err(why) if wrong_clocks => Err(cannot(&why)),
+        Err(why) => Ok(Some(why)),
     }
 }

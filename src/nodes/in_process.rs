@@ -9,7 +9,7 @@ use sibcheck_checkers::history::{
 use crate::{
     clocks::{Actor, VectorClock},
     plans::Plan,
-    simulation::{Address, Disk},
+    simulation::{Address, Disk, Nanos, NodeClock},
     stores::{
         ActorScheme, DottedRules, DottedStore, Effect, Effects, Key, Replica, ReplicaConfig,
         ReplicaMessage, ReplicaRules, SiblingStore, Siblings, Stamp, Version, VersionedRules,
@@ -80,6 +80,7 @@ pub enum Answer<S> {
 /// A cluster of replicas of one kind of store, each with its disk.
 pub struct InProcess<T: SiblingStore<TaggedValue>> {
     nodes: Vec<Node<T>>,
+    now: Nanos,
     make: Box<dyn Fn(u32) -> Replica<T>>,
     effects: Effects<TaggedValue, T>,
     reports: Reports,
@@ -92,6 +93,8 @@ type NodeDisk<T> = Disk<Key, Siblings<TaggedValue, <T as SiblingStore<TaggedValu
 struct Node<T: SiblingStore<TaggedValue>> {
     replica: Replica<T>,
     disk: NodeDisk<T>,
+    clock: NodeClock,
+    clock_used: bool,
 }
 
 /// The only timer of a replica.
@@ -104,8 +107,11 @@ impl<T: SiblingStore<TaggedValue>> InProcess<T> {
                 .map(|node| Node {
                     replica: make(node),
                     disk: Disk::default(),
+                    clock: NodeClock::default(),
+                    clock_used: false,
                 })
                 .collect(),
+            now: Nanos::ZERO,
             make: Box::new(make),
             effects: Vec::new(),
             reports: Reports::default(),
@@ -189,7 +195,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
     type Message = Packet<T::Stamp>;
 
     fn start(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>) {
-        let Node { replica, disk } = &mut self.nodes[node as usize];
+        let Node { replica, disk, .. } = &mut self.nodes[node as usize];
         replica.start(disk.recover(), &mut self.effects);
         self.carry_out(node, out);
     }
@@ -239,7 +245,12 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         message: Self::Message,
         out: &mut Vec<Output<Self::Message>>,
     ) {
-        let replica = &mut self.nodes[node as usize].replica;
+        let Node {
+            replica,
+            clock,
+            clock_used,
+            ..
+        } = &mut self.nodes[node as usize];
         match (message, from) {
             (Packet::Request(request), _) => {
                 let answer = match request.ask {
@@ -250,6 +261,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
                             // These nodes give out clocks only.
                             Context::Opaque(_) => &[],
                         };
+                        *clock_used |= replica.look_at_clock(clock.wall(self.now.0));
                         let (client, key) = (&request.client, &request.key);
                         replica
                             .write(client.as_str(), key, parents, value, &mut self.effects)
@@ -274,6 +286,20 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
             .replica
             .anti_entropy(&mut self.effects);
         self.carry_out(node, out);
+    }
+
+    fn set_time(&mut self, now: Nanos) {
+        self.now = now;
+    }
+
+    fn change_clock(&mut self, node: u32, jump_ns: i64, drift_ppm: i32) {
+        let clock = &mut self.nodes[node as usize].clock;
+        clock.jump(jump_ns);
+        clock.set_drift(self.now.0, drift_ppm);
+    }
+
+    fn clock_was_used(&mut self, node: u32) -> bool {
+        std::mem::take(&mut self.nodes[node as usize].clock_used)
     }
 
     fn crash(&mut self, node: u32) -> Option<u64> {

@@ -207,6 +207,15 @@ pub trait Nodes {
     /// A node goes on.
     fn resume(&mut self, _node: u32, _out: &mut Vec<Output<Self::Message>>) {}
 
+    /// A node's wall clock jumps, and its clocks run too fast by so many parts per million from now
+    /// on, where they are the simulation's.
+    fn change_clock(&mut self, _node: u32, _jump_ns: i64, _drift_ppm: i32) {}
+
+    /// Whether a node has used its clock since this was asked, in a way in which a wrong clock shows.
+    fn clock_was_used(&mut self, _node: u32) -> bool {
+        false
+    }
+
     /// How a message stands in the trace, as JSON.
     fn shown(&self, message: &Self::Message) -> String;
 

@@ -17,6 +17,7 @@ use crate::{
     simulation::{
         Fault, FaultKind, FaultName, Latency, Link, Nanos, NetworkPlan, PartitionShape, Purpose,
     },
+    stores::faulty::Flaw,
 };
 
 use super::{
@@ -88,15 +89,20 @@ impl Shape {
             clients: Self::CLIENTS,
             keys: Self::KEYS,
             operations: Self::OPERATIONS,
-            faults: Self::possible_faults(nodes),
+            faults: Self::usual_faults(store, nodes),
             bursts: false,
             left_out: Kinds::NONE,
         }
     }
 
-    /// The kinds of fault that so many nodes can have.
-    pub fn possible_faults(nodes: u32) -> Vec<FaultName> {
-        let possible = |fault: &FaultName| nodes > 1 || !fault.needs_peers();
+    /// The kinds of fault that so many nodes can have, but for those on request: of these the one that a
+    /// planted bug needs.
+    pub fn usual_faults(store: StoreName, nodes: u32) -> Vec<FaultName> {
+        let needed = store.flaw().and_then(Flaw::needs);
+        let possible = |fault: &FaultName| {
+            let peers = nodes > 1 || !fault.needs_peers();
+            peers && (!fault.is_on_request() || needed == Some(*fault))
+        };
         FaultName::ALL.into_iter().filter(possible).collect()
     }
 
@@ -616,7 +622,7 @@ fn faults(shape: &Shape, nodes: u32, length: Nanos, choices: &mut impl Choices) 
             let begin = choices.below(Purpose::Faults, latest);
             let span = choices.between(Purpose::Faults, shortest, length.0 / 2);
             faults.push(Fault {
-                what: fault(name, nodes, shape, choices),
+                what: fault(name, (nodes, length), shape, choices),
                 begin_ns: Nanos(begin),
                 end_ns: Nanos(begin.saturating_add(span)),
             });
@@ -628,8 +634,16 @@ fn faults(shape: &Shape, nodes: u32, length: Nanos, choices: &mut impl Choices) 
 /// How many changes of files a crash may wait for.
 const MOST_DEEDS: u64 = 5;
 
+/// How much too fast or too slow clocks run at most, in parts per million. Several at once may add up.
+const MOST_DRIFT_PPM: u64 = 200_000;
+
 /// Draws a fault of this kind.
-fn fault(name: FaultName, nodes: u32, shape: &Shape, choices: &mut impl Choices) -> FaultKind {
+fn fault(
+    name: FaultName,
+    (nodes, length): (u32, Nanos),
+    shape: &Shape,
+    choices: &mut impl Choices,
+) -> FaultKind {
     let mut probability_ppm =
         |low, high| narrow(choices.between(Purpose::Faults, low, high) * 10_000);
     match name {
@@ -675,6 +689,23 @@ fn fault(name: FaultName, nodes: u32, shape: &Shape, choices: &mut impl Choices)
         FaultName::Pause => FaultKind::Pause {
             node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
         },
+        FaultName::Clock => {
+            let node = narrow(choices.below(Purpose::Faults, u64::from(nodes)));
+            let (shortest, longest) = (length.0 / 20, length.0 / 2);
+            let jump = choices.between(Purpose::Faults, shortest, longest);
+            let jump = i64::try_from(jump).unwrap_or(i64::MAX);
+            let back = choices.percent(Purpose::Faults, 50);
+            let drift = if choices.percent(Purpose::Faults, 50) {
+                choices.between(Purpose::Faults, 0, 2 * MOST_DRIFT_PPM)
+            } else {
+                MOST_DRIFT_PPM
+            };
+            FaultKind::Clock {
+                node,
+                jump_ns: if back { -jump } else { jump },
+                drift_ppm: narrow(drift).cast_signed() - narrow(MOST_DRIFT_PPM).cast_signed(),
+            }
+        }
     }
 }
 

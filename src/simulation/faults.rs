@@ -69,6 +69,16 @@ pub enum FaultKind {
         /// The node's position, from 0.
         node: u32,
     },
+    /// The node's clock is wrong: its wall clock jumps at the begin and back at the end, and all its
+    /// clocks run at another rate between. Only nodes whose clocks are the simulation's can have it.
+    Clock {
+        /// The node's position, from 0.
+        node: u32,
+        /// How far the wall clock jumps, in nanoseconds; back where it is negative.
+        jump_ns: i64,
+        /// How much too fast the clocks run, in parts per million; too slow where it is negative.
+        drift_ppm: i32,
+    },
 }
 
 impl FaultKind {
@@ -78,7 +88,8 @@ impl FaultKind {
             Self::Crash { node }
             | Self::CrashAtDeed { node, .. }
             | Self::Stop { node }
-            | Self::Pause { node } => vec![*node],
+            | Self::Pause { node }
+            | Self::Clock { node, .. } => vec![*node],
             Self::Partition { cut, .. } => cut.iter().flat_map(|&(from, to)| [from, to]).collect(),
             _ => Vec::new(),
         }
@@ -144,6 +155,15 @@ impl FaultKind {
             },
             Self::Stop { node } => Self::Stop { node: moved(node) },
             Self::Pause { node } => Self::Pause { node: moved(node) },
+            Self::Clock {
+                node,
+                jump_ns,
+                drift_ppm,
+            } => Self::Clock {
+                node: moved(node),
+                jump_ns,
+                drift_ppm,
+            },
             ref everywhere => everywhere.clone(),
         })
     }
@@ -159,6 +179,7 @@ impl FaultKind {
             Self::Crash { .. } | Self::CrashAtDeed { .. } => FaultName::Crash,
             Self::Stop { .. } => FaultName::Stop,
             Self::Pause { .. } => FaultName::Pause,
+            Self::Clock { .. } => FaultName::Clock,
         }
     }
 }
@@ -182,11 +203,13 @@ pub enum FaultName {
     Pause,
     /// Nodes end in good order and restart.
     Stop,
+    /// Clocks of nodes are wrong.
+    Clock,
 }
 
 impl FaultName {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Reorder,
         Self::Loss,
         Self::ClientLoss,
@@ -195,7 +218,14 @@ impl FaultName {
         Self::Crash,
         Self::Pause,
         Self::Stop,
+        Self::Clock,
     ];
+
+    /// True where it is drawn only when it is named: few stores use their clocks, and of others it
+    /// could not be said that they went through it.
+    pub const fn is_on_request(self) -> bool {
+        matches!(self, Self::Clock)
+    }
 
     /// True for faults of the links between nodes, which one node alone does not have. Messages of
     /// a client never overtake each other: it waits for each answer.
@@ -217,6 +247,7 @@ impl FaultName {
             Self::Crash => "crash",
             Self::Pause => "pause",
             Self::Stop => "stop",
+            Self::Clock => "clock",
         }
     }
 }

@@ -5,6 +5,11 @@
 //! Everything is a function of the plan: time is a counter, events at one instant come in the
 //! order in which they were scheduled, and randomness is seeded by purpose.
 
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    expect(dead_code, reason = "no program is asked to wait for a time there")
+)]
+mod clock;
 mod faults;
 mod knowledge;
 mod nemesis;
@@ -15,6 +20,9 @@ mod storage;
 mod time;
 mod trace;
 
+pub use clock::NodeClock;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use clock::{Hand, Reading, Run, SECOND};
 pub use faults::{Fault, FaultKind, FaultName, PartitionShape};
 pub use nemesis::{AffectedMessage, FaultRecord};
 pub use network::{Latency, Link, NetworkPlan, Traffic};
@@ -79,6 +87,15 @@ pub enum Event<M> {
     Pause(u32),
     /// A node that stood still goes on; what arrived meanwhile comes next.
     Resume(u32),
+    /// The clock of a node goes wrong, or right again.
+    Clock {
+        /// The node's position.
+        node: u32,
+        /// How far its wall clock jumps, in nanoseconds.
+        jump_ns: i64,
+        /// How much too fast its clocks run from now on, in parts per million.
+        drift_ppm: i32,
+    },
 }
 
 enum Scheduled<M> {
@@ -109,6 +126,10 @@ struct NodeState<M> {
     doomed: Option<usize>,
     /// The fault by which it died so.
     fallen: Option<usize>,
+    /// How many faults of its clock there are, and how much too fast it runs because of them, in parts
+    /// per million.
+    wrong_clocks: u32,
+    drift_ppm: i32,
     /// What arrived during a pause, in order.
     backlog: Vec<Scheduled<M>>,
 }
@@ -121,6 +142,8 @@ impl<M> Default for NodeState<M> {
             paused: 0,
             doomed: None,
             fallen: None,
+            wrong_clocks: 0,
+            drift_ppm: 0,
             backlog: Vec::new(),
         }
     }
@@ -449,6 +472,11 @@ impl<M: Clone> Simulation<M> {
                 self.doom_or_restart(index, (node, deeds), begins)
             }
             FaultKind::Pause { node } => self.pause_or_resume(node, begins),
+            FaultKind::Clock {
+                node,
+                jump_ns,
+                drift_ppm,
+            } => self.set_clock(node, begins, (jump_ns, drift_ppm)),
             _ => None,
         };
         match event {
@@ -457,6 +485,7 @@ impl<M: Clone> Simulation<M> {
             Some(Event::Restart(node)) => self.note(Happening::Restart(node)),
             Some(Event::Pause(node)) => self.note(Happening::Pause(node)),
             Some(Event::Resume(node)) => self.note(Happening::Resume(node)),
+            Some(Event::Clock { node, .. }) => self.note(Happening::Clock(node)),
             _ => {}
         }
         event
@@ -534,6 +563,39 @@ impl<M: Clone> Simulation<M> {
         }
     }
 
+    fn set_clock(
+        &mut self,
+        node: u32,
+        wrong: bool,
+        (jump_ns, drift_ppm): (i64, i32),
+    ) -> Option<Event<M>> {
+        let state = self.nodes.get_mut(node as usize)?;
+        let (jump_ns, drift_ppm) = if wrong {
+            state.wrong_clocks += 1;
+            (jump_ns, drift_ppm)
+        } else {
+            state.wrong_clocks -= 1;
+            (jump_ns.saturating_neg(), drift_ppm.saturating_neg())
+        };
+        state.drift_ppm = state.drift_ppm.saturating_add(drift_ppm);
+        Some(Event::Clock {
+            node,
+            jump_ns,
+            drift_ppm: state.drift_ppm,
+        })
+    }
+
+    /// True while a fault makes the clock of a node wrong. O(1).
+    pub fn clock_is_wrong(&self, node: u32) -> bool {
+        let state = self.nodes.get(node as usize);
+        state.is_some_and(|state| state.wrong_clocks > 0)
+    }
+
+    /// Notes that a node used its clock.
+    pub fn note_clock_used(&mut self, node: u32) {
+        self.nemesis.charge_clock(node);
+    }
+
     fn pause_or_resume(&mut self, node: u32, pauses: bool) -> Option<Event<M>> {
         let state = self.nodes.get_mut(node as usize)?;
         if pauses {
@@ -581,6 +643,43 @@ mod tests {
             Some((simulation.now().0, format!("{event:?}")))
         })
         .collect()
+    }
+
+    #[test]
+    fn faults_of_one_clock_add_up_and_are_taken_back() {
+        let clock = |jump_ns, drift_ppm| FaultKind::Clock {
+            node: 1,
+            jump_ns,
+            drift_ppm,
+        };
+        let mut simulation =
+            simulation(&[fault(clock(-7, 100), 5, 20), fault(clock(3, -40), 10, 30)]);
+        let mut told = Vec::new();
+        while let Some(event) = simulation.next_event() {
+            let Event::Clock {
+                node: 1,
+                jump_ns,
+                drift_ppm,
+            } = event
+            else {
+                panic!("{event:?}");
+            };
+            let wrong = simulation.clock_is_wrong(1);
+            told.push((simulation.now().0, jump_ns, drift_ppm, wrong));
+            if simulation.now() == Nanos(20) {
+                simulation.note_clock_used(1);
+            }
+        }
+        let expected = [
+            (5, -7, 100, true),
+            (10, 3, 60, true),
+            (20, 7, -40, true),
+            (30, -3, 0, false),
+        ];
+        assert_eq!(told, expected);
+        let used = simulation.fault_records();
+        let used: Vec<u64> = used.iter().map(FaultRecord::affected).collect();
+        assert_eq!(used, [0, 1], "only the one that was active then");
     }
 
     #[test]
@@ -705,6 +804,15 @@ mod tests {
         let mut simulation = simulation(&[
             fault(FaultKind::Crash { node: 9 }, 1, 2),
             fault(FaultKind::Pause { node: 9 }, 1, 2),
+            fault(
+                FaultKind::Clock {
+                    node: 9,
+                    jump_ns: 1,
+                    drift_ppm: 1,
+                },
+                1,
+                2,
+            ),
         ]);
         assert!(trace(&mut simulation).is_empty());
     }

@@ -3,7 +3,7 @@
 //! A fault that is under way need not affect anything: no message may travel while links are cut.
 //! So every effect is charged to the faults that could be its cause, at the moment it shows: a
 //! message that is lost, swallowed by a cut link, overtaken, delivered twice, held back by a pause
-//! or sent in vain to a dead node; a record that a crash forgets. Where several faults of a kind
+//! or sent in vain to a dead node; a record that a crash forgets; a use of a clock that is wrong. Where several faults of a kind
 //! are active at once each is charged.
 //!
 //! Some effects show later than their cause acts: a message is overtaken when it arrives, by one
@@ -33,6 +33,8 @@ pub struct FaultRecord {
     pub first: Vec<AffectedMessage>,
     /// A node was made to die at a deed of its own.
     pub fell: bool,
+    /// A node used its clock while it was wrong.
+    pub clock_used: bool,
     /// How many records a crash forgot because they were not synced; `None` where that is not
     /// known, and for other faults.
     pub unsynced: Option<u64>,
@@ -45,7 +47,8 @@ impl FaultRecord {
     /// How often it affected something: none means that it was not exercised, however long it
     /// lasted.
     pub fn affected(&self) -> u64 {
-        self.messages + self.unsynced.unwrap_or(0) + u64::from(self.fell)
+        let others = u64::from(self.fell) + u64::from(self.clock_used);
+        self.messages + self.unsynced.unwrap_or(0) + others
     }
 }
 
@@ -173,6 +176,17 @@ impl Nemesis {
         }
     }
 
+    /// Charges a node's use of its clock to the faults that make it wrong. O(faults).
+    pub(super) fn charge_clock(&mut self, used_by: u32) {
+        for tracked in &mut self.faults {
+            let wrong =
+                matches!(tracked.fault.what, FaultKind::Clock { node, .. } if node == used_by);
+            if wrong && tracked.active.contains(&self.epoch) {
+                tracked.record.clock_used = true;
+            }
+        }
+    }
+
     /// What each fault did, by its position in the plan.
     pub(super) fn records(&self) -> Vec<FaultRecord> {
         let records = self.faults.iter().map(|tracked| tracked.record.clone());
@@ -263,12 +277,17 @@ mod tests {
             FaultKind::Crash { node: 1 },
             FaultKind::Stop { node: 1 },
             FaultKind::Pause { node: 1 },
+            FaultKind::Clock {
+                node: 1,
+                jump_ns: -5,
+                drift_ppm: 10,
+            },
         ];
         let faults = kinds.map(|kind| (kind, 20, 400));
         let mut simulation = simulation(10, &faults);
         let sends = [(0, N1, N2), (100, N2, CLIENT), (500, N1, N2)];
         assert_eq!(run(&mut simulation, &sends), [0, 1, 2]);
-        assert_eq!(affected(&simulation), [0; 7]);
+        assert_eq!(affected(&simulation), [0; 8]);
         let record = &simulation.fault_records()[0];
         assert_eq!(record.began, Some(Nanos(20)));
         assert_eq!(record.ended, Some(Nanos(400)));

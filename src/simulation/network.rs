@@ -263,7 +263,8 @@ impl Network {
             FaultKind::Crash { .. }
             | FaultKind::CrashAtDeed { .. }
             | FaultKind::Stop { .. }
-            | FaultKind::Pause { .. } => {}
+            | FaultKind::Pause { .. }
+            | FaultKind::Clock { .. } => {}
         }
     }
 

@@ -35,6 +35,8 @@ pub enum Happening<M> {
     Pause(u32),
     /// A node went on.
     Resume(u32),
+    /// The clock of a node went wrong, or right again.
+    Clock(u32),
 }
 
 /// What becomes of a message.

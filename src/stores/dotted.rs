@@ -24,6 +24,52 @@ pub struct DottedRules<V> {
     pub admit: fn(&Dotted<V>, V, DottedVersionVector) -> Dotted<V>,
     /// The siblings after another replica's have come in.
     pub merge: fn(&Dotted<V>, &Dotted<V>) -> Dotted<V>,
+    /// Where the counter of a new dot comes from.
+    pub counter: DotCounter,
+}
+
+/// Where the counters of new dots come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DotCounter {
+    /// From `advance`.
+    Rule,
+    /// From the node's wall clock: never the same twice, and ever greater, as long as it does not jump
+    /// back.
+    WallClock,
+}
+
+/// Counters from a wall clock.
+#[derive(Clone, Copy, Debug, Default)]
+struct WallCounter {
+    /// What the clock shows.
+    tick: u64,
+    /// What it showed when a counter was last made, and that counter.
+    last: (u64, u64),
+}
+
+impl WallCounter {
+    /// What one step of a counter takes, in nanoseconds.
+    const TICK: u64 = 1_000_000;
+
+    /// The next counter. Several within one tick, and in those that they ran ahead to, follow each other.
+    fn next(&mut self) -> u64 {
+        let (shown, made) = self.last;
+        let next = if (shown..=made).contains(&self.tick) {
+            made + 1
+        } else {
+            self.tick
+        };
+        self.last = (self.tick, next);
+        next
+    }
+
+    /// A node that starts again finds what it made before.
+    fn find(&mut self, made: u64) {
+        let (shown, found) = &mut self.last;
+        if *shown == 0 {
+            *found = (*found).max(made);
+        }
+    }
 }
 
 /// A dot beyond everything that `node` has made for the key, with the context as its past.
@@ -70,6 +116,7 @@ impl<V: Clone> Default for DottedRules<V> {
             advance,
             admit: Siblings::with,
             merge: Siblings::merge,
+            counter: DotCounter::Rule,
         }
     }
 }
@@ -78,6 +125,7 @@ impl<V: Clone> Default for DottedRules<V> {
 pub struct DottedStore<V> {
     node: Actor,
     rules: DottedRules<V>,
+    wall: WallCounter,
     versions: BTreeMap<Key, Dotted<V>>,
 }
 
@@ -87,6 +135,7 @@ impl<V: Clone> DottedStore<V> {
         Self {
             node,
             rules,
+            wall: WallCounter::default(),
             versions: BTreeMap::new(),
         }
     }
@@ -107,15 +156,29 @@ impl<V: Clone> SiblingStore<V> for DottedStore<V> {
         value: V,
     ) -> Result<DottedVersionVector, StoreError> {
         let before = self.get(key);
-        let version = (self.rules.advance)(&self.node, &join(parents), &before)?;
+        let context = join(parents);
+        let version = match self.rules.counter {
+            DotCounter::Rule => (self.rules.advance)(&self.node, &context, &before)?,
+            DotCounter::WallClock => dot_after(&self.node, &context, self.wall.next() - 1)?,
+        };
         let after = (self.rules.admit)(&before, value, version.clone());
         self.versions.insert(key.clone(), after);
         Ok(version)
     }
 
+    fn look_at_clock(&mut self, wall_ns: u64) -> bool {
+        self.wall.tick = (wall_ns / WallCounter::TICK).max(1);
+        self.rules.counter == DotCounter::WallClock
+    }
+
     fn receive_replica(&mut self, key: &Key, siblings: &Dotted<V>) -> bool {
         let before = self.get(key);
         let after = (self.rules.merge)(&before, siblings);
+        if self.rules.counter == DotCounter::WallClock {
+            let dots = siblings.iter().map(|sibling| sibling.stamp.dot());
+            let own = dots.filter(|dot| *dot.actor() == self.node);
+            own.for_each(|dot| self.wall.find(dot.counter()));
+        }
         let changed = !after.same_allocation(&before);
         if changed {
             self.versions.insert(key.clone(), after);

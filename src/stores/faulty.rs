@@ -5,10 +5,13 @@
 
 use sibcheck_checkers::Invariant;
 
-use crate::clocks::{Actor, Causality, DottedVersionVector, VectorClock};
+use crate::{
+    clocks::{Actor, Causality, DottedVersionVector, VectorClock},
+    simulation::FaultName,
+};
 
 use super::{
-    DottedRules, ReplicaRules, Sibling, Siblings, Stamp, StoreError, VersionedRules,
+    DotCounter, DottedRules, ReplicaRules, Sibling, Siblings, Stamp, StoreError, VersionedRules,
     dotted::dot_after,
     versioned::{ClientWrite, advance_entry, join},
 };
@@ -37,6 +40,9 @@ pub enum Flaw {
     OverwriteOnReplication,
     /// Siblings with equal values are taken for one, although different clients wrote them.
     MergeEqualValues,
+    /// The counter of a new dot is what the node's wall clock shows: when it jumps back, dots are made
+    /// again that were made before.
+    WallClockDots,
 }
 
 /// Which correct store a flaw changes.
@@ -50,7 +56,7 @@ pub enum Basis {
 
 impl Flaw {
     /// Every flaw.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LastWriterWins,
         Self::ServerIdClock,
         Self::NeverSupersede,
@@ -59,6 +65,7 @@ impl Flaw {
         Self::AckBeforeDurable,
         Self::OverwriteOnReplication,
         Self::MergeEqualValues,
+        Self::WallClockDots,
     ];
 
     /// The name on the command line, after `faulty:`.
@@ -72,6 +79,7 @@ impl Flaw {
             Self::AckBeforeDurable => "ack-before-durable",
             Self::OverwriteOnReplication => "overwrite-on-replication",
             Self::MergeEqualValues => "merge-equal-values",
+            Self::WallClockDots => "wall-clock-dots",
         }
     }
 
@@ -81,7 +89,8 @@ impl Flaw {
             Self::DotFromContext
             | Self::AckBeforeDurable
             | Self::OverwriteOnReplication
-            | Self::MergeEqualValues => Basis::Dotted,
+            | Self::MergeEqualValues
+            | Self::WallClockDots => Basis::Dotted,
             _ => Basis::Versioned,
         }
     }
@@ -94,7 +103,15 @@ impl Flaw {
                 Invariant::NoLostUpdate
             }
             Self::NeverSupersede | Self::ReconcileOneParent => Invariant::Dominance,
-            Self::DotFromContext => Invariant::ClockIdentity,
+            Self::DotFromContext | Self::WallClockDots => Invariant::ClockIdentity,
+        }
+    }
+
+    /// The kind of fault on request without which the store is correct, if there is one.
+    pub const fn needs(self) -> Option<FaultName> {
+        match self {
+            Self::WallClockDots => Some(FaultName::Clock),
+            _ => None,
         }
     }
 
@@ -111,6 +128,7 @@ impl Flaw {
             Self::AckBeforeDurable => "writes are acknowledged before they are durable",
             Self::OverwriteOnReplication => "a replica's message overwrites instead of merging",
             Self::MergeEqualValues => "siblings with equal values are taken for one",
+            Self::WallClockDots => "dots are counted by the node's wall clock, which may jump back",
         }
     }
 
@@ -146,6 +164,10 @@ impl Flaw {
         match self {
             Self::DotFromContext => DottedRules {
                 advance: |node, context, _| dot_after(node, context, context.get(node.as_str())),
+                ..correct
+            },
+            Self::WallClockDots => DottedRules {
+                counter: DotCounter::WallClock,
                 ..correct
             },
             Self::OverwriteOnReplication => DottedRules {

@@ -1,6 +1,6 @@
 //! The reference stores: pure state machines that keep concurrent writes as siblings.
 //!
-//! No I/O, no time and no randomness of their own: requests, messages, timers and storage are
+//! No I/O, no time and no randomness of their own: requests, messages, timers, clocks and storage are
 //! handed in and handed out. [`VersionedStore`] tracks causality by vector clocks, [`DottedStore`]
 //! by dotted version vectors. A delete is a write of a tombstone, and a tombstone is a value like
 //! any other to them (`V` says which values are one), so that no late replica can undo a delete. [`Replica`] makes either one a node of a fully replicated cluster.
@@ -12,7 +12,7 @@ mod replica;
 mod siblings;
 mod versioned;
 
-pub use dotted::{DottedRules, DottedStore};
+pub use dotted::{DotCounter, DottedRules, DottedStore};
 pub use replica::{Effect, Effects, Replica, ReplicaConfig, ReplicaMessage, ReplicaRules};
 pub use siblings::{Sibling, Siblings, Stamp};
 pub use versioned::{
@@ -64,6 +64,12 @@ pub trait SiblingStore<V> {
         parents: &[VectorClock],
         value: V,
     ) -> Result<Self::Stamp, StoreError>;
+
+    /// What the node's wall clock shows, in nanoseconds, as the next request comes. Returns whether the
+    /// store goes by it.
+    fn look_at_clock(&mut self, _wall_ns: u64) -> bool {
+        false
+    }
 
     /// Merges the siblings that another replica holds. Returns true when this changed the state.
     fn receive_replica(&mut self, key: &Key, siblings: &Siblings<V, Self::Stamp>) -> bool;

@@ -147,6 +147,14 @@ impl<T> Replica<T> {
         Ok(stamp)
     }
 
+    /// What the node's wall clock shows, as [`SiblingStore::look_at_clock`] has it.
+    pub fn look_at_clock<V>(&mut self, wall_ns: u64) -> bool
+    where
+        T: SiblingStore<V>,
+    {
+        self.store.look_at_clock(wall_ns)
+    }
+
     /// Merges what a peer sent. It is written to storage but not synced: a peer has it.
     pub fn receive<V: Clone>(
         &mut self,

@@ -313,3 +313,34 @@ fn check_runtime(folder: &Path, bin: &str, runs: &str) {
     assert_eq!(program["failure"], Json::Null, "{bin}");
     assert_eq!(program["leaks"]["calls"], Json::Array(Vec::new()), "{bin}");
 }
+
+#[test]
+fn counters_from_the_time_of_day_are_found_out_by_a_clock_that_jumps_back() {
+    if !have("node") {
+        return;
+    }
+    let folder = empty_folder("time-wrong-clocks");
+    let nodes = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/nodes/javascript");
+    let check = |node: &str, flags: &[&str]| {
+        let bin = format!("node {nodes}/{node}");
+        let check = ["check", "--bin", &bin, "--dialect", "dvv", "--nodes", "2"];
+        let brief = ["--seed", "1", "--runs", "8", "--leave-out", "all"];
+        let words = [&check[..], &brief, flags].concat();
+        Said::by(&mut support::sibcheck(&folder, &words))
+    };
+    let wrong = ["--faults", "clock"];
+    let found = check("dvv_store_wall_clock.js", &wrong);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.stdout.contains("the clock of n"), "{found:?}");
+    let right = check(
+        "dvv_store_wall_clock.js",
+        &["--faults", "reorder", "--time", "virtual"],
+    );
+    assert_eq!(right.code, Some(0), "{right:?}");
+    let other_time = check("dvv_store.js", &["--faults", "clock", "--time", "lockstep"]);
+    assert_eq!(other_time.code, Some(2), "{other_time:?}");
+    assert!(
+        other_time.stderr.contains("leave clock out of --faults"),
+        "{other_time:?}"
+    );
+}

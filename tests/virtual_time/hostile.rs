@@ -103,7 +103,7 @@ fn what_never_rests_is_waited_for_as_long_as_the_patience() {
         assert!(waited < 12 * patience, "{row}: {waited:?}");
         let ended = traced.process.stop(patience, &mut traced.out);
         assert!(ended.killed, "{row}: {ended:?}");
-        assert!(began.elapsed() < 30 * patience, "{row}: ended late");
+        assert!(began.elapsed() < 200 * patience, "{row}: ended late");
     }
 }
 

@@ -52,6 +52,14 @@ impl Teller<'_> {
                     self.node(*node)
                 )
             }
+            FaultKind::Clock {
+                node,
+                jump_ns,
+                drift_ppm,
+            } => {
+                let wrong = clock(*jump_ns, *drift_ppm);
+                format!("{lasted} the clock of {} {wrong}", self.node(*node))
+            }
             FaultKind::Stop(node) => {
                 let back = back(fault, messages);
                 format!(
@@ -151,6 +159,26 @@ fn groups(cut: impl Iterator<Item = (u32, u32)>) -> Vec<Group> {
     deaf.into_iter()
         .map(|(unheard, deaf)| (deaf, unheard))
         .collect()
+}
+
+/// How a clock was wrong.
+fn clock(jump_ns: i64, drift_ppm: i32) -> String {
+    let jump = match jump_ns {
+        0 => None,
+        ns if ns < 0 => Some(format!("stood {} back", time(ns.unsigned_abs()))),
+        ns => Some(format!("stood {} ahead", time(ns.unsigned_abs()))),
+    };
+    let percent = f64::from(drift_ppm.unsigned_abs()) / 10_000.0;
+    let drift = match drift_ppm {
+        0 => None,
+        ppm if ppm < 0 => Some(format!("ran {percent} % too slow")),
+        _ => Some(format!("ran {percent} % too fast")),
+    };
+    let told: Vec<String> = [jump, drift].into_iter().flatten().collect();
+    if told.is_empty() {
+        return "was right".to_owned();
+    }
+    told.join(" and ")
 }
 
 /// When a node that was down came back, and what it missed.

@@ -234,9 +234,11 @@ impl Within<'_> {
             Kind::Reorder | Kind::Loss | Kind::ClientLoss | Kind::Duplicate => {
                 Some(known.first().map_or(self.fault.began, |message| message.at))
             }
-            Kind::Partition(_) | Kind::Crash(_) | Kind::Stop(_) | Kind::Pause(_) => {
-                Some(self.fault.began)
-            }
+            Kind::Partition(_)
+            | Kind::Crash(_)
+            | Kind::Stop(_)
+            | Kind::Pause(_)
+            | Kind::Clock { .. } => Some(self.fault.began),
         }
     }
 }

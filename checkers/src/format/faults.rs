@@ -15,6 +15,10 @@ pub(super) struct FaultLine {
     /// Each from a sender to a receiver.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     links: Vec<(Name, Name)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jump_ns: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drift_ppm: Option<i32>,
     began_ns: TimeNs,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended_ns: Option<TimeNs>,
@@ -36,6 +40,7 @@ enum Kind {
     Crash,
     Stop,
     Pause,
+    Clock,
 }
 
 /// From node to node, or with a client in place of one of them.
@@ -56,6 +61,7 @@ impl FaultLine {
     pub(super) fn of(names: Names<'_>, number: u64, fault: &Fault) -> Option<Self> {
         let node = |node: u32| names.nodes.get(node as usize).cloned();
         let (mut at, mut links) = (None, Vec::new());
+        let (mut jump, mut drift) = (None, None);
         let kind = match &fault.kind {
             FaultKind::Reorder => Kind::Reorder,
             FaultKind::Loss => Kind::Loss,
@@ -78,6 +84,15 @@ impl FaultLine {
                 at = Some(node(*still)?);
                 Kind::Pause
             }
+            FaultKind::Clock {
+                node: wrong,
+                jump_ns,
+                drift_ppm,
+            } => {
+                at = Some(node(*wrong)?);
+                (jump, drift) = (Some(*jump_ns), Some(*drift_ppm));
+                Kind::Clock
+            }
         };
         let messages = fault
             .first
@@ -88,6 +103,8 @@ impl FaultLine {
             kind,
             node: at,
             links,
+            jump_ns: jump,
+            drift_ppm: drift,
             began_ns: fault.began,
             ended_ns: fault.ended,
             affected: fault.messages,
@@ -103,12 +120,22 @@ impl FaultLine {
 
     /// What is wrong with the line, if anything is.
     pub(super) fn problem(&self) -> Option<Problem> {
-        let on_a_node = matches!(self.kind, Kind::Crash | Kind::Stop | Kind::Pause);
+        let on_a_node = matches!(
+            self.kind,
+            Kind::Crash | Kind::Stop | Kind::Pause | Kind::Clock
+        );
         let on_links = matches!(self.kind, Kind::Partition);
         if on_a_node != self.node.is_some() || on_links == self.links.is_empty() {
             return Some((
-                "a crash, stop or pause names its \"node\", a partition its \"links\", and no other fault has these fields",
+                "a crash, stop, pause or clock names its \"node\", a partition its \"links\", and no other fault has these fields",
                 "name what the fault was done to",
+            ));
+        }
+        let on_a_clock = matches!(self.kind, Kind::Clock);
+        if on_a_clock != self.jump_ns.is_some() || on_a_clock != self.drift_ppm.is_some() {
+            return Some((
+                "a wrong clock has its \"jump_ns\" and \"drift_ppm\", and no other fault has them",
+                "give both, 0 where there is none",
             ));
         }
         if self.unsynced.is_some() && !matches!(self.kind, Kind::Crash) {
@@ -152,6 +179,11 @@ impl FaultLine {
             Kind::Crash => FaultKind::Crash(node),
             Kind::Stop => FaultKind::Stop(node),
             Kind::Pause => FaultKind::Pause(node),
+            Kind::Clock => FaultKind::Clock {
+                node,
+                jump_ns: self.jump_ns.unwrap_or_default(),
+                drift_ppm: self.drift_ppm.unwrap_or_default(),
+            },
         };
         let messages = self.messages.iter();
         Fault {

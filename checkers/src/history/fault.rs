@@ -15,7 +15,8 @@ pub struct Fault {
     /// Until when; `None` where it lasted until the end.
     pub ended: Option<TimeNs>,
     /// How many messages it affected: lost, swallowed by a cut link, overtaken, delivered a second
-    /// time, held back, or sent to a node that was down.
+    /// time, held back, or sent to a node that was down. Of a wrong clock: 1 if the node used it, which
+    /// is no message.
     pub messages: u64,
     /// The first of these messages, in the order in which they were affected.
     pub first: Vec<AffectedMessage>,
@@ -43,6 +44,15 @@ pub enum FaultKind {
     Stop(u32),
     /// This node stood still.
     Pause(u32),
+    /// The clock of this node was wrong.
+    Clock {
+        /// Index into [`History::nodes`](super::History::nodes).
+        node: u32,
+        /// How far its wall clock jumped when this began, in nanoseconds; it jumped back at the end.
+        jump_ns: i64,
+        /// How much too fast it ran, in parts per million.
+        drift_ppm: i32,
+    },
 }
 
 /// A message that a fault affected.

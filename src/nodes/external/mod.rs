@@ -441,6 +441,21 @@ impl Nodes for External<'_> {
         }
     }
 
+    fn change_clock(&mut self, node: u32, jump_ns: i64, drift_ppm: i32) {
+        if let Some(time) = &mut self.virtual_time {
+            let clock = time.change_clock(node, jump_ns, drift_ppm);
+            self.tell_time(node);
+            if let Some(process) = &mut self.processes[node as usize] {
+                process.set_clock(clock);
+            }
+        }
+    }
+
+    fn clock_was_used(&mut self, node: u32) -> bool {
+        let process = self.processes[node as usize].as_mut();
+        process.is_some_and(Process::clock_was_used)
+    }
+
     fn set_time(&mut self, now: Nanos) {
         if let Some(time) = &mut self.virtual_time {
             time.set(now);

@@ -14,7 +14,7 @@ use crate::{
         Ask, Context, Request, TaggedValue,
         process::{ExternalError, Idle, Launch, Line, Process, Tracing, now},
     },
-    simulation::Nanos,
+    simulation::{Nanos, NodeClock},
 };
 
 use super::{INITIATOR, Program, speaker::Speaker};
@@ -28,6 +28,10 @@ const BUDGET: Duration = Duration::from_secs(5);
 /// The shortest and longest times between two deeds that plans are made for.
 pub const PERIODS: [Nanos; 2] = [Nanos::from_millis(1), Nanos::from_millis(30_000)];
 
+/// Why the clock of some programs cannot be taken over.
+const RESTLESS: &str = "a node on a clock of ours did not come to rest; it may compute all the time, or \
+                        forbid others to look at it (PR_SET_DUMPABLE)";
+
 /// How often a program does something by itself, in a cluster of so many nodes: the median time between
 /// two moments at which it does; `None` for one that only acts when it is spoken to.
 ///
@@ -40,7 +44,8 @@ pub fn period(program: &Program, nodes: u32) -> Result<Option<Nanos>, String> {
     // What is left behind tells about a failure only, and none here is one.
     let _ = fs::remove_dir_all(&folder);
     match found {
-        Ok(moments) => Ok(median_gap(&moments)),
+        Ok(Some(moments)) => Ok(median_gap(&moments)),
+        Ok(None) => Err(RESTLESS.to_owned()),
         Err(ExternalError::System {
             action: Process::TRACE,
             source,
@@ -52,20 +57,22 @@ pub fn period(program: &Program, nodes: u32) -> Result<Option<Nanos>, String> {
     }
 }
 
-/// When the program wrote something by itself, after the moment at which it was left alone.
+/// When the program wrote something by itself, after the moment at which it was left alone; `None` when it
+/// did not come to rest.
 fn watch(
     program: &Program,
     nodes: u32,
     folder: &std::path::Path,
-) -> Result<Vec<Duration>, ExternalError> {
+) -> Result<Option<Vec<Duration>>, ExternalError> {
     let names: Vec<_> = (0..nodes).map(|node| program.names.of(node)).collect();
     let Some(node) = names.first() else {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     };
     let launch = Launch {
         tracing: Some(Tracing {
             seed: 0,
             stream: 0,
+            clock: NodeClock::default(),
             deeds: false,
         }),
         ..program.launch(node.as_str(), folder.join("data"), folder.join("stderr"))
@@ -97,17 +104,28 @@ fn watch(
         let line = json!({"src": client, "dest": node, "body": body}).to_string();
         lines.clear();
         if let Idle::Never(_) = process.deliver(&line, &mut lines)? {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         // Whatever it waits for before it answers.
         let end = process.time().unwrap_or_default() + LEFT_ALONE;
-        while lines.is_empty() && act(&mut process, end, &mut lines)?.is_some() {}
+        while lines.is_empty() {
+            match act(&mut process, end, &mut lines)? {
+                Acted::At(_) => {}
+                Acted::Nothing => break,
+                Acted::Restless => return Ok(None),
+            }
+        }
     }
     let began = now();
     let alone_since = process.time().unwrap_or_default();
     let mut moments = vec![alone_since];
     lines.clear();
-    while let Some(moment) = act(&mut process, alone_since + LEFT_ALONE, &mut lines)? {
+    loop {
+        let moment = match act(&mut process, alone_since + LEFT_ALONE, &mut lines)? {
+            Acted::At(moment) => moment,
+            Acted::Nothing => break,
+            Acted::Restless => return Ok(None),
+        };
         if !lines.is_empty() && moments.last() != Some(&moment) {
             moments.push(moment);
         }
@@ -116,24 +134,35 @@ fn watch(
             break;
         }
     }
-    Ok(moments)
+    Ok(Some(moments))
 }
 
-/// Lets the program do the next thing that it does by itself, and returns when that was. `None`: there
-/// is none before `end`.
+/// What a program did by itself.
+enum Acted {
+    /// The next thing, at this moment.
+    At(Duration),
+    /// There is nothing that it does before the end.
+    Nothing,
+    /// It did not come to rest afterwards.
+    Restless,
+}
+
+/// Lets the program do the next thing that it does by itself before `end`.
 fn act(
     process: &mut Process,
     end: Duration,
     lines: &mut Vec<Line>,
-) -> Result<Option<Duration>, ExternalError> {
+) -> Result<Acted, ExternalError> {
     let Some(due) = process.due().filter(|due| *due <= end) else {
-        return Ok(None);
+        return Ok(Acted::Nothing);
     };
     process.pass_to(due);
     process.fire()?;
     match process.settle(lines)? {
-        Idle::Reached => Ok(Some(due)),
-        Idle::Never(_) | Idle::Paused => Ok(None),
+        Idle::Reached => Ok(Acted::At(due)),
+        // Nobody pauses it.
+        Idle::Paused => Ok(Acted::Nothing),
+        Idle::Never(_) => Ok(Acted::Restless),
     }
 }
 

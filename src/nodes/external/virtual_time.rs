@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     nodes::process::{Leaks, Tracing},
     plans::Plan,
-    simulation::{Fault, FaultKind, Nanos},
+    simulation::{Fault, FaultKind, Nanos, NodeClock},
 };
 
 /// Rounds of settling in which final reads stay as they were before nodes are taken to stay apart.
@@ -31,6 +31,8 @@ pub(super) struct VirtualTime {
     crashes_at_deeds: bool,
     /// How often each node was started.
     lives: Vec<u64>,
+    /// The clock of each node's machine.
+    clocks: Vec<NodeClock>,
     leaks: Leaks,
     rounds: u32,
     in_vain: u32,
@@ -47,19 +49,30 @@ impl VirtualTime {
             seed: plan.network.seed,
             crashes_at_deeds: plan.faults.iter().any(crashes),
             lives: vec![0; nodes],
+            clocks: vec![NodeClock::default(); nodes],
             leaks: Leaks::default(),
             rounds: 0,
             in_vain: 0,
         }
     }
 
-    /// Where a node's randomness comes from in its next life.
+    /// Changes a node's clock, which then is as returned.
+    pub(super) fn change_clock(&mut self, node: u32, jump_ns: i64, drift_ppm: i32) -> NodeClock {
+        let now = u64::try_from(self.now.as_nanos()).unwrap_or(u64::MAX);
+        let clock = &mut self.clocks[node as usize];
+        clock.jump(jump_ns);
+        clock.set_drift(now, drift_ppm);
+        *clock
+    }
+
+    /// Where a node's time and randomness come from in its next life.
     pub(super) fn tracing(&mut self, node: u32) -> Tracing {
         let life = &mut self.lives[node as usize];
         *life += 1;
         Tracing {
             seed: self.seed,
             stream: FIRST_STREAM + (u64::from(node) << 32) + *life,
+            clock: self.clocks[node as usize],
             deeds: self.crashes_at_deeds,
         }
     }

@@ -30,7 +30,7 @@ pub use lines::{
     MAX_LINES_PER_RUN, Storm,
 };
 pub use running::{Ended, Process, await_any, let_start_together};
-pub use tracer::{Leaks, NodeClock, Tracing};
+pub use tracer::{Leaks, Tracing};
 
 use std::{
     ffi::OsString,

@@ -27,9 +27,9 @@ use super::{
     idle::{self, Before, Rest, Watch},
     lines::{Lines, Storm},
     now,
-    tracer::{self, Leaks, NodeClock, Tracer},
+    tracer::{self, Leaks, Tracer},
 };
-use crate::interrupt::Interrupt;
+use crate::{interrupt::Interrupt, simulation::NodeClock};
 
 /// Read at once: as much as a pipe holds unless it was enlarged.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -286,11 +286,18 @@ impl Process {
         }
     }
 
-    /// Changes its clock, where that is ours.
-    pub fn set_clock(&mut self, change: impl FnOnce(&mut NodeClock)) {
+    /// Gives it another clock, where its clock is ours.
+    pub fn set_clock(&mut self, clock: NodeClock) {
         if let Some(tracer) = &mut self.tracer {
-            tracer.set_clock(change);
+            tracer.set_clock(clock);
         }
+    }
+
+    /// Whether it has used its clock since this was asked, where that is ours: it read the wall clock,
+    /// a wait for a time of the wall clock ended, or, where the clock is too fast or too slow, it read
+    /// any clock or any wait for a time ended. A reading that comes to nothing more counts, too.
+    pub fn clock_was_used(&mut self) -> bool {
+        self.tracer.as_mut().is_some_and(Tracer::clock_was_used)
     }
 
     /// When the first of its timers and waits is due, where its clock is ours; not while it is paused.

@@ -16,7 +16,8 @@ pub(super) enum FaultEdit {
         from: usize,
         count: usize,
     },
-    /// A node keeps what it had not synced, or only stands still.
+    /// A node keeps what it had not synced, or only stands still; its clock runs as fast as others, and
+    /// jumps less far.
     Gentler(usize),
     /// What happened with some probability happens surely, while one operation is under way.
     Surely { fault: usize, line: usize },
@@ -44,7 +45,10 @@ pub(super) fn gentler(script: &Script) -> Vec<FaultEdit> {
     let mut edits = Vec::new();
     for (fault, held) in script.plan.faults.iter().enumerate() {
         match &held.what {
-            FaultKind::Crash { .. } | FaultKind::CrashAtDeed { .. } | FaultKind::Stop { .. } => {
+            FaultKind::Crash { .. }
+            | FaultKind::CrashAtDeed { .. }
+            | FaultKind::Stop { .. }
+            | FaultKind::Clock { .. } => {
                 edits.push(FaultEdit::Gentler(fault));
             }
             FaultKind::Partition { cut, .. } => {
@@ -86,6 +90,9 @@ fn spans(moments: &[Nanos], fault: &Fault) -> impl Iterator<Item = (Nanos, Nanos
         .map(move |(from, count)| (moments[first + from], moments[first + from + count]))
 }
 
+/// Clocks that jump no farther than this are not made to jump less far, in nanoseconds.
+const SHORTEST_JUMP_NS: u64 = 1_000_000;
+
 /// Parts per million.
 pub(super) const CERTAIN: u32 = 1_000_000;
 
@@ -120,6 +127,24 @@ impl FaultEdit {
                     FaultKind::CrashAtDeed { node, .. } => FaultKind::Crash { node },
                     FaultKind::Crash { node } => FaultKind::Stop { node },
                     FaultKind::Stop { node } => FaultKind::Pause { node },
+                    FaultKind::Clock {
+                        node,
+                        jump_ns,
+                        drift_ppm,
+                    } if drift_ppm != 0 => FaultKind::Clock {
+                        node,
+                        jump_ns,
+                        drift_ppm: 0,
+                    },
+                    FaultKind::Clock { node, jump_ns, .. }
+                        if jump_ns.unsigned_abs() > SHORTEST_JUMP_NS =>
+                    {
+                        FaultKind::Clock {
+                            node,
+                            jump_ns: jump_ns / 2,
+                            drift_ppm: 0,
+                        }
+                    }
                     _ => return None,
                 };
             }

@@ -134,7 +134,8 @@ impl Wanderer {
                 FaultKind::Crash { node: at }
                 | FaultKind::CrashAtDeed { node: at, .. }
                 | FaultKind::Stop { node: at }
-                | FaultKind::Pause { node: at } => *at = node,
+                | FaultKind::Pause { node: at }
+                | FaultKind::Clock { node: at, .. } => *at = node,
                 FaultKind::Partition { cut, .. } => {
                     let to = (node + 1 + self.position(nodes.saturating_sub(1))) % nodes;
                     *cut = vec![(node, to)];

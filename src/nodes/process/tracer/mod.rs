@@ -1,7 +1,7 @@
 //! The tracer: an unmodified program whose clock, waits and randomness are ours.
 //!
 //! The program runs under ptrace(2) with a filter that stops it in calls that read the clock, wait for a
-//! time, or ask for randomness. Clocks answer what the node's clock ([`NodeClock`]) shows at the present
+//! time, or ask for randomness. Clocks answer what the node's clock ([`NodeClock`](crate::simulation::NodeClock)) shows at the present
 //! moment of the run. A thread that waits for a time waits in the kernel without a limit; timers of a
 //! process are kept here. Nothing happens by itself: whoever owns the run asks when the first of them is
 //! due ([`Tracer::due`]), and lets it go off ([`Tracer::fire`]) when all nodes rest. So timers, messages
@@ -15,12 +15,6 @@
 //! - A stop that was not looked at holds its thread for ever. All stops are looked at while the program
 //!   is waited for; between two waits it rests.
 
-#[cfg_attr(
-    not(all(target_os = "linux", target_arch = "x86_64")),
-    expect(dead_code, reason = "nobody asks a clock there")
-)]
-mod clock;
-
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod engine;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
@@ -29,7 +23,8 @@ mod engine;
 
 use std::collections::BTreeSet;
 
-pub use clock::NodeClock;
+use crate::simulation::NodeClock;
+
 pub(super) use engine::{Tracer, command};
 
 /// Where a program's randomness comes from.
@@ -39,6 +34,8 @@ pub struct Tracing {
     pub seed: u64,
     /// Which of the streams under that seed; no two lives of nodes share one.
     pub stream: u64,
+    /// What its clocks show.
+    pub clock: NodeClock,
     /// Whether the program can be made to crash before it changes a file ([`Process::doom`]), which
     /// costs a stop at each change.
     ///

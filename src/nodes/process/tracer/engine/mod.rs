@@ -22,11 +22,9 @@ use rustix::process::{
 };
 use sibcheck_ptrace::{Resume, resume};
 
-use super::{
-    super::threads::Kinship,
-    Leaks, Tracing,
-    clock::{Hand, NodeClock, Run, SECOND},
-};
+use crate::simulation::{Hand, NodeClock, Run, SECOND};
+
+use super::{super::threads::Kinship, Leaks, Tracing};
 pub(in crate::nodes::process) use launch::command;
 use launch::{Made, go_to_call, make};
 use memory::Memory;
@@ -163,6 +161,16 @@ struct Thread {
     readings: BTreeMap<u64, u32>,
 }
 
+/// Whether a program is to crash.
+#[derive(Clone, Copy, Debug)]
+enum Doom {
+    None,
+    /// At which of its next deeds; 1 is the next one.
+    AtDeed(u32),
+    /// It was made to.
+    Fell,
+}
+
 /// A program under the tracer, with all that it starts.
 #[derive(Debug)]
 pub(in crate::nodes::process) struct Tracer {
@@ -174,6 +182,8 @@ pub(in crate::nodes::process) struct Tracer {
     timers: Timers,
     clock: NodeClock,
     now: Run,
+    /// A thread has used the clock since this was asked, but for readings from the pages.
+    clock_used: bool,
     randomness: Randomness,
     /// Where processes read the clock without a stop.
     pages: BTreeMap<i32, Page>,
@@ -185,10 +195,7 @@ pub(in crate::nodes::process) struct Tracer {
     births: Vec<(u32, u32)>,
     /// How the program ended.
     status: Option<i32>,
-    /// At which of its next deeds it is to crash; 1 is the next one.
-    doomed: Option<u32>,
-    /// It was made to crash.
-    fell: bool,
+    doom: Doom,
     leaks: Leaks,
 }
 
@@ -208,16 +215,16 @@ impl Tracer {
             threads: BTreeMap::new(),
             order: 0,
             timers: Timers::default(),
-            clock: NodeClock::default(),
+            clock: tracing.clock,
             now: 0,
+            clock_used: false,
             randomness: Randomness::new(tracing.seed, tracing.stream),
             pages: BTreeMap::new(),
             used_up: false,
             random_files: (files.to_owned(), 0),
             births: Vec::new(),
             status: None,
-            doomed: None,
-            fell: false,
+            doom: Doom::None,
             leaks: Leaks::default(),
         };
         tracer.adopt(root, root);
@@ -245,10 +252,24 @@ impl Tracer {
             .retain(|_, page| page.show(clock, now, readings).is_ok());
     }
 
-    /// Changes the node's clock.
-    pub(in crate::nodes::process) fn set_clock(&mut self, change: impl FnOnce(&mut NodeClock)) {
-        change(&mut self.clock);
+    /// Gives the node another clock.
+    pub(in crate::nodes::process) fn set_clock(&mut self, clock: NodeClock) {
+        self.clock = clock;
         self.show(MOST_CHEAP_READINGS);
+    }
+
+    /// Whether the program has used its clock since this was asked.
+    pub(in crate::nodes::process) fn clock_was_used(&mut self) -> bool {
+        let drifts = self.clock.drifts();
+        // All are asked, so that all begin anew.
+        let read = self.pages.values().map(|page| page.take_uses(drifts));
+        let read = read.fold(false, |any, read| any | read);
+        std::mem::take(&mut self.clock_used) | read
+    }
+
+    /// Notes that the program goes by one hand of its clock.
+    fn use_clock(&mut self, hand: Hand) {
+        self.clock_used |= hand == Hand::Wall || self.clock.drifts();
     }
 
     /// How the program ended, as wait(2) tells it.
@@ -259,12 +280,12 @@ impl Tracer {
     /// The program is to crash when it is about to change a file for the n-th time; `None`: not
     /// any more.
     pub(in crate::nodes::process) fn doom(&mut self, deeds: Option<u32>) {
-        self.doomed = deeds;
+        self.doom = deeds.map_or(Doom::None, Doom::AtDeed);
     }
 
     /// Whether it was made to crash.
     pub(in crate::nodes::process) fn fell(&self) -> bool {
-        self.fell
+        matches!(self.doom, Doom::Fell)
     }
 
     pub(in crate::nodes::process) fn leaks(&self) -> &Leaks {
@@ -327,6 +348,9 @@ impl Tracer {
         match which {
             Either::Timer(due) => {
                 let processes = in_order_of_birth(&self.threads);
+                if let Some(hand) = self.timers.hand(due) {
+                    self.use_clock(hand);
+                }
                 self.timers
                     .fire(due, processes.into_iter(), &self.clock, self.now);
             }
@@ -334,7 +358,9 @@ impl Tracer {
                 if let Some(thread) = self.threads.get_mut(&number)
                     && let Doing::Waiting(wait) = std::mem::replace(&mut thread.doing, Doing::Else)
                 {
+                    let hand = wait.until.hand;
                     thread.doing = Doing::WakingUp(wait);
+                    self.use_clock(hand);
                     unless_gone(ptrace::interrupt(Pid::from_raw(number)))?;
                 }
             }
@@ -721,7 +747,7 @@ impl Tracer {
 
     /// A thread is about to change a file: whether the program crashes before it does.
     fn falls(&mut self, number: i32, registers: &Registers) -> bool {
-        let Some(left) = self.doomed else {
+        let Doom::AtDeed(left) = self.doom else {
             return false;
         };
         let [descriptor, ..] = registers.arguments();
@@ -729,11 +755,10 @@ impl Tracer {
             return false;
         }
         if left > 1 {
-            self.doomed = Some(left - 1);
+            self.doom = Doom::AtDeed(left - 1);
             return false;
         }
-        self.doomed = None;
-        self.fell = true;
+        self.doom = Doom::Fell;
         self.kill();
         true
     }
@@ -782,6 +807,7 @@ impl Tracer {
 
     /// A thread reads the clock.
     fn look_at_clock(&mut self, number: i32, registers: &Registers, hand: Hand) -> u64 {
+        self.use_clock(hand);
         let process = self.threads.get(&number).map(|thread| thread.process);
         let page = process.and_then(|process| self.pages.get(&process));
         if page.is_some_and(Page::is_used_up) {

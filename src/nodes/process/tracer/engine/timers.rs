@@ -14,11 +14,10 @@ use rustix::{
 
 use sibcheck_ptrace::signal_of_timer;
 
+use crate::simulation::{Hand, NodeClock, Reading, Run, SECOND};
+
 use super::{
-    super::{
-        super::threads,
-        clock::{NodeClock, Reading, Run, SECOND},
-    },
+    super::super::threads,
     memory::Memory,
     waits::{hand, nanos},
     x86_64::{self as calls, Registers},
@@ -132,6 +131,11 @@ impl Timers {
             Some((clock.when(timer.due?), timer.order, Due(*process, *which)))
         });
         armed.min_by_key(|(when, order, _)| (*when, *order))
+    }
+
+    /// By which hand of the clock a timer goes.
+    pub(super) fn hand(&self, Due(process, which): Due) -> Option<Hand> {
+        Some(self.set.get(&(process, which))?.due?.hand)
     }
 
     /// Lets it go off. One that goes off again and again does so next at the first of its times that is

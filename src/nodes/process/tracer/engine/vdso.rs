@@ -2,7 +2,8 @@
 //! vDSO) is replaced by code of ours, which reads a page that the tracer keeps up to date.
 //!
 //! Runtimes read the clock hundreds of times while they start, and several times a request; a stop
-//! each would cost more than all others together. The page is [`Page::SHOWN`] words:
+//! each would cost more than all others together. The page begins with [`Page::SHOWN`] words, and two in
+//! which the code notes what it did:
 //!
 //! | word | what |
 //! | --- | --- |
@@ -10,6 +11,7 @@
 //! | 1, 2 | the steady hand, in seconds and nanoseconds |
 //! | 3, 4 | the wall's hand |
 //! | 5 | its microseconds |
+//! | 6, 7 | how often the wall's and the steady hand were read |
 //!
 //! The code is on the page behind it, and the three functions of the vDSO jump there. When word 0 is
 //! used up, or a clock is asked for that is not on the page, the code makes the call, and the filter
@@ -22,7 +24,7 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-use super::super::clock::{Hand, NodeClock, Run, SECOND};
+use crate::simulation::{Hand, NodeClock, Run, SECOND};
 
 /// The most that is read of a vDSO: a few pages.
 const MOST_BYTES: usize = 16 << 10;
@@ -89,6 +91,17 @@ impl Page {
         read.is_ok() && i64::from_le_bytes(left) < 0
     }
 
+    /// Whether the clock was read since this was asked: the wall's hand, or with `steady` either.
+    pub(super) fn take_uses(&self, steady: bool) -> bool {
+        let mut words = [0; 16];
+        let at = self.at + 8 * Self::SHOWN as u64;
+        // Who is gone reads nothing.
+        let known = self.memory.read_exact_at(&mut words, at).is_ok();
+        let begun_anew = words == [0; 16] || self.memory.write_all_at(&[0; 16], at).is_ok();
+        let [wall, steadily] = [&words[..8], &words[8..]].map(|word| word != [0; 8]);
+        known && begun_anew && (wall || (steady && steadily))
+    }
+
     /// Shows the present moment, which may be read so often.
     pub(super) fn show(&self, clock: &NodeClock, now: Run, readings: u32) -> io::Result<()> {
         let [steady, wall] = [Hand::Steady, Hand::Wall].map(|hand| clock.shows(hand, now));
@@ -124,15 +137,18 @@ fn code(page: u64) -> [Vec<u8>; 3] {
     let [bit_0, bit_1, bit_2, bit_3] = WALL_CLOCKS;
     let clock_gettime = [
         &begin[..],
-        &[43],
+        &[51],
         // cmp edi, 11; ja call
-        &[0x83, 0xff, 11, 0x77, 38],
+        &[0x83, 0xff, 11, 0x77, 46],
         // mov ecx, wall clocks; bt ecx, edi; jc wall
-        &[0xb9, bit_0, bit_1, bit_2, bit_3, 0x0f, 0xa3, 0xf9, 0x72, 10],
-        // mov rcx, [rax+8]; mov rdx, [rax+16]; jmp store
-        &[0x48, 0x8b, 0x48, 8, 0x48, 0x8b, 0x50, 16, 0xeb, 8],
-        // wall: mov rcx, [rax+24]; mov rdx, [rax+32]
-        &[0x48, 0x8b, 0x48, 24, 0x48, 0x8b, 0x50, 32],
+        &[0xb9, bit_0, bit_1, bit_2, bit_3, 0x0f, 0xa3, 0xf9, 0x72, 14],
+        // mov rcx, [rax+8]; mov rdx, [rax+16]; inc qword [rax+56]; jmp store
+        &[0x48, 0x8b, 0x48, 8, 0x48, 0x8b, 0x50, 16],
+        &[0x48, 0xff, 0x40, 56, 0xeb, 12],
+        // wall: mov rcx, [rax+24]; mov rdx, [rax+32]; inc qword [rax+48]
+        &[
+            0x48, 0x8b, 0x48, 24, 0x48, 0x8b, 0x50, 32, 0x48, 0xff, 0x40, 48,
+        ],
         // store: mov [rsi], rcx; mov [rsi+8], rdx; xor eax, eax; ret
         &[0x48, 0x89, 0x0e, 0x48, 0x89, 0x56, 8, 0x31, 0xc0, 0xc3],
         &call(228),
@@ -140,11 +156,13 @@ fn code(page: u64) -> [Vec<u8>; 3] {
     .concat();
     let gettimeofday = [
         &begin[..],
-        &[28],
+        &[32],
         // test rdi, rdi; jz zone
-        &[0x48, 0x85, 0xff, 0x74, 15],
-        // mov rcx, [rax+24]; mov rdx, [rax+40]; mov [rdi], rcx; mov [rdi+8], rdx
-        &[0x48, 0x8b, 0x48, 24, 0x48, 0x8b, 0x50, 40],
+        &[0x48, 0x85, 0xff, 0x74, 19],
+        // mov rcx, [rax+24]; mov rdx, [rax+40]; inc qword [rax+48]; mov [rdi], rcx; mov [rdi+8], rdx
+        &[
+            0x48, 0x8b, 0x48, 24, 0x48, 0x8b, 0x50, 40, 0x48, 0xff, 0x40, 48,
+        ],
         &[0x48, 0x89, 0x0f, 0x48, 0x89, 0x57, 8],
         // zone: test rsi, rsi; jnz call; xor eax, eax; ret
         &[0x48, 0x85, 0xf6, 0x75, 3, 0x31, 0xc0, 0xc3],
@@ -153,10 +171,11 @@ fn code(page: u64) -> [Vec<u8>; 3] {
     .concat();
     let time = [
         &begin[..],
-        &[13],
-        // mov rax, [rax+24]; test rdi, rdi; jz done; mov [rdi], rax; done: ret
+        &[17],
+        // inc qword [rax+48]; mov rax, [rax+24]; test rdi, rdi; jz done; mov [rdi], rax; done: ret
         &[
-            0x48, 0x8b, 0x40, 24, 0x48, 0x85, 0xff, 0x74, 3, 0x48, 0x89, 0x07, 0xc3,
+            0x48, 0xff, 0x40, 48, 0x48, 0x8b, 0x40, 24, 0x48, 0x85, 0xff, 0x74, 3, 0x48, 0x89,
+            0x07, 0xc3,
         ],
         &call(201),
     ]

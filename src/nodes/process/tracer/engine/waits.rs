@@ -7,8 +7,9 @@
 
 use nix::errno::Errno;
 
+use crate::simulation::{Hand, NodeClock, Reading, Run, SECOND};
+
 use super::{
-    super::clock::{Hand, NodeClock, Reading, Run, SECOND},
     memory::Memory,
     x86_64::{self as calls, Registers},
 };

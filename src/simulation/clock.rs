@@ -4,7 +4,7 @@
 //! hands follow the run's time by a line with a slope; the wall's hand stands off by what can jump.
 
 /// A moment or a span of the run, in nanoseconds since it began.
-pub(super) type Run = u64;
+pub(crate) type Run = u64;
 
 /// What the steady hand shows when the run begins: as if the machine had been on for a while, since
 /// programs subtract spans from it.
@@ -14,11 +14,11 @@ const STEADY_START: u64 = 1_000_000_000_000;
 const WALL_START: u64 = 1_700_000_000_000_000_000;
 
 /// In nanoseconds.
-pub(super) const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 
 /// Which hand of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hand {
+pub(crate) enum Hand {
     /// `CLOCK_MONOTONIC` and its kin: never jumps.
     Steady,
     /// `CLOCK_REALTIME` and its kin.
@@ -27,13 +27,13 @@ pub(super) enum Hand {
 
 /// A time on one hand of a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub(super) hand: Hand,
-    pub(super) ns: u64,
+pub(crate) struct Reading {
+    pub(crate) hand: Hand,
+    pub(crate) ns: u64,
 }
 
 /// The clock of one node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeClock {
     /// A moment of the run, and what the steady hand shows then.
     run: Run,
@@ -56,12 +56,23 @@ impl Default for NodeClock {
 }
 
 impl NodeClock {
-    /// From this moment of the run on, in nanoseconds, the clock moves so many nanoseconds a second. A
-    /// rate of 0 is taken for 1: clocks never stand still.
-    pub fn set_rate(&mut self, run: u64, rate: u64) {
+    /// From this moment of the run on, in nanoseconds, the clock is too fast by so many parts per
+    /// million, or too slow where they are negative. It never stands still.
+    pub fn set_drift(&mut self, run: u64, ppm: i32) {
         self.steady = self.steady(run);
         self.run = run;
-        self.rate = rate.max(1);
+        let more = i64::from(ppm) * SECOND.cast_signed() / 1_000_000;
+        self.rate = SECOND.saturating_add_signed(more).max(1);
+    }
+
+    /// True when spans are not as long on it as they are.
+    pub(crate) fn drifts(&self) -> bool {
+        self.rate != SECOND
+    }
+
+    /// What the wall's hand shows at a moment of the run, in nanoseconds.
+    pub fn wall(&self, run: u64) -> u64 {
+        self.shows(Hand::Wall, run)
     }
 
     /// The wall's hand jumps by so many nanoseconds; the steady one does not.
@@ -78,7 +89,7 @@ impl NodeClock {
     }
 
     /// What a hand shows at a moment of the run.
-    pub(super) fn shows(&self, hand: Hand, run: Run) -> u64 {
+    pub(crate) fn shows(&self, hand: Hand, run: Run) -> u64 {
         let steady = self.steady(run);
         match hand {
             Hand::Steady => steady,
@@ -87,7 +98,7 @@ impl NodeClock {
     }
 
     /// The first moment of the run at which a hand shows at least this. O(1).
-    pub(super) fn when(&self, reading: Reading) -> Run {
+    pub(crate) fn when(&self, reading: Reading) -> Run {
         let steady = match reading.hand {
             Hand::Steady => reading.ns,
             Hand::Wall => clamped(i128::from(reading.ns) - self.wall_offset),
@@ -98,7 +109,7 @@ impl NodeClock {
     }
 
     /// What a hand will show when this span has passed on it.
-    pub(super) fn after(&self, run: Run, span: u64) -> Reading {
+    pub(crate) fn after(&self, run: Run, span: u64) -> Reading {
         Reading {
             hand: Hand::Steady,
             ns: self.steady(run).saturating_add(span),
@@ -116,9 +127,9 @@ mod tests {
 
     use super::*;
 
-    fn clock(rate: u64, jump: i64, changed: Run) -> NodeClock {
+    fn clock(drift: i32, jump: i64, changed: Run) -> NodeClock {
         let mut clock = NodeClock::default();
-        clock.set_rate(changed, rate);
+        clock.set_drift(changed, drift);
         clock.jump(jump);
         clock
     }
@@ -128,13 +139,13 @@ mod tests {
 
         #[test]
         fn a_hand_shows_a_time_first_when_it_is_said_to(
-            rate in 500_000_000_u64..2_000_000_000,
+            drift in -500_000..1_000_000,
             jump in -3_600_000_000_000_i64..3_600_000_000_000,
             changed in 0_u64..1 << 40,
             later in 1_u64..1 << 42,
             wall: bool,
         ) {
-            let clock = clock(rate, jump, changed);
+            let clock = clock(drift, jump, changed);
             let hand = if wall { Hand::Wall } else { Hand::Steady };
             let reading = Reading { hand, ns: clock.shows(hand, changed) + later };
             let when = clock.when(reading);
@@ -145,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_runs_twice_as_fast_is_there_in_half_the_time() {
-        let clock = clock(2 * SECOND, 0, 0);
+        let clock = clock(1_000_000, 0, 0);
         assert_eq!(clock.when(clock.after(0, 10 * SECOND)), 5 * SECOND);
     }
 
