@@ -10,6 +10,7 @@ pub mod campaign;
 pub mod cli;
 pub mod clocks;
 pub mod corpus;
+pub mod exit;
 pub mod files;
 pub mod fuzzing;
 pub mod interrupt;

@@ -19,15 +19,16 @@ use crate::{
     laboratory::Observed,
     nodes::{StoreName, external::NodeNames},
     plans::{Kinds, Plan, Shape},
-    reports::{Checked, Proof, Report, human, json},
+    reports::{Checked, Proof, Report, Told},
     runner::run_traced,
     simulation::FaultName,
 };
 
 use super::{
-    Exit, Failure, Format,
+    Exit, Failure,
     check_program::check_program,
     dialect::GivenDialect,
+    format::GivenFormat,
     output::{self, Progress, Stopwatch},
     results::{self, Found},
     runs,
@@ -159,9 +160,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) verbose: bool,
 
-    /// How the report is written
-    #[arg(long, value_enum, default_value = "human")]
-    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) format: GivenFormat,
 
     /// Where plan, history and verdict of a violation are saved
     #[arg(long, value_name = "DIR", default_value = "sibcheck-results")]
@@ -239,10 +239,9 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let runs = report.checked.iter().map(|checked| checked.campaign.runs);
     let runs = runs::flag(runs);
     report.command = format!("sibcheck check{named} --seed {seed} --runs {runs}{flags}");
-    output::print(&match arguments.format {
-        Format::Human => human::check(&report, arguments.verbose, output::width()),
-        Format::Json => json::check(&report),
-    })?;
+    arguments
+        .format
+        .print(arguments.verbose, Told::Check(&report))?;
     Ok(report.exit())
 }
 

@@ -12,14 +12,14 @@ use crate::{
     nodes::external::{Program, kinds_not_taken},
     plans::{Plan, STRATA, SeededChoices, Shape, Time, generate},
     protocol::Dialect,
-    reports::{Checked, Oddity, ProgramFigures, Report, Rung, human, json},
+    reports::{Checked, Oddity, ProgramFigures, Report, Rung, Told},
     simulation::FaultName,
 };
 
 use super::{
-    Exit, Failure, Format, bin,
+    Exit, Failure, bin,
     check::{self, Arguments},
-    output::{self, Progress, Stopwatch},
+    output::{Progress, Stopwatch},
     results::Found,
     runs,
     sighting::{FirstSighting, follow_up},
@@ -220,10 +220,9 @@ pub(super) fn check_program(
         }],
         interrupted: interrupt.signal(),
     };
-    output::print(&match arguments.format {
-        Format::Human => human::check(&report, arguments.verbose, output::width()),
-        Format::Json => json::check(&report),
-    })?;
+    arguments
+        .format
+        .print(arguments.verbose, Told::Check(&report))?;
     Ok(report.exit())
 }
 

@@ -15,10 +15,13 @@ use crate::{
     nodes::external::{FailureKind, NodeNames, Program, converse},
     plans::demands,
     protocol::{Case, Dialect, samples_of},
-    reports::conform::{Came, Conformed, Ran, Report, human, json},
+    reports::{
+        Told,
+        conform::{Came, Conformed, Ran, Report},
+    },
 };
 
-use super::{Exit, Failure, Format, bin, dialect::GivenDialect, output, signals::listen};
+use super::{Exit, Failure, bin, dialect::GivenDialect, format::GivenFormat, signals::listen};
 
 /// See whether a program does what every store of its dialect has to do
 #[derive(Debug, Args)]
@@ -58,9 +61,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     strict: bool,
 
-    /// How the report is written
-    #[arg(long, value_enum, default_value = "human")]
-    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) format: GivenFormat,
 
     /// Files with cases
     files: Vec<PathBuf>,
@@ -103,10 +105,7 @@ pub(super) fn conform(arguments: &Arguments) -> Result<Exit, Failure> {
             message: "interrupted before all was asked".to_owned(),
         });
     }
-    output::print(&match arguments.format {
-        Format::Human => human(&report, output::width()),
-        Format::Json => json(&report),
-    })?;
+    arguments.format.print(false, Told::Conform(&report))?;
     Ok(report.exit())
 }
 

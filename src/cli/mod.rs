@@ -5,7 +5,7 @@ mod check;
 mod check_program;
 mod conform;
 mod dialect;
-mod exit;
+mod format;
 mod generate;
 mod generate_register;
 mod generate_siblings;
@@ -25,15 +25,16 @@ use clap::{
     Parser, Subcommand, ValueEnum,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use serde_json::json;
 use sibcheck_checkers::outside::Outside;
 
 use crate::{
     nodes::process::{GUARD_COMMAND, GUARDIAN_COMMAND, exec_guarded, guard_over},
-    reports::SCHEMA_VERSION,
+    reports::Told,
 };
 
-pub use exit::{Exit, Failure};
+use format::{GivenFormat, tell_failure};
+
+pub use crate::exit::{Exit, Failure};
 
 /// Tells whether a replicated store that keeps siblings really keeps what was written to it.
 #[derive(Debug, Parser)]
@@ -74,7 +75,7 @@ enum Command {
 
 impl Command {
     /// How its report is written; `None` where there is no report.
-    const fn format(&self) -> Option<Format> {
+    const fn format(&self) -> Option<GivenFormat> {
         match self {
             Self::Check(arguments) => Some(arguments.format),
             Self::Conform(arguments) => Some(arguments.format),
@@ -113,15 +114,6 @@ fn become_a_node() {
     std::process::exit(126);
 }
 
-/// How a report is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Text for people
-    Human,
-    /// One JSON object with a version of its schema
-    Json,
-}
-
 /// The command line of this process, or how to exit where it is wrong. That is told as of a command line
 /// in which nothing acts, since it is quoted.
 fn arguments() -> Result<Arguments, Exit> {
@@ -134,7 +126,7 @@ fn arguments() -> Result<Arguments, Exit> {
         }
         // Only a character that acts was wrong.
         let message = Outside(error.render()).to_string();
-        told_as_json(&words, &message);
+        tell_failure(&words, &Failure::usage(message.as_str()));
         output::complain(&message);
         Exit::Usage
     })
@@ -162,31 +154,13 @@ pub fn main() -> Exit {
         Command::Replay(arguments) => replay::replay(&arguments),
     };
     done.unwrap_or_else(|failure| {
-        if format == Some(Format::Json) {
-            print_failure(&failure);
+        if let Some(format) = format {
+            // Where stdout is closed, stderr still tells.
+            let _ = format.print(false, Told::Failure(&failure));
         }
         output::complain(&failure.message);
         failure.exit
     })
-}
-
-/// The document that stands in place of a report where there is none.
-fn print_failure(failure: &Failure) {
-    // Where stdout is closed, stderr still tells.
-    let _ = output::print_json(&json!({
-        "schema_version": SCHEMA_VERSION,
-        "exit_code": failure.exit.code(),
-        "error": failure.message,
-    }));
-}
-
-/// Tells what is wrong with a command line as JSON, where that is asked for.
-fn told_as_json(words: &[String], message: &str) {
-    let wants_json = words.windows(2).any(|pair| pair == ["--format", "json"])
-        || words.iter().any(|word| word == "--format=json");
-    if wants_json {
-        print_failure(&Failure::usage(message));
-    }
 }
 
 /// Tells what is wrong with a command line, or what help was asked for.
@@ -201,7 +175,7 @@ fn refuse(error: &clap::Error, words: &[String]) -> Exit {
     };
     let hint = bin::hint(words, unexpected);
     let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-    told_as_json(words, &(error.render().to_string() + &hint));
+    tell_failure(words, &Failure::usage(error.render().to_string() + &hint));
     output::tell((error.render().ansi().to_string() + &hint).trim_end());
     Exit::Usage
 }

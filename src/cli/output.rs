@@ -9,8 +9,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use serde_json::Value as Json;
-use sibcheck_checkers::outside::{self, Outside, OutsideLines};
+use sibcheck_checkers::outside::{Outside, OutsideLines};
 
 use super::Failure;
 
@@ -26,11 +25,6 @@ pub(super) fn print(report: &str) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// Writes a report for programs to stdout.
-pub(super) fn print_json(report: &Json) -> Result<(), Failure> {
-    print(&outside::json_text(&format!("{report:#}\n")))
 }
 
 /// Writes a line to stderr at once. One that is closed must not end a campaign.

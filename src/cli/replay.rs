@@ -5,14 +5,14 @@ use std::{io, path::PathBuf};
 use clap::Args;
 
 use crate::{
-    corpus::{CorpusError, Judged, Saved, find},
+    corpus::{CorpusError, find},
     files::Temporary,
     nodes::external::{NodeNames, Program},
     protocol::Dialect,
-    reports::{human, json},
+    reports::{Replayed, Told},
 };
 
-use super::{Exit, Failure, Format, bin, output};
+use super::{Exit, Failure, bin, format::GivenFormat, output};
 
 /// Judge saved plans, histories, conformance cases and fuzz inputs
 #[derive(Debug, Args)]
@@ -36,9 +36,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAMES", requires = "bin", default_value_t)]
     node_names: NodeNames,
 
-    /// How the report is written
-    #[arg(long, value_enum, default_value = "human")]
-    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) format: GivenFormat,
 }
 
 pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -56,50 +55,32 @@ pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         }
         None => None,
     };
-    let (mut cases, mut unreadable) = (Vec::new(), Vec::new());
+    let mut replayed = Replayed::default();
+    let mut cases = Vec::new();
     for path in &arguments.paths {
         match find(path) {
             Ok(found) => cases.extend(found),
-            Err(error) => unreadable.push((path.clone(), told(error))),
+            Err(error) => replayed.unreadable.push((path.clone(), told(error))),
         }
     }
-    let mut judged: Vec<(Saved, Judged)> = Vec::new();
     for case in cases {
         // One bad file must not hide the verdicts of the others.
         match case.judge(program.as_ref()) {
-            Ok(verdict) => judged.push((case, verdict)),
-            Err(error) => unreadable.push((case.path, told(error))),
+            Ok(verdict) => replayed.judged.push((case, verdict)),
+            Err(error) => replayed.unreadable.push((case.path, told(error))),
         }
     }
-    if judged.is_empty() && unreadable.is_empty() {
+    if replayed.judged.is_empty() && replayed.unreadable.is_empty() {
         return Err(Failure {
             exit: Exit::Inconclusive,
             message: "there is no case to be judged in what was given".to_owned(),
         });
     }
-    output::print(&match arguments.format {
-        Format::Human => human::replay(&judged, output::width()),
-        Format::Json => {
-            let unreadable = unreadable.iter();
-            let told = unreadable.map(|(path, failure)| (path.as_path(), failure.message.as_str()));
-            json::replay(&judged, told)
-        }
-    })?;
-    let verdicts = judged.iter().map(|(_, judged)| {
-        if judged.as_expected {
-            Exit::Holds
-        } else if judged.expected.is_none() {
-            judged.outcome.into()
-        } else {
-            Exit::Violation
-        }
-    });
-    let mut exit = verdicts.fold(Exit::Holds, Exit::and);
-    for (_, failure) in unreadable {
+    arguments.format.print(false, Told::Replay(&replayed))?;
+    for (_, failure) in &replayed.unreadable {
         output::complain(&failure.message);
-        exit = exit.and(failure.exit);
     }
-    Ok(exit)
+    Ok(replayed.exit())
 }
 
 fn told(failed: CorpusError) -> Failure {

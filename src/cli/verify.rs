@@ -1,13 +1,13 @@
 //! `sibcheck verify`: judge a recorded history.
 
 use std::{
+    fmt::Display,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value as Json, json};
 use sibcheck_checkers::{
     Claim, History, Promise,
     format::{FormatError, read_history},
@@ -19,10 +19,10 @@ use sibcheck_checkers::{
 
 use crate::{
     corpus::claim_of,
-    reports::{SCHEMA_VERSION, human, json, strongest as report_strongest},
+    reports::{Judged, Judgement, Told, Verified},
 };
 
-use super::{Exit, Failure, Format, output, verify_foreign};
+use super::{Exit, Failure, format::GivenFormat, output, verify_foreign};
 
 /// Judge recorded histories
 #[derive(Debug, Args)]
@@ -73,9 +73,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "BYTES", default_value_t = Budget::default().bytes)]
     budget_bytes: u64,
 
-    /// How the report is written
-    #[arg(long, value_enum, default_value = "human")]
-    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) format: GivenFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -111,67 +110,33 @@ impl Arguments {
     }
 }
 
-/// What is said of one file.
-pub(super) struct Report {
-    /// In the format that was asked for.
-    pub(super) told: Told,
-    /// How the command ends, if it was the only file.
-    pub(super) exit: Exit,
-    /// Why not all of the file was judged.
-    pub(super) fault: Option<String>,
-}
-
-/// A report for people or for programs.
-pub(super) enum Told {
-    /// Lines.
-    Human(String),
-    /// An object.
-    Json(Json),
-}
-
 /// Judges one file after another; one that cannot be read does not keep others from being judged.
 pub(super) fn verify(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut exit = Exit::Holds;
-    let mut objects = Vec::new();
-    let several = arguments.files.len() > 1;
+    let mut reporter = arguments.format.begin(false);
     for file in &arguments.files {
-        let report = verify_file(arguments, file).unwrap_or_else(|failure| Report {
-            told: match arguments.format {
-                Format::Human => Told::Human(String::new()),
-                Format::Json => Told::Json(json!({
-                    "schema_version": SCHEMA_VERSION,
-                    "error": failure.message.as_str(),
-                    "exit_code": failure.exit.code(),
-                })),
-            },
-            exit: failure.exit,
-            fault: Some(failure.message),
-        });
-        match report.told {
-            Told::Human(text) if several && !text.is_empty() => {
-                output::print(&format!("{}: {text}", outside::path(file)))?;
-            }
-            Told::Human(text) => output::print(&text)?,
-            Told::Json(mut object) => {
-                object["file"] = file.to_string_lossy().into();
-                objects.push(object);
-            }
-        }
-        if let Some(fault) = report.fault {
-            output::complain(&fault);
-        }
-        exit = exit.and(report.exit);
-    }
-    if arguments.format == Format::Json {
-        let document = match objects.pop() {
-            Some(only) if !several => only,
-            last => {
-                objects.extend(last);
-                json!({"schema_version": SCHEMA_VERSION, "files": objects})
-            }
+        let verified = Verified {
+            file: file.clone(),
+            alone: arguments.files.len() == 1,
+            came: verify_file(arguments, file),
         };
-        output::print_json(&document)?;
+        reporter.tell(Told::Verify(&verified))?;
+        match verified.came {
+            Ok(judgement) => {
+                exit = exit.and(judgement.judged.outcome().into());
+                if let Some(fault) = judgement.source.and_then(|source| source.fault) {
+                    let name = outside::path(file);
+                    output::complain(&format!("{name}: {fault}; what came before was judged"));
+                    exit = exit.and(Exit::Usage);
+                }
+            }
+            Err(failure) => {
+                output::complain(&failure.message);
+                exit = exit.and(failure.exit);
+            }
+        }
     }
+    reporter.end()?;
     Ok(exit)
 }
 
@@ -196,7 +161,7 @@ fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
     }
 }
 
-fn verify_file(arguments: &Arguments, file: &Path) -> Result<Report, Failure> {
+fn verify_file(arguments: &Arguments, file: &Path) -> Result<Judgement, Failure> {
     let name = outside::path(file);
     let unreadable =
         |error: io::Error| Failure::reading(&error, format!("failed to read {name}: {error}"));
@@ -214,38 +179,28 @@ fn verify_file(arguments: &Arguments, file: &Path) -> Result<Report, Failure> {
             _ => Failure::usage(message),
         }
     })?;
-    let contradicts =
-        |fault| Failure::usage(format!("{name}: the history contradicts itself: {fault}"));
-    let (told, outcome) = if arguments.strongest {
-        let strongest = strongest(&history).map_err(contradicts)?;
-        let told = match arguments.format {
-            Format::Human => Told::Human(report_strongest::human(
-                &history,
-                &strongest,
-                output::width(),
-            )),
-            Format::Json => Told::Json(report_strongest::json(&history, &strongest)),
-        };
-        (told, strongest.outcome())
-    } else {
-        let verdict = judge(&history, promise(arguments, &history)).map_err(contradicts)?;
-        let told = match arguments.format {
-            Format::Human => Told::Human(human::verify(&history, &verdict, output::width())),
-            Format::Json => Told::Json(json::verify(&history, &verdict)),
-        };
-        (told, verdict.outcome)
-    };
-    Ok(Report {
-        told,
-        exit: outcome.into(),
-        fault: None,
+    Ok(Judgement {
+        judged: judged(arguments, history)
+            .map_err(|problem| Failure::usage(format!("{name}: {problem}")))?,
+        source: None,
     })
 }
 
-/// What the store is held to.
-pub(super) fn promise(arguments: &Arguments, history: &History) -> Promise {
-    Promise {
-        claim: arguments.claim.unwrap_or_else(|| claim_of(history)),
-        replica_monotonic: arguments.replica_monotonic,
+/// Judges a history of siblings.
+pub(super) fn judged(arguments: &Arguments, history: History) -> Result<Judged, String> {
+    if arguments.strongest {
+        let strongest = strongest(&history).map_err(contradicts)?.into();
+        return Ok(Judged::Strongest { history, strongest });
     }
+    let promise = Promise {
+        claim: arguments.claim.unwrap_or_else(|| claim_of(&history)),
+        replica_monotonic: arguments.replica_monotonic,
+    };
+    let verdict = judge(&history, promise).map_err(contradicts)?.into();
+    Ok(Judged::Siblings { history, verdict })
+}
+
+/// Says that a history cannot be judged.
+pub(super) fn contradicts(fault: impl Display) -> String {
+    format!("the history contradicts itself: {fault}")
 }

@@ -4,15 +4,15 @@ use std::io::BufRead;
 
 use sibcheck_checkers::{
     Claim,
-    import::{Content, Import, ImportError, import_as},
-    judge, registers, strongest,
+    import::{Content, ImportError, import_as},
+    registers,
 };
 
-use crate::reports::foreign::{self, Judged};
+use crate::reports::{Judged, Judgement, Source};
 
 use super::{
-    Exit, Failure, Format, output,
-    verify::{Arguments, Report, Told, promise},
+    Exit, Failure,
+    verify::{Arguments, contradicts, judged},
 };
 
 /// Judges a file of a foreign format.
@@ -20,27 +20,18 @@ pub(super) fn verify(
     input: impl BufRead,
     name: &str,
     arguments: &Arguments,
-) -> Result<Report, Failure> {
+) -> Result<Judgement, Failure> {
     let import =
         import_as(input, name, arguments.options()).map_err(|error| failed(name, &error))?;
-    let judged = judge_import(&import, arguments)
+    let judged = judge_content(import.content, arguments)
         .map_err(|problem| Failure::usage(format!("{name}: {problem}")))?;
-    let told = match arguments.format {
-        Format::Human => Told::Human(foreign::human(&import, &judged, output::width())),
-        Format::Json => Told::Json(foreign::json(&import, &judged)),
-    };
-    let exit = Exit::from(judged.outcome());
-    let fault = import
-        .fault
-        .map(|fault| format!("{name}: {fault}; what came before was judged"));
-    Ok(Report {
-        told,
-        exit: if fault.is_some() {
-            exit.and(Exit::Usage)
-        } else {
-            exit
-        },
-        fault,
+    Ok(Judgement {
+        judged,
+        source: Some(Source {
+            format: import.format,
+            notes: import.notes,
+            fault: import.fault,
+        }),
     })
 }
 
@@ -61,11 +52,9 @@ pub(super) fn failed(name: &str, error: &ImportError) -> Failure {
     }
 }
 
-fn judge_import(import: &Import, arguments: &Arguments) -> Result<Judged, String> {
-    let contradicts =
-        |fault: &dyn std::fmt::Display| format!("the history contradicts itself: {fault}");
+fn judge_content(content: Content, arguments: &Arguments) -> Result<Judged, String> {
     let claim = arguments.claim;
-    match &import.content {
+    match content {
         Content::Registers(_)
             if claim.is_some_and(|claim| claim != Claim::Linearizable)
                 || arguments.replica_monotonic =>
@@ -76,16 +65,10 @@ fn judge_import(import: &Import, arguments: &Arguments) -> Result<Judged, String
                     .to_owned(),
             )
         }
-        Content::Registers(history) => registers::judge(history, arguments.budget())
-            .map(Judged::Registers)
-            .map_err(|fault| contradicts(&fault)),
-        Content::Siblings(history) if arguments.strongest => strongest(history)
-            .map(|strongest| Judged::Strongest(Box::new(strongest)))
-            .map_err(|fault| contradicts(&fault)),
-        Content::Siblings(history) => {
-            judge(history, promise(arguments, history))
-                .map(|verdict| Judged::Siblings(Box::new(verdict)))
-                .map_err(|fault| contradicts(&fault))
+        Content::Registers(history) => {
+            let verdict = registers::judge(&history, arguments.budget()).map_err(contradicts)?;
+            Ok(Judged::Registers { history, verdict })
         }
+        Content::Siblings(history) => judged(arguments, history),
     }
 }

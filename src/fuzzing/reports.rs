@@ -16,7 +16,7 @@ use sibcheck_checkers::{
 use crate::{
     plans::read_plan,
     protocol::{Case, Dialect, parse_line},
-    reports::{foreign, human, json as json_report, strongest as report_strongest},
+    reports::{FORMATS, Judged, Judgement, Page, Source, Told, Verified, json as json_report},
 };
 
 use super::histories::BUDGET;
@@ -86,19 +86,26 @@ fn files(data: &[u8]) {
     }
     match import(data, "bytes of a fuzzer") {
         Ok(import) => {
-            let judged = match &import.content {
-                Content::Registers(history) => registers::judge(history, BUDGET)
+            let judged = match import.content {
+                Content::Registers(history) => registers::judge(&history, BUDGET)
                     .ok()
-                    .map(foreign::Judged::Registers),
+                    .map(|verdict| Judged::Registers { history, verdict }),
                 Content::Siblings(history) => {
-                    report(history);
-                    let verdict = judge(history, Claim::Eventual).ok();
-                    verdict.map(|verdict| foreign::Judged::Siblings(Box::new(verdict)))
+                    report(&history);
+                    let verdict = judge(&history, Claim::Eventual).ok();
+                    verdict.map(|verdict| Judged::Siblings {
+                        history,
+                        verdict: verdict.into(),
+                    })
                 }
             };
+            let source = Some(Source {
+                format: import.format,
+                notes: import.notes,
+                fault: import.fault,
+            });
             if let Some(judged) = judged {
-                assert_harmless(&uncoloured(&foreign::human(&import, &judged, 60)));
-                tells(&foreign::json(&import, &judged));
+                reported(Judgement { judged, source });
             }
         }
         Err(error) => assert_harmless_line(&error.to_string()),
@@ -135,25 +142,48 @@ fn report(history: &History) {
                         assert_harmless_line(&moment.line());
                     }
                 }
-                assert_harmless(&uncoloured(&human::verify(history, &verdict, 60)));
-                tells(&json_report::verify(history, &verdict));
+                reported(Judgement {
+                    judged: Judged::Siblings {
+                        history: history.clone(),
+                        verdict: verdict.into(),
+                    },
+                    source: None,
+                });
             }
             Err(fault) => assert_harmless_line(&fault.to_string()),
         }
     }
     if let Ok(strongest) = strongest(history) {
-        let told = report_strongest::human(history, &strongest, 60);
-        assert_harmless(&uncoloured(&told));
-        tells(&report_strongest::json(history, &strongest));
+        let judged = Judged::Strongest {
+            history: history.clone(),
+            strongest: strongest.into(),
+        };
+        reported(Judgement {
+            judged,
+            source: None,
+        });
     }
 }
 
-/// A report for programs is harmless and loses nothing by it.
-fn tells(report: &Json) {
-    let text = json_report::line(report);
-    assert_harmless(&text);
+/// Reports in all formats are harmless, and the one for programs loses nothing by it.
+fn reported(judgement: Judgement) {
+    let told = json_report::judgement(&judgement);
+    let text = json_report::line(&told);
     let again = serde_json::from_str::<Json>(&text).ok();
-    assert!(again.as_ref() == Some(report), "{text} is not {report}");
+    assert!(again.as_ref() == Some(&told), "{text} is not {told}");
+    let verified = Verified {
+        file: "bytes of a fuzzer".into(),
+        alone: true,
+        came: Ok(judgement),
+    };
+    let page = Page {
+        width: 60,
+        verbose: false,
+    };
+    for format in FORMATS {
+        let text = format.write(page, Told::Verify(&verified));
+        assert_harmless(&uncoloured(&text));
+    }
 }
 
 /// A report for people without its colours.

@@ -4,7 +4,7 @@ use sibcheck_checkers::{Outcome, Situation};
 
 use crate::{plans::STRATA, protocol::Contexts, simulation::FaultName};
 
-use super::{Checked, text::count};
+use super::{Checked, words::count};
 
 /// Why a VALID says less than it seems to, a few words each; nothing for other outcomes.
 pub(super) fn caveats(checked: &Checked) -> Vec<String> {

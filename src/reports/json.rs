@@ -1,28 +1,79 @@
 //! Reports for programs: one JSON object with a `schema_version`.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json, json};
-use sibcheck_checkers::{History, Outcome, Verdict, outside};
+use sibcheck_checkers::{Outcome, import::Note, outside};
 
 use crate::{
     campaign::Answers,
-    corpus::{Judged, Saved},
+    corpus::{self, Saved},
+    exit::Failure,
     interrupt::EndSignal,
+    protocol::{Compared, Difference},
 };
 
 use super::{
-    Checked, ProgramFigures, Proof, Report, SCHEMA_VERSION, caveats::caveats, figures::situations,
+    Checked, Judged, Judgement, ProgramFigures, Proof, Replayed, Report, SCHEMA_VERSION, Verified,
+    caveats::caveats,
+    conform::{self, Came, Conformed, silence},
+    format::{Told, Writer},
+    situations,
 };
 
-/// What `sibcheck check` found.
-pub fn check(report: &Report) -> String {
+/// One document, or an object for each file in one.
+#[derive(Debug, Default)]
+pub(super) struct JsonReport {
+    files: Vec<Json>,
+    alone: bool,
+}
+
+impl Writer for JsonReport {
+    fn tell(&mut self, told: Told<'_>) -> String {
+        line(&match told {
+            Told::Check(report) => check(report),
+            Told::Conform(report) => conform(report),
+            Told::Replay(replayed) => replay(replayed),
+            Told::Failure(failed) => failure(failed),
+            Told::Verify(verified) => {
+                self.alone = verified.alone;
+                self.files.push(verify(verified));
+                return String::new();
+            }
+        })
+    }
+
+    fn end(&mut self) -> String {
+        let files = std::mem::take(&mut self.files);
+        match <[Json; 1]>::try_from(files) {
+            Ok([only]) if self.alone => line(&only),
+            Ok(files) => line(&all(files.into())),
+            Err(files) if files.is_empty() => String::new(),
+            Err(files) => line(&all(files)),
+        }
+    }
+}
+
+fn all(files: Vec<Json>) -> Json {
+    json!({"schema_version": SCHEMA_VERSION, "files": files})
+}
+
+/// What stands in place of a report where there is none.
+fn failure(failure: &Failure) -> Json {
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "exit_code": failure.exit.code(),
+        "error": failure.message,
+    })
+}
+
+fn check(report: &Report) -> Json {
     let checked: Vec<Json> = report
         .checked
         .iter()
         .map(|checked| store(checked, report))
         .collect();
-    line(&json!({
+    json!({
         "schema_version": SCHEMA_VERSION,
         "command": report.command,
         "seed": report.seed,
@@ -31,39 +82,73 @@ pub fn check(report: &Report) -> String {
         "signal": report.interrupted.map(EndSignal::name),
         "exit_code": report.exit().code(),
         "stores": checked,
-    }))
+    })
 }
 
-/// The verdict on one recorded history.
-pub fn verify(history: &History, verdict: &Verdict) -> Json {
-    let mut object = json!({"schema_version": SCHEMA_VERSION});
-    object["operations"] = history.operations.len().into();
-    object["verdict"] = verdict.to_json(history);
+fn verify(verified: &Verified) -> Json {
+    let mut object = match &verified.came {
+        Ok(judgement) => self::judgement(judgement),
+        Err(failed) => failure(failed),
+    };
+    object["file"] = verified.file.to_string_lossy().into();
     object
 }
 
-/// Judged cases, and why others could not be.
-pub fn replay<'e>(
-    cases: &[(Saved, Judged)],
-    unreadable: impl Iterator<Item = (&'e Path, &'e str)>,
-) -> String {
-    let cases: Vec<Json> = cases
-        .iter()
-        .map(|(case, judged)| {
-            json!({
-                "path": case.path.to_string_lossy(),
-                "kind": case.kind.to_string(),
-                "expected": judged.expected,
-                "found": judged.found,
-                "outcome": judged.outcome.name(),
-                "as_expected": judged.as_expected,
-            })
+/// A history's verdict.
+pub(crate) fn judgement(judgement: &Judgement) -> Json {
+    let (operations, what, verdict) = match &judgement.judged {
+        Judged::Registers { history, verdict } => (
+            history.operations.len(),
+            "verdict",
+            verdict.to_json(history),
+        ),
+        Judged::Siblings { history, verdict } => (
+            history.operations.len(),
+            "verdict",
+            verdict.to_json(history),
+        ),
+        Judged::Strongest { history, strongest } => (
+            history.operations.len(),
+            "strongest",
+            strongest.to_json(history),
+        ),
+    };
+    let mut object = json!({"schema_version": SCHEMA_VERSION, "operations": operations});
+    let Some(source) = &judgement.source else {
+        object[what] = verdict;
+        return object;
+    };
+    let notes = source.notes.iter();
+    let note = |note: &Note| json!({"kind": note.kind(), "limits": note.limits(), "text": note.to_string()});
+    let fault = source.fault.as_ref();
+    object["format"] = source.format.name().into();
+    object["notes"] = notes.map(note).collect();
+    object["fault"] = fault
+        .map(|fault| json!({"line": fault.line, "problem": fault.problem, "remedy": fault.remedy}))
+        .into();
+    object["verdict"] = verdict;
+    object
+}
+
+fn replay(replayed: &Replayed) -> Json {
+    let cases = replayed.judged.iter();
+    let case = |(case, judged): &(Saved, corpus::Judged)| {
+        json!({
+            "path": case.path.to_string_lossy(),
+            "kind": case.kind.to_string(),
+            "expected": judged.expected,
+            "found": judged.found,
+            "outcome": judged.outcome.name(),
+            "as_expected": judged.as_expected,
         })
-        .collect();
-    let unreadable: Vec<Json> = unreadable
-        .map(|(path, error)| json!({"path": path.to_string_lossy(), "error": error}))
-        .collect();
-    line(&json!({"schema_version": SCHEMA_VERSION, "cases": cases, "unreadable": unreadable}))
+    };
+    let unreadable = replayed.unreadable.iter();
+    let error = |(path, failure): &(PathBuf, Failure)| json!({"path": path.to_string_lossy(), "error": failure.message});
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "cases": cases.map(case).collect::<Vec<_>>(),
+        "unreadable": unreadable.map(error).collect::<Vec<_>>(),
+    })
 }
 
 /// A report as text in which nothing acts, pretty-printed, with a line feed behind it.
@@ -213,4 +298,71 @@ fn proof(proof: &Proof) -> Json {
         "not_saved": not_saved,
         "verdict": proof.judged.verdict.to_json(&proof.judged.run.history),
     })
+}
+
+fn conform(report: &conform::Report) -> Json {
+    let told = |case: &Conformed| {
+        let outcome = match &case.came {
+            Came::Failed(_) => "node failed",
+            came if came.is_met() => "passed",
+            _ => "failed",
+        };
+        let mut told = json!({"name": case.name, "outcome": outcome});
+        match &case.came {
+            Came::Run(ran) => {
+                let said = ran.said.iter();
+                let said =
+                    said.map(|(from, to, body)| json!({"from": from, "to": to, "body": body}));
+                told["refused"] = ran.refused.0.into();
+                told["fault"] = (!ran.is_met()).then(|| ran.fault()).into();
+                told["verdict"] = ran.judged.verdict.to_json(&ran.judged.run.history);
+                told["said"] = said.collect();
+            }
+            Came::Lines(difference) => {
+                told["same"] = difference.same().into();
+                told["wrong"] = difference.wrong().into();
+                told["destinations"] = destinations(difference).into();
+            }
+            Came::Failed(how) => told["failure"] = how.as_str().into(),
+        }
+        told
+    };
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "exit_code": report.exit().code(),
+        "dialect": report.dialect,
+        "notes": report.notes,
+        "cause": report.silent_nodes().map(silence),
+        "cases": report.cases.iter().map(told).collect::<Vec<_>>(),
+    })
+}
+
+fn destinations(difference: &Difference) -> Vec<Json> {
+    let line = |line: &Compared| match line {
+        Compared::Same(line) => json!({"same": line}),
+        Compared::Missing(line) => json!({"missing": line}),
+        Compared::Unexpected(line) => json!({"unexpected": line}),
+        Compared::Other {
+            expected,
+            got,
+            fields,
+        } => {
+            let fields: Vec<Json> = fields
+                .iter()
+                .map(|field| {
+                    json!({
+                        "pointer": field.pointer,
+                        "expected": field.expected,
+                        "got": field.got,
+                    })
+                })
+                .collect();
+            json!({"expected": expected, "got": got, "fields": fields})
+        }
+    };
+    difference
+        .destinations
+        .iter()
+        .map(|(to, lines)| json!({"to": to, "lines": lines.iter().map(line).collect::<Vec<_>>()}))
+        .collect()
 }

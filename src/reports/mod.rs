@@ -1,24 +1,28 @@
 //! Reports: a campaign or a verdict, told to people or to programs.
 //!
-//! No rendering decides anything: both forms are made from the same values.
+//! What commands found is a value; [`FORMATS`] has the forms in which it is written. No rendering
+//! decides anything.
 
 mod caveats;
 pub mod conform;
-mod figures;
-pub mod foreign;
-pub mod human;
+mod format;
+mod human;
 pub mod json;
-mod proof;
-pub mod strongest;
-mod text;
+mod replayed;
+mod verified;
+mod words;
+
+pub use format::{FORMATS, Format, Page, Told, Writer};
+pub use replayed::Replayed;
+pub use verified::{Judged, Judgement, Source, Verified};
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use sibcheck_checkers::{Outcome, history::Fault};
+use sibcheck_checkers::{Outcome, Situation, history::Fault};
 
 use crate::{
-    campaign::{Campaign, Judged, Tally},
-    cli::Exit,
+    campaign::{self, Campaign, Tally},
+    exit::Exit,
     interrupt::EndSignal,
     nodes::external::{FailureKind, NodeFailure, NotTaken, Sin},
     nodes::process::Leaks,
@@ -129,8 +133,7 @@ impl Checked {
             // It was cut short, which is told.
             return Vec::new();
         }
-        idle.map(|fault| format!("no message was affected by {}", fault.name()))
-            .collect()
+        idle.map(|fault| had_no_effect(&[*fault])).collect()
     }
 
     /// What would exercise it.
@@ -257,7 +260,7 @@ impl Rung {
     }
 
     /// Counts a run that violated nothing and in which no node failed.
-    pub fn count(&mut self, plan: &Plan, judged: &Judged) {
+    pub fn count(&mut self, plan: &Plan, judged: &campaign::Judged) {
         let faults = plan.faults.iter().zip(&judged.run.faults);
         let affected: BTreeSet<FaultName> = faults
             .filter(|(_, record)| record.affected() > 0)
@@ -289,17 +292,22 @@ impl Rung {
 
     /// Where it was gone through, why it proves nothing.
     fn why_untested(&self) -> Option<String> {
-        let idle: Vec<_> = self.idle().into_iter().map(FaultName::name).collect();
+        let idle = self.idle();
         if !idle.is_empty() {
-            return Some(format!(
-                "{}: no message was affected by {}",
-                self.name,
-                idle.join(", ")
-            ));
+            return Some(format!("{}: {}", self.name, had_no_effect(&idle)));
         }
         let all_done = !self.failed && self.planned > 0 && self.done() == self.planned;
         (all_done && self.held == 0).then(|| format!("{}: every run was inconclusive", self.name))
     }
+}
+
+/// Says that faults affected nothing.
+fn had_no_effect(faults: &[FaultName]) -> String {
+    if faults == [FaultName::Clock] {
+        return "no node used its clock while it was wrong".to_owned();
+    }
+    let names: Vec<_> = faults.iter().map(|fault| fault.name()).collect();
+    format!("no message was affected by {}", names.join(", "))
 }
 
 /// A violation, or the failure of a node, with all that is needed to see it again.
@@ -314,7 +322,7 @@ pub struct Proof {
     /// The shrunk plan.
     pub shrunk: Shrunk,
     /// Its run and verdict.
-    pub judged: Judged,
+    pub judged: campaign::Judged,
     /// The folder in which it is saved, or why it is not.
     pub saved: Result<PathBuf, String>,
     /// How a node failed in that run, if one did.
@@ -354,4 +362,26 @@ impl Proof {
         let mut faults = self.judged.run.history.faults.iter();
         !faults.any(Fault::may_have_affected)
     }
+}
+
+/// Every situation with its count, those of the network and the faults included.
+pub(super) fn situations(tally: &Tally) -> impl Iterator<Item = (&'static str, u64)> {
+    let from_histories = Situation::ALL
+        .into_iter()
+        .map(|situation| (situation.name(), tally.situations.count(situation)));
+    from_histories
+        .chain([
+            (
+                "writes whose context is ahead of their coordinator",
+                tally.contexts_ahead,
+            ),
+            ("writes during a partition", tally.writes_during_partition),
+            ("messages delivered twice", tally.traffic.duplicated),
+        ])
+        .chain(tally.one_of_several.into_iter().flat_map(|apart| {
+            [
+                ("writes in place of one of several siblings", apart.writes),
+                ("deletes of one of several siblings", apart.deletes),
+            ]
+        }))
 }

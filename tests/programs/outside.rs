@@ -16,7 +16,7 @@ use std::{
 };
 
 use serde_json::{Map, Value as Json, json};
-use sibcheck::reports::{foreign, human, json as json_report, strongest as strongest_report};
+use sibcheck::reports::{FORMATS, Judged, Judgement, Page, Source, Told, Verified};
 use sibcheck_checkers::{
     Claim, History,
     format::read_history,
@@ -105,20 +105,36 @@ fn assert_reports_are_harmless(history: &History, whose: &str) {
         return;
     };
     for claim in Claim::ALL {
-        let verdict = judge(history, claim).unwrap();
-        for width in [40, 100] {
-            assert_harmless(&human::verify(history, &verdict, width), true, whose);
-        }
-        let told = format!("{:#}", json_report::verify(history, &verdict));
-        assert_harmless(&outside::json_text(&told), false, whose);
+        let judged = Judged::Siblings {
+            history: history.clone(),
+            verdict: judge(history, claim).unwrap().into(),
+        };
+        assert_reported(judged, None, whose);
     }
-    assert_harmless(
-        &strongest_report::human(history, &strongest, 100),
-        true,
-        whose,
-    );
-    let told = format!("{:#}", strongest_report::json(history, &strongest));
-    assert_harmless(&outside::json_text(&told), false, whose);
+    let judged = Judged::Strongest {
+        history: history.clone(),
+        strongest: strongest.into(),
+    };
+    assert_reported(judged, None, whose);
+}
+
+/// Reports in all formats are harmless.
+fn assert_reported(judged: Judged, source: Option<Source>, whose: &str) {
+    let verified = Verified {
+        file: whose.into(),
+        alone: false,
+        came: Ok(Judgement { judged, source }),
+    };
+    for format in FORMATS {
+        for width in [40, 100] {
+            let page = Page {
+                width,
+                verbose: false,
+            };
+            let text = format.write(page, Told::Verify(&verified));
+            assert_harmless(&text, format.name == "human", whose);
+        }
+    }
 }
 
 #[test]
@@ -256,21 +272,26 @@ fn nothing_that_others_recorded_acts() {
                     continue;
                 }
             };
-            let judged = match &import.content {
-                Content::Registers(history) => foreign::Judged::Registers(
-                    registers::judge(history, Budget::default()).unwrap(),
-                ),
-                Content::Siblings(history) => {
-                    foreign::Judged::Siblings(Box::new(judge(history, Claim::Eventual).unwrap()))
-                }
-            };
-            violated += usize::from(judged.outcome() == sibcheck_checkers::Outcome::Violated);
-            assert_harmless(&foreign::human(&import, &judged, 100), true, &text);
-            let told = format!("{:#}", foreign::json(&import, &judged));
-            assert_harmless(&outside::json_text(&told), false, &text);
             if let Some(fault) = &import.fault {
                 assert_harmless(&fault.to_string(), false, &text);
             }
+            let judged = match import.content {
+                Content::Registers(history) => Judged::Registers {
+                    verdict: registers::judge(&history, Budget::default()).unwrap(),
+                    history,
+                },
+                Content::Siblings(history) => Judged::Siblings {
+                    verdict: judge(&history, Claim::Eventual).unwrap().into(),
+                    history,
+                },
+            };
+            violated += usize::from(judged.outcome() == sibcheck_checkers::Outcome::Violated);
+            let source = Source {
+                format: import.format,
+                notes: import.notes,
+                fault: import.fault,
+            };
+            assert_reported(judged, Some(source), &text);
         }
     }
     assert!(violated >= 5, "{violated}");

@@ -2,33 +2,19 @@
 
 use std::fmt::{self, Write};
 
-use serde_json::{Value as Json, json};
 use sibcheck_checkers::{Claim, History, Outcome, Verdict, strongest::Strongest};
 
 use super::{
-    SCHEMA_VERSION,
-    human::write_unknown,
     proof::{Others, write_violations},
+    verify::write_unknown,
 };
 
-/// For people.
-pub fn human(history: &History, strongest: &Strongest, width: usize) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(&mut text, history, strongest, width);
-    text
-}
-
-/// For programs.
-pub fn json(history: &History, strongest: &Strongest) -> Json {
-    json!({
-        "schema_version": SCHEMA_VERSION,
-        "operations": history.operations.len(),
-        "strongest": strongest.to_json(history),
-    })
-}
-
-fn write(out: &mut String, history: &History, strongest: &Strongest, width: usize) -> fmt::Result {
+pub(super) fn write_strongest(
+    out: &mut String,
+    history: &History,
+    strongest: &Strongest,
+    width: usize,
+) -> fmt::Result {
     let holding = strongest.holding();
     if holding.is_empty() {
         writeln!(out, "no claim is borne out")?;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use sibcheck_checkers::{
-    Outcome, Promise, Situation,
+    Outcome, Promise,
     outside::{self, Outside},
 };
 
@@ -12,10 +12,9 @@ use crate::{
     simulation::FaultName,
 };
 
-use super::{
-    Checked,
-    text::{count, height, row, thousands, wrapped},
-};
+use crate::reports::{Checked, situations};
+
+use super::text::{count, height, row, thousands, wrapped};
 
 /// In a few rows, at most `width` columns wide.
 pub(super) fn write_brief(out: &mut String, checked: &Checked, width: usize) -> fmt::Result {
@@ -238,28 +237,6 @@ fn some_of<const N: usize>(counts: [(u64, &str); N]) -> Option<String> {
         .map(|(number, what)| format!("{} {what}", thousands(number)))
         .collect();
     (!some.is_empty()).then(|| some.join(", "))
-}
-
-/// Every situation with its count, those of the network and the faults included.
-pub(super) fn situations(tally: &Tally) -> impl Iterator<Item = (&'static str, u64)> {
-    let from_histories = Situation::ALL
-        .into_iter()
-        .map(|situation| (situation.name(), tally.situations.count(situation)));
-    from_histories
-        .chain([
-            (
-                "writes whose context is ahead of their coordinator",
-                tally.contexts_ahead,
-            ),
-            ("writes during a partition", tally.writes_during_partition),
-            ("messages delivered twice", tally.traffic.duplicated),
-        ])
-        .chain(tally.one_of_several.into_iter().flat_map(|apart| {
-            [
-                ("writes in place of one of several siblings", apart.writes),
-                ("deletes of one of several siblings", apart.deletes),
-            ]
-        }))
 }
 
 #[cfg(test)]

@@ -1,42 +1,36 @@
-//! Reports for people.
+//! What a check found: briefly, or with every count and sentence.
+//!
+//! What was run stands first and what was found last: that is where the eye is when a command has ended.
+//! Stores without a violation stand before those with one.
 
 use std::fmt::{self, Write};
 
 use sibcheck_checkers::{
-    History, Outcome, Verdict,
-    outside::{self, Outside, OutsideLines},
+    Outcome,
+    outside::{Outside, OutsideLines},
 };
 
 use crate::{
-    corpus::{Judged, Saved},
     nodes::external::NotTaken,
     plans::{Kind, Time},
+    reports::{Checked, ProgramFigures, Proof, Report, Rung, caveats::caveats},
 };
 
 use super::{
-    Checked, ProgramFigures, Proof, Report, Rung,
-    caveats::caveats,
     figures,
-    proof::{Others, write_proof, write_violations},
+    proof::write_proof,
     text::{BOLD, color, count, height, row, thousands, verdict_word, wrapped},
 };
-
-/// What `sibcheck check` found, at most `width` columns wide where text can be wrapped: briefly, or
-/// with every count and sentence.
-///
-/// What was run stands first and what was found last: that is where the eye is when a command has
-/// ended. Stores without a violation stand before those with one.
-pub fn check(report: &Report, verbose: bool, width: usize) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_check(&mut text, report, verbose, width);
-    text
-}
 
 /// So many lines a terminal of the usual size shows.
 const SCREEN: usize = 24;
 
-fn write_check(out: &mut String, report: &Report, verbose: bool, width: usize) -> fmt::Result {
+pub(super) fn write_check(
+    out: &mut String,
+    report: &Report,
+    verbose: bool,
+    width: usize,
+) -> fmt::Result {
     let command = Outside(&report.command);
     writeln!(out, "seed {}, repeat with: {command}", report.seed)?;
     let mut checked: Vec<&Checked> = report.checked.iter().collect();
@@ -279,113 +273,6 @@ fn told_rung(rung: &Rung) -> String {
         return "not reached".to_owned();
     }
     told.join(", ")
-}
-
-/// The verdict on one recorded history.
-pub fn verify(history: &History, verdict: &Verdict, width: usize) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_verify(&mut text, history, verdict, width);
-    text
-}
-
-fn write_verify(
-    out: &mut String,
-    history: &History,
-    verdict: &Verdict,
-    width: usize,
-) -> fmt::Result {
-    let monotonic = if verdict.replica_monotonic {
-        ", replica-monotonic"
-    } else {
-        ""
-    };
-    writeln!(
-        out,
-        "{} (claim {}{monotonic})",
-        verdict_word(verdict.outcome),
-        verdict.claim
-    )?;
-    let tests = verdict.exercised.iter().filter(|(_, times)| *times > 0);
-    let tests = tests.map(|(invariant, times)| format!("{} {invariant}", thousands(times)));
-    let tests = tests.collect::<Vec<_>>().join(", ");
-    let figures = format!(
-        "{}, {}, {}, {}",
-        count(history.operations.len() as u64, "operation"),
-        count(history.keys.len() as u64, "key"),
-        count(history.clients.len() as u64, "client"),
-        count(history.nodes.len() as u64, "node")
-    );
-    writeln!(out, "{}", row("history", &figures, width))?;
-    if !tests.is_empty() {
-        writeln!(out, "{}", row("tests", &tests, width))?;
-    }
-    write_unknown(out, history, verdict, width)?;
-    write_violations(out, history, verdict, Others::Sentences, width)
-}
-
-/// A table of judged cases, and how many got the verdict that they should. The evidence is shown
-/// for those that did not, and for a single case.
-pub fn replay(cases: &[(Saved, Judged)], width: usize) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_replay(&mut text, cases, width);
-    text
-}
-
-fn write_replay(out: &mut String, cases: &[(Saved, Judged)], width: usize) -> fmt::Result {
-    let path = |case: &Saved| outside::path(&case.path).to_string();
-    let widest = cases
-        .iter()
-        .map(|(case, _)| path(case).chars().count())
-        .max();
-    let widest = widest.unwrap_or(0);
-    for (case, judged) in cases {
-        let (outcome, mark) = match (&judged.expected, judged.as_expected) {
-            (_, true) => (Outcome::Valid, "ok"),
-            (Some(_), false) => (Outcome::Violated, "FAIL"),
-            (None, false) => (judged.outcome, "BAD"),
-        };
-        let style = color(outcome);
-        let (kind, path, found) = (case.kind, path(case), Outside(&judged.found));
-        write!(
-            out,
-            "{style}{mark:4}{style:#}  {kind:<15}  {path:<widest$}  {found}"
-        )?;
-        match &judged.expected {
-            Some(expected) if !judged.as_expected => {
-                writeln!(out, "; expected: {}", Outside(expected))?;
-            }
-            _ => writeln!(out)?,
-        }
-        if let Some(evidence) = &judged.evidence
-            && (!judged.as_expected || cases.len() == 1)
-        {
-            let (history, verdict) = &**evidence;
-            write_violations(out, history, verdict, Others::Sentences, width)?;
-            write_unknown(out, history, verdict, width)?;
-        }
-    }
-    let good = cases
-        .iter()
-        .filter(|(_, judged)| judged.as_expected)
-        .count();
-    let cases = count(cases.len() as u64, "case");
-    writeln!(out, "{cases} judged, {good} as expected")
-}
-
-/// What could not be tested, and why.
-pub(super) fn write_unknown(
-    out: &mut String,
-    history: &History,
-    verdict: &Verdict,
-    width: usize,
-) -> fmt::Result {
-    for unknown in &verdict.unknown {
-        let line = format!("not tested: {}", unknown.sentence(history));
-        writeln!(out, "{}", wrapped(&line, "  ", "    ", width))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use sibcheck_checkers::{
     shown, told_operations,
 };
 
-use crate::plans::Time;
-
-use super::{
-    ProgramFigures, Proof, Repeats,
-    text::{count, first_lines, height, indented, verdict_word, wrapped},
+use crate::{
+    plans::Time,
+    reports::{ProgramFigures, Proof, Repeats},
 };
+
+use super::text::{count, first_lines, height, indented, verdict_word, wrapped};
 
 /// How violations behind the first are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
