@@ -2,7 +2,9 @@
 
 use crate::exit::Failure;
 
-use super::{Replayed, Report, Verified, conform, human::Human, json::JsonReport};
+use super::{
+    Replayed, Report, Verified, conform, human::Human, json::JsonReport, junit::JunitReport,
+};
 
 /// What a command has to tell.
 #[derive(Clone, Copy, Debug)]
@@ -74,5 +76,10 @@ pub const FORMATS: &[Format] = &[
         name: "json",
         about: "One JSON object with a version of its schema",
         writer: |_| Box::<JsonReport>::default(),
+    },
+    Format {
+        name: "junit",
+        about: "JUnit XML, which CI servers show: a test case for each invariant, file or case",
+        writer: |_| Box::<JunitReport>::default(),
     },
 ];

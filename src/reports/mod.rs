@@ -8,6 +8,7 @@ pub mod conform;
 mod format;
 mod human;
 pub mod json;
+mod junit;
 mod replayed;
 mod verified;
 mod words;

@@ -12,6 +12,7 @@ mod dialects;
 mod evidence;
 mod files;
 mod first_hour;
+mod formats;
 mod lockstep;
 mod outside;
 mod real_time;

@@ -1,0 +1,374 @@
+//! JUnit XML, as CI servers read it.
+//!
+//! A suite is a store, a program, a file, or all saved cases; a test case is an invariant, a claim, a saved
+//! case or a demand. What was not exercised never passes: an invariant that had nothing to test is
+//! skipped, and where that leaves the outcome open there is an error.
+
+use quick_junit::{
+    NonSuccessKind, Property, Report as Document, TestCase, TestCaseStatus, TestSuite,
+};
+use sibcheck_checkers::{
+    History, Invariant, Outcome, Promise, Verdict, Violation,
+    outside::{Outside, OutsideLines, path},
+    registers, shown,
+    strongest::Strongest,
+    verdict::Exercised,
+};
+
+use crate::exit::Failure;
+
+use super::{
+    Checked, Judged, Judgement, Proof, Replayed, Report, Verified,
+    caveats::caveats,
+    conform::{self, Came},
+    format::{Told, Writer},
+    words::count,
+};
+
+/// One document for all that is told.
+#[derive(Default)]
+pub(super) struct JunitReport {
+    suites: Vec<TestSuite>,
+}
+
+impl Writer for JunitReport {
+    fn tell(&mut self, told: Told<'_>) -> String {
+        match told {
+            Told::Check(report) => {
+                let suites = report.checked.iter().map(|checked| check(checked, report));
+                self.suites.extend(suites);
+            }
+            Told::Conform(report) => self.suites.push(conform(report)),
+            Told::Replay(replayed) => self.suites.push(replay(replayed)),
+            Told::Verify(verified) => self.suites.push(verify(verified)),
+            Told::Failure(failure) => {
+                let mut suite = TestSuite::new("sibcheck");
+                suite.add_test_case(failed("command", failure));
+                self.suites.push(suite);
+            }
+        }
+        String::new()
+    }
+
+    fn end(&mut self) -> String {
+        let mut document = Document::new("sibcheck");
+        for mut suite in std::mem::take(&mut self.suites) {
+            for case in &mut suite.test_cases {
+                // Servers group by it.
+                case.set_classname(suite.name.clone());
+            }
+            document.add_test_suite(suite);
+        }
+        // Writing to a string cannot fail.
+        document.to_string().unwrap_or_default()
+    }
+}
+
+/// A test case that did not pass: what it is about in a few words, a sentence, and all that is known.
+fn unsuccessful(name: &str, kind: NonSuccessKind, words: &str, all: &str) -> TestCase {
+    let mut status = TestCaseStatus::non_success(kind);
+    let (first, _) = all.split_once('\n').unwrap_or((all, ""));
+    status.set_type(Outside(words).to_string());
+    status.set_message(Outside(first).to_string());
+    status.set_description(OutsideLines(all).to_string());
+    TestCase::new(Outside(name).to_string(), status)
+}
+
+/// A test case that could not be decided.
+fn open(name: &str, why: &str) -> TestCase {
+    unsuccessful(name, NonSuccessKind::Error, "inconclusive", why)
+}
+
+fn failed(name: &str, failure: &Failure) -> TestCase {
+    let words = format!("exit code {}", failure.exit.code());
+    unsuccessful(name, NonSuccessKind::Error, &words, &failure.message)
+}
+
+fn passed(name: &str) -> TestCase {
+    TestCase::new(Outside(name).to_string(), TestCaseStatus::success())
+}
+
+fn skipped(name: &str, why: &str) -> TestCase {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(Outside(why).to_string());
+    TestCase::new(Outside(name).to_string(), status)
+}
+
+fn property(name: &str, value: impl ToString) -> Property {
+    Property::new(name, Outside(value.to_string()).to_string())
+}
+
+/// A sentence, the operations that prove it, and what binds them.
+fn told(history: &History, violation: &Violation) -> String {
+    let key = shown::key(history.keys[violation.key as usize].as_str());
+    let mut text = format!("key {key}: {}", violation.sentence(history));
+    let timeline = violation.timeline(history);
+    for moment in &timeline.moments {
+        text += &format!("\n{}", moment.line());
+    }
+    if !timeline.links.is_empty() {
+        text += &format!("\n{}", timeline.links);
+    }
+    text
+}
+
+/// A test case for each invariant of a promise.
+fn invariants(
+    promise: Promise,
+    tests: &Exercised,
+    found: Option<(&History, &[Violation])>,
+) -> Vec<TestCase> {
+    let of = |(invariant, times): (Invariant, u64)| {
+        let name = invariant.name();
+        let violations = found.into_iter().flat_map(|(history, violations)| {
+            let mine = violations.iter().filter(|v| v.invariant == invariant);
+            mine.map(|violation| told(history, violation))
+        });
+        let violations: Vec<String> = violations.collect();
+        if !violations.is_empty() {
+            let all = violations.join("\n\n");
+            return unsuccessful(name, NonSuccessKind::Failure, name, &all);
+        }
+        if times == 0 {
+            return skipped(name, "nothing that it speaks of arose");
+        }
+        let mut case = passed(name);
+        case.set_assertions(usize::try_from(times).unwrap_or(usize::MAX));
+        case
+    };
+    let tested = tests
+        .iter()
+        .filter(|(invariant, _)| promise.includes(*invariant));
+    tested.map(of).collect()
+}
+
+fn check(checked: &Checked, report: &Report) -> TestSuite {
+    let (shape, tally) = (&checked.campaign.shape, &checked.tally);
+    let program = checked.program.as_ref();
+    let subject = program.map_or_else(
+        || checked.subject(),
+        |program| Outside(&program.command_line).to_string(),
+    );
+    let mut suite = TestSuite::new(subject);
+    suite.set_time(checked.elapsed);
+    let proof = checked.proof.as_ref();
+    let repeat = proof.map_or(&report.command, |proof| &proof.command);
+    suite.add_properties([
+        property("claim", shape.claim),
+        property("outcome", checked.outcome().name()),
+        property("nodes", shape.nodes),
+        property("runs", tally.outcomes.values().sum::<u64>()),
+        property("operations", tally.operations),
+        property("repeat", repeat),
+    ]);
+    for caveat in caveats(checked) {
+        suite.add_property(property("caveat", caveat));
+    }
+    if let Some(Ok(folder)) = proof.map(|proof| &proof.saved) {
+        suite.add_property(property("saved in", path(folder)));
+    }
+    let promise = Promise {
+        claim: shape.claim,
+        replica_monotonic: shape.replica_monotonic,
+    };
+    let found = proof.map(|proof| {
+        let judged = &proof.judged;
+        (&judged.run.history, &judged.verdict.violations[..])
+    });
+    suite.add_test_cases(invariants(promise, &tally.exercised, found));
+    suite.add_test_cases(shortcomings(checked, report));
+    suite
+}
+
+/// What keeps a check from being valid beside violations.
+fn shortcomings(checked: &Checked, report: &Report) -> Vec<TestCase> {
+    let mut cases = Vec::new();
+    if let Some(failure) = checked
+        .proof
+        .as_ref()
+        .and_then(|proof: &Proof| proof.failure.as_ref())
+    {
+        let why = failure.to_string();
+        cases.push(unsuccessful(
+            "node",
+            NonSuccessKind::Error,
+            "node failed",
+            &why,
+        ));
+    }
+    let program = checked.program.as_ref();
+    if let Some(refused) = program.and_then(|program| program.refused.as_ref()) {
+        cases.push(unsuccessful(
+            "machine",
+            NonSuccessKind::Error,
+            "refused",
+            refused,
+        ));
+    }
+    if let Some(after) = checked.interrupted_after(report) {
+        let why = format!("interrupted after {}", count(after, "run"));
+        cases.push(open("all runs", &why));
+    }
+    for untested in checked.untested() {
+        cases.push(open("exercised", &untested));
+    }
+    for (reason, runs) in &checked.tally.unknown {
+        let why = format!("{}: {reason}", count(*runs, "run"));
+        cases.push(open("decided", &why));
+    }
+    if cases.is_empty() && checked.outcome() == Outcome::Unknown {
+        cases.push(open("outcome", "nothing was decided"));
+    }
+    cases
+}
+
+fn verify(verified: &Verified) -> TestSuite {
+    let mut suite = TestSuite::new(path(&verified.file).to_string());
+    match &verified.came {
+        Ok(judgement) => judged(&mut suite, judgement),
+        Err(failure) => {
+            suite.add_test_case(failed("readable", failure));
+        }
+    }
+    suite
+}
+
+fn judged(suite: &mut TestSuite, judgement: &Judgement) {
+    suite.add_property(property("outcome", judgement.judged.outcome().name()));
+    match &judgement.judged {
+        Judged::Registers { history, verdict } => {
+            suite.add_test_cases(linearizability(history, verdict));
+        }
+        Judged::Siblings { history, verdict } => {
+            suite.add_property(property("claim", verdict.claim));
+            suite.add_test_cases(siblings(history, verdict));
+        }
+        Judged::Strongest { history, strongest } => {
+            suite.add_test_cases(claims(history, strongest));
+        }
+    }
+    let Some(source) = &judgement.source else {
+        return;
+    };
+    suite.add_property(property("format", source.format));
+    for note in &source.notes {
+        let kind = if note.limits() {
+            "not checked"
+        } else {
+            "assumed"
+        };
+        suite.add_property(property(kind, note));
+    }
+    if let Some(fault) = &source.fault {
+        suite.add_test_case(open("whole file", &fault.to_string()));
+    }
+}
+
+fn siblings(history: &History, verdict: &Verdict) -> Vec<TestCase> {
+    let found = Some((history, &verdict.violations[..]));
+    let mut cases = invariants(verdict.promise(), &verdict.exercised, found);
+    let unknown = verdict.unknown.iter();
+    cases.extend(unknown.map(|unknown| open("decided", &unknown.sentence(history))));
+    cases
+}
+
+fn linearizability(history: &registers::History, verdict: &registers::Verdict) -> Vec<TestCase> {
+    let name = "linearizability";
+    let mut cases = Vec::new();
+    for violation in &verdict.violations {
+        let key = shown::key(history.key_name(violation.key).as_str());
+        let mut text = format!("key {key}: {}", violation.sentence(history));
+        for (number, step) in (1..).zip(violation.steps(history)) {
+            text += &format!("\n{number}. {step}");
+        }
+        cases.push(unsuccessful(name, NonSuccessKind::Failure, name, &text));
+    }
+    if verdict.outcome == Outcome::Valid {
+        cases.push(passed(name));
+    }
+    let unknown = verdict.unknown.iter();
+    cases.extend(unknown.map(|unknown| open("decided", &unknown.sentence(history))));
+    cases
+}
+
+/// A test case for each claim. Those that fail are failures, though nobody promised them: that is
+/// what was asked.
+fn claims(history: &History, strongest: &Strongest) -> Vec<TestCase> {
+    let verdicts = strongest.verdicts().iter();
+    let case = |verdict: &Verdict| {
+        let name = verdict.claim.to_string();
+        match verdict.outcome {
+            Outcome::Valid => passed(&name),
+            Outcome::Violated => {
+                let violations = verdict.violations.iter();
+                let all: Vec<String> = violations.map(|each| told(history, each)).collect();
+                let words = verdict
+                    .violations
+                    .first()
+                    .map(|first| first.invariant.name());
+                let words = words.unwrap_or_default();
+                unsuccessful(&name, NonSuccessKind::Failure, words, &all.join("\n\n"))
+            }
+            Outcome::Unknown => {
+                let unknown = verdict.unknown.iter();
+                let why: Vec<String> = unknown.map(|each| each.sentence(history)).collect();
+                open(&name, &why.join("\n"))
+            }
+        }
+    };
+    verdicts.map(case).collect()
+}
+
+fn replay(replayed: &Replayed) -> TestSuite {
+    let mut suite = TestSuite::new("replay");
+    for (case, judged) in &replayed.judged {
+        let name = path(&case.path).to_string();
+        suite.add_test_case(if judged.as_expected {
+            passed(&name)
+        } else {
+            let mut all = judged.found.clone();
+            if let Some(expected) = &judged.expected {
+                all += &format!("; expected: {expected}");
+            }
+            let violations = judged.evidence.iter().flat_map(|evidence| {
+                let (history, verdict) = &**evidence;
+                let violations = verdict.violations.iter();
+                violations.map(move |violation| told(history, violation))
+            });
+            for violation in violations {
+                all += &format!("\n\n{violation}");
+            }
+            match (&judged.expected, judged.outcome) {
+                (None, Outcome::Unknown) => open(&name, &all),
+                _ => unsuccessful(&name, NonSuccessKind::Failure, "verdict", &all),
+            }
+        });
+    }
+    for (file, failure) in &replayed.unreadable {
+        suite.add_test_case(failed(&path(file).to_string(), failure));
+    }
+    suite
+}
+
+fn conform(report: &conform::Report) -> TestSuite {
+    let dialect = report.dialect.as_deref();
+    let name = dialect.map_or_else(|| "conform".to_owned(), |name| format!("conform {name}"));
+    let mut suite = TestSuite::new(Outside(name).to_string());
+    for case in &report.cases {
+        let name = &case.name;
+        suite.add_test_case(match &case.came {
+            came if came.is_met() => passed(name),
+            Came::Run(ran) => unsuccessful(name, NonSuccessKind::Failure, "demand", &ran.fault()),
+            Came::Lines(difference) => {
+                let wrong = count(difference.wrong() as u64, "line");
+                let why = format!("{wrong} not as expected");
+                unsuccessful(name, NonSuccessKind::Failure, "lines", &why)
+            }
+            Came::Failed(how) => unsuccessful(name, NonSuccessKind::Error, "node failed", how),
+        });
+    }
+    for note in &report.notes {
+        suite.add_property(property("not demanded", note));
+    }
+    suite
+}
