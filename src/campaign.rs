@@ -472,6 +472,9 @@ fn reason(reason: &Reason, history: &History) -> String {
         Reason::NothingTested => Scarcity::of(history).told().to_owned(),
         Reason::NoFinalRead { .. } => "an acknowledged write had no final read".to_owned(),
         Reason::HiddenTombstones => "reads hide tombstones".to_owned(),
+        Reason::TooManyOperations => {
+            "clients did not wait for answers, and a key has too many operations".to_owned()
+        }
         Reason::NotExercised { invariant } => format!("nothing could have broken {invariant}"),
         Reason::CutShort { .. } => "it came to more events than a run may have".to_owned(),
         Reason::TooManyClients => "there are too many clients to test causality".to_owned(),

@@ -44,6 +44,8 @@ struct ExaminedKey {
     /// Why a lost update would not show.
     no_final_read: Option<Reason>,
     hides_deletes: bool,
+    /// Whether its operations can be put into one order could not be decided.
+    order_is_open: bool,
     /// A read was answered after two writes of the key, or returned two.
     tells: bool,
     /// So was one whose visible set is exact.
@@ -174,6 +176,7 @@ impl ExaminedKey {
             situations: healthy.situations,
             no_final_read: healthy.no_final_read,
             hides_deletes: false,
+            order_is_open: false,
             tells: healthy.tells,
             tells_in_order: healthy.tells,
         }
@@ -194,9 +197,11 @@ impl ExaminedKey {
         };
         let mut exercised = Exercised::default();
         let mut violations = Vec::new();
-        invariants::check(promises, &subject, |invariant, tested, violation| {
-            exercised.add(invariant, tested);
-            violations.extend(violation);
+        let mut open = false;
+        invariants::check(promises, &subject, |invariant, tested| {
+            exercised.add(invariant, tested.times);
+            violations.extend(tested.violation);
+            open |= tested.open;
         });
         let mut situations = Situations::default();
         situations.observe(&view);
@@ -210,6 +215,7 @@ impl ExaminedKey {
             situations,
             no_final_read: no_final_read(&view),
             hides_deletes: view.hides_deletes(),
+            order_is_open: open,
             tells: first.is_some(),
             tells_in_order,
         }
@@ -218,7 +224,8 @@ impl ExaminedKey {
     /// What the claim promises about the key and the history cannot show.
     fn untested(&self, claim: Claim) -> Option<Reason> {
         match claim {
-            Claim::Linearizable => self.hides_deletes.then_some(Reason::HiddenTombstones),
+            Claim::Linearizable if self.hides_deletes => Some(Reason::HiddenTombstones),
+            Claim::Linearizable => self.order_is_open.then_some(Reason::TooManyOperations),
             _ => self.no_final_read.clone(),
         }
     }

@@ -119,6 +119,10 @@ impl Unknown {
             Reason::HiddenTombstones => format!(
                 "{key} has deletes and its reads hide tombstones, so linearizability of {key} cannot be decided"
             ),
+            Reason::TooManyOperations => format!(
+                "linearizability of {key} was not decided: its clients do not wait for answers, and it has \
+                 too many operations to look for an order of them; judge a shorter history"
+            ),
             Reason::NotExercised { invariant } => format!(
                 "nothing in the history could have broken {invariant}: {}",
                 invariant.statement()

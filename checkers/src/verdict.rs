@@ -698,6 +698,9 @@ pub enum Reason {
     /// Tombstones are hidden and the key has deletes: what its reads saw is known only as an
     /// interval, which linearizability does not yield to.
     HiddenTombstones,
+    /// The clients of the key do not wait for answers, so a conflict need not be one, and it has too
+    /// many operations to see whether there is an order after all.
+    TooManyOperations,
     /// Nothing in the history could have broken a promised invariant.
     NotExercised {
         /// The invariant.

@@ -23,7 +23,8 @@
 //! prefix of any order. One with an unknown outcome that no read returned is dropped from all `V`: it
 //! may never have happened. Where clients do not wait for answers, a write in `V_may` may have taken
 //! effect after the read nevertheless: there a conflict is believed only when the graph itself has
-//! a cycle, with an edge `w ⇒ r` for what `r` returned alone (`linearizability/graph.rs`). Where a
+//! a cycle, with an edge `w ⇒ r` for what `r` returned alone (`linearizability/graph.rs`); where that is
+//! too large, it is left open. Where a
 //! write may have taken effect after its client's next (`late_writes.rs`), what a read saw through
 //! that is only an interval: the read is left out, which is sound, as orders of the others remain
 //! orders. With hidden tombstones `V` is only an interval, and a key with deletes is left to
@@ -38,7 +39,7 @@
 //! write of `b` supersedes its client's earlier `a` in a read of `["b"]`, and not in a later read of
 //! `["a", "b"]`, is not reported. Evidence is a shortest reason for the first conflict. Sources: Herlihy &
 //! Wing 1990; Burckhardt et al. 2014; that the search vanishes rests on reads determining what they
-//! saw (semantics §2, §5).
+//! saw (docs/semantics.md, "What a read saw" and "Linearizability").
 
 mod graph;
 
@@ -77,7 +78,7 @@ pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
                 conflicts.first = None;
                 conflicts.violated(|| (evidence, finding));
             }
-            graph::Shown::Unknown => {}
+            graph::Shown::Unknown => return found.leave_open(),
         }
     }
     (found.first, found.more) = (conflicts.first, conflicts.more);

@@ -78,12 +78,11 @@ fn in_replica_model(invariant: Invariant) -> Option<Check> {
     }
 }
 
-/// Tests everything that any of the promises includes on one key; tells each invariant, how often it had something
-/// to test, and its violation.
+/// Tests everything that any of the promises includes on one key, and tells what became of each invariant.
 pub(crate) fn check(
     promises: &[Promise],
     subject: &Subject<'_, '_>,
-    mut tell: impl FnMut(Invariant, u64, Option<Violation>),
+    mut tell: impl FnMut(Invariant, Tested),
 ) {
     let model = subject.view.model();
     for (invariant, check) in REGISTRY {
@@ -103,9 +102,26 @@ pub(crate) fn check(
                 more: found.more,
                 finding,
             });
-            tell(invariant, found.tested, violation);
+            let Found { tested, open, .. } = found;
+            tell(
+                invariant,
+                Tested {
+                    times: tested,
+                    violation,
+                    open,
+                },
+            );
         }
     }
+}
+
+/// What became of an invariant on one key.
+pub(crate) struct Tested {
+    /// How often it had something to test.
+    pub(crate) times: u64,
+    pub(crate) violation: Option<Violation>,
+    /// It may be violated, and that could not be decided.
+    pub(crate) open: bool,
 }
 
 /// What a check found: the first violation in full, and the number of the others.
@@ -114,9 +130,15 @@ pub(crate) struct Found {
     tested: u64,
     first: Option<(Vec<OpId>, Finding)>,
     more: u64,
+    open: bool,
 }
 
 impl Found {
+    /// Something may be wrong, and that cannot be decided.
+    pub(crate) fn leave_open(&mut self) {
+        self.open = true;
+    }
+
     /// Something was tested that could have been wrong.
     pub(crate) fn tested(&mut self) {
         self.tested += 1;

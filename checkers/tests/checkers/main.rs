@@ -13,6 +13,7 @@ mod evidence;
 mod exhaustive;
 mod files;
 mod goldens;
+mod impatient;
 mod imports;
 mod labelled;
 mod outside;
