@@ -8,9 +8,9 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sibcheck::{
     campaign::run_and_judge,
-    nodes::StoreName,
     plans::{Plan, SeededChoices, Shape, generate},
     runner,
+    stores::StoreName,
 };
 use sibcheck_checkers::judge;
 

@@ -14,8 +14,8 @@ use std::{env, time::Instant};
 use sibcheck::{
     campaign::{Campaign, run_and_judge, shrink_failure},
     interrupt::Interrupt,
-    nodes::StoreName,
     plans::Shape,
+    stores::StoreName,
     stores::faulty::Flaw,
 };
 

@@ -484,7 +484,7 @@ fn reason(reason: &Reason, history: &History) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nodes::StoreName;
+    use crate::stores::StoreName;
 
     fn campaign(store: StoreName, threads: usize) -> Campaign {
         Campaign {

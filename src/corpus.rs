@@ -23,15 +23,16 @@ use sibcheck_checkers::{
 
 use crate::{
     campaign::{self, run_and_judge},
+    cases::{Judged, Kind, Saved},
     files,
     fuzzing::TARGETS,
-    laboratory::{Laboratory, Purpose, RunError},
     nodes::{
         Server,
         external::{NodeFailure, Program},
         serve,
     },
     plans::{Plan, read_plan},
+    program_under_test::{ProgramUnderTest, Purpose, RunError},
     protocol::Case,
 };
 
@@ -46,39 +47,6 @@ pub const LOG_EXTENSION: &str = "stderr";
 
 /// Files that are no cases.
 const FOR_PEOPLE: [&str; 3] = ["README.md", VERDICT_FILE, TRACE_FILE];
-
-/// What a file of the corpus holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A plan to be run.
-    Plan,
-    /// A recorded history to be judged.
-    History,
-    /// Scripted input and output of a node.
-    Conformance,
-    /// Input of the fuzz target at this index of [`TARGETS`].
-    Fuzz(usize),
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Plan => "plan",
-            Self::History => "history",
-            Self::Conformance => "conformance",
-            Self::Fuzz(target) => TARGETS.get(*target).map_or("fuzz", |(name, _)| name),
-        })
-    }
-}
-
-/// A file of the corpus.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Saved {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it is.
-    pub kind: Kind,
-}
 
 /// Why a file cannot be judged.
 #[derive(Debug, thiserror::Error)]
@@ -115,21 +83,6 @@ pub enum CorpusError {
         /// What is wrong with it, with the place inside the file.
         what: String,
     },
-}
-
-/// What came of judging a file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
-    /// The verdict that the file expects; `None` when it names none, and then validity is expected.
-    pub expected: Option<String>,
-    /// The verdict that it got.
-    pub found: String,
-    /// The outcome, whatever was expected.
-    pub outcome: Outcome,
-    /// True when the verdict is the expected one.
-    pub as_expected: bool,
-    /// The history and the verdict on it, for plans and histories.
-    pub evidence: Option<Box<(History, Verdict)>>,
 }
 
 /// The files of the corpus at `path`, which is one file or a folder, in the order of their names.
@@ -180,10 +133,8 @@ fn kind(path: &Path) -> Option<Kind> {
     let is_fuzz = |name: Option<&OsStr>| name == Some("fuzz".as_ref());
     let of_cargo_fuzz = ["artifacts", "corpus"].map(AsRef::as_ref).map(Some);
     if is_fuzz(above) || (of_cargo_fuzz.contains(&above) && is_fuzz(top)) {
-        let target = TARGETS
-            .iter()
-            .position(|(name, _)| target == Some(name.as_ref()));
-        if let Some(target) = target {
+        let meant = |(name, _): &&(&str, _)| target == Some(name.as_ref());
+        if let Some((target, _)) = TARGETS.iter().find(meant) {
             return Some(Kind::Fuzz(target));
         }
     }
@@ -266,7 +217,7 @@ impl Saved {
             ..program.clone()
         };
         let path = || self.path.clone();
-        let observed = Laboratory::new(program)
+        let observed = ProgramUnderTest::new(program)
             .run(plan, Purpose::Search)
             .map_err(|error| CorpusError::Run {
                 path: path(),
@@ -377,9 +328,10 @@ fn describe(outcome: Outcome, invariants: &[Invariant]) -> String {
 }
 
 /// Runs a fuzz target; a panic is its way of saying that a law is broken.
-fn judge_input(target: usize, bytes: &[u8]) -> Judged {
-    let run = TARGETS[target].1;
-    let held = panic::catch_unwind(AssertUnwindSafe(|| run(bytes))).is_ok();
+fn judge_input(target: &str, bytes: &[u8]) -> Judged {
+    let run = TARGETS.iter().find(|(name, _)| *name == target);
+    let held =
+        run.is_some_and(|(_, run)| panic::catch_unwind(AssertUnwindSafe(|| run(bytes))).is_ok());
     Judged {
         expected: Some("passes".to_owned()),
         found: if held { "passes" } else { "panics" }.to_owned(),
@@ -403,10 +355,16 @@ mod tests {
         assert_eq!(kind("corpora/plans/a.json"), Some(Kind::Plan));
         assert_eq!(kind("a.jsonl"), Some(Kind::History));
         assert_eq!(kind("x/conformance/vc.txt"), Some(Kind::Conformance));
-        assert_eq!(kind("corpora/fuzz/clock_merge/seed"), Some(Kind::Fuzz(0)));
+        assert_eq!(
+            kind("corpora/fuzz/clock_merge/seed"),
+            Some(Kind::Fuzz("clock_merge"))
+        );
         let crash = kind("fuzz/artifacts/clock_merge/crash-0123");
-        assert_eq!(crash, Some(Kind::Fuzz(0)));
-        assert_eq!(kind("fuzz/corpus/clock_merge/0123"), Some(Kind::Fuzz(0)));
+        assert_eq!(crash, Some(Kind::Fuzz("clock_merge")));
+        assert_eq!(
+            kind("fuzz/corpus/clock_merge/0123"),
+            Some(Kind::Fuzz("clock_merge"))
+        );
         assert_eq!(kind("elsewhere/artifacts/clock_merge/crash-0123"), None);
         assert_eq!(kind("corpora/fuzz/unknown/seed"), None);
         assert_eq!(kind("notes.md"), None);

@@ -7,6 +7,7 @@
 //! [`reports`] renders it. `ARCHITECTURE.md` has the map.
 
 pub mod campaign;
+pub mod cases;
 pub mod cli;
 pub mod clocks;
 pub mod corpus;
@@ -14,9 +15,9 @@ pub mod exit;
 pub mod files;
 pub mod fuzzing;
 pub mod interrupt;
-pub mod laboratory;
 pub mod nodes;
 pub mod plans;
+pub mod program_under_test;
 #[cfg(test)]
 #[path = "../checkers/src/property_tests.rs"]
 mod property_tests;

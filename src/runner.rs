@@ -18,7 +18,8 @@ use sibcheck_checkers::history::{
 
 use crate::{
     nodes::{
-        Ask, Context, Grace, InProcess, Manner, Nodes, Output, Reply, Reports, Request, TaggedValue,
+        Ask, ClientBehaviour, Context, Grace, InProcess, Nodes, Output, Reply, Reports, Request,
+        TaggedValue,
     },
     plans::{Act, ContextChoice, Plan, Step},
     simulation::{
@@ -254,7 +255,7 @@ struct Runner<'a, N: Nodes> {
     /// What the answer to an operation lets its client pass back, by operation.
     contexts: Vec<Option<Context>>,
     reports: Reports,
-    manner: Manner,
+    behaviour: ClientBehaviour,
     out: Vec<Output<N::Message>>,
     planned: usize,
     /// Then the run is ended.
@@ -273,7 +274,7 @@ struct Runner<'a, N: Nodes> {
 
 impl<'a, N: Nodes> Runner<'a, N> {
     fn new(plan: &'a Plan, nodes: &'a mut N) -> Self {
-        let manner = nodes.manner();
+        let behaviour = nodes.client_behaviour();
         let capacity = plan.operations() + plan.keys.len() * plan.nodes as usize;
         let names = (0..plan.nodes).map(|node| nodes.name(node)).collect();
         Self {
@@ -288,8 +289,8 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 header: Header {
                     origin: plan.origin.clone(),
                     claim: Some(plan.claim),
-                    tombstones: manner.tombstones,
-                    model: manner.model,
+                    tombstones: behaviour.tombstones,
+                    model: behaviour.model,
                     expect: None,
                 },
                 clients: Vec::new(),
@@ -301,7 +302,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             invokers: Vec::with_capacity(capacity),
             contexts: Vec::with_capacity(capacity),
             reports: Reports::default(),
-            manner,
+            behaviour,
             out: Vec::new(),
             planned: 0,
             most_events: plan.most_events(),
@@ -835,7 +836,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             tag: self.history.operations.len() as u64,
             position: value,
         };
-        let readable = if self.manner.clients_make_clocks {
+        let readable = if self.behaviour.clients_make_clocks {
             // It is not what is sent.
             None
         } else {
@@ -1018,7 +1019,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
     fn end_uncertain(&mut self, client: usize, op: OpId) {
         match self.history.operations[op as usize].action {
             Action::Read(_) => self.end(client, op, Status::Fail),
-            Action::Write(_) if self.manner.clients_make_clocks => {
+            Action::Write(_) if self.behaviour.clients_make_clocks => {
                 self.end(client, op, Status::Info);
             }
             Action::Write(_) => {

@@ -124,6 +124,91 @@ fn what_must_not_be_there_is_not_there() {
     }
 }
 
+/// The layers of the library: each uses only those before it. What is not named serves all.
+const LAYERS: [&str; 14] = [
+    "clocks",
+    "simulation",
+    "stores",
+    "protocol",
+    "plans",
+    "nodes",
+    "runner",
+    "campaign",
+    "program_under_test",
+    "cases",
+    "reports",
+    "fuzzing",
+    "corpus",
+    "cli",
+];
+
+/// The modules of this crate that a source file uses, its tests left out.
+fn used(text: &str) -> BTreeSet<String> {
+    let (code, _) = text.split_once("#[cfg(test)]").unwrap_or((text, ""));
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let mut used = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let (mut depth, mut taken) = (0, false);
+        let mut word = String::new();
+        // The word behind it, or the first of each item in its braces.
+        for letter in code[at + "crate::".len()..].chars() {
+            if matches!(letter, 'a'..='z' | '_') {
+                if !taken && depth < 2 {
+                    word.push(letter);
+                }
+                continue;
+            }
+            if !word.is_empty() {
+                used.insert(std::mem::take(&mut word));
+                taken = true;
+            }
+            match letter {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 1 => taken = false,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    used
+}
+
+#[test]
+fn nothing_is_used_from_a_later_layer() {
+    let mut files = BTreeSet::new();
+    collect(&root().join("src"), &mut files);
+    let rank = |module: &str| LAYERS.iter().position(|layer| *layer == module);
+    let mut ranked = 0;
+    for file in files.iter().filter(|file| !file.ends_with('/')) {
+        let module = file.split('/').nth(1).unwrap();
+        let Some(layer) = rank(module.trim_end_matches(".rs")) else {
+            continue;
+        };
+        for used in used(&fs::read_to_string(root().join(file)).unwrap()) {
+            let Some(other) = rank(&used) else {
+                continue;
+            };
+            ranked += 1;
+            assert!(other <= layer, "{file} uses {used}, which is a later layer");
+        }
+    }
+    assert!(ranked > 100, "{ranked} uses were looked at");
+}
+
+#[test]
+fn uses_are_found_in_every_form() {
+    let text = "use crate::{\n    a::{b, c::d},\n    e,\n    f::g,\n};\nuse crate::h;\ncrate::i::j();\n// crate::k\n#[cfg(test)]\nuse crate::l;";
+    let found = used(text);
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    assert_eq!(found, ["a", "e", "f", "h", "i"]);
+}
+
 /// What prints and what shows paths: one module each, so that nothing from outside gets past them.
 #[test]
 fn text_from_outside_is_printed_in_one_place() {

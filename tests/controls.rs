@@ -11,9 +11,9 @@
 use sibcheck::{
     campaign::{Campaign, Tally, run_and_judge},
     interrupt::Interrupt,
-    nodes::StoreName,
     plans::{Shape, plans},
     simulation::{FaultKind, FaultName, Nanos},
+    stores::StoreName,
     stores::faulty::Flaw,
 };
 use sibcheck_checkers::{Claim, Outcome, Violation};

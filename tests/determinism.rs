@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 
 use sibcheck::{
-    nodes::StoreName,
     plans::{Plan, SeededChoices, Shape, generate, read_plan, write_plan},
     runner,
     simulation::FaultName,
+    stores::StoreName,
 };
 use sibcheck_checkers::format::write_history;
 

@@ -12,7 +12,7 @@ use std::{
     process::{Command, Output},
 };
 
-use sibcheck::nodes::external::Sin;
+use sibcheck::{nodes::external::Deviation, simulation::FaultName};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,27 +48,46 @@ fn block(mark: &str, should: &str) -> Result<(), String> {
 }
 
 #[test]
+fn every_fault_stands_in_the_guide_and_in_the_help() {
+    let guide = fs::read_to_string(guide()).unwrap();
+    let help = sibcheck(root(), &["check".to_owned(), "--help".to_owned()]);
+    let help = String::from_utf8(help.stdout).unwrap();
+    for fault in FaultName::ALL {
+        let name = fault.name();
+        assert!(
+            guide.contains(&format!("| `{name}` |")),
+            "the guide lacks {name}"
+        );
+        let words = help.split([' ', ',', '\n']);
+        assert!(
+            words.into_iter().any(|word| word == name),
+            "the help lacks {name}"
+        );
+    }
+}
+
+#[test]
 fn the_table_of_what_is_tolerated_is_the_codes() {
     let mut table =
         "| what a program does | what to do | under `--strict` |\n| --- | --- | --- |\n".to_owned();
-    for sin in Sin::ALL {
-        let strict = if sin.fails_when_strict() {
+    for deviation in Deviation::ALL {
+        let strict = if deviation.fails_when_strict() {
             "fails"
         } else {
             "counted"
         };
         table += &[
             "| ",
-            sin.name(),
+            deviation.name(),
             " | ",
-            &sin.remedy().replace('|', "\\|"),
+            &deviation.remedy().replace('|', "\\|"),
             " | ",
             strict,
             " |\n",
         ]
         .concat();
     }
-    block("sins", &table).unwrap();
+    block("deviations", &table).unwrap();
 }
 
 /// A folder in which the guide's commands find what they name.

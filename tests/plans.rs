@@ -6,11 +6,12 @@ use std::{fs, path::PathBuf};
 
 use sibcheck::{
     campaign::{Judged, run_and_judge},
-    laboratory::{Laboratory, Purpose},
-    nodes::{StoreName, external::Program},
+    nodes::external::Program,
     plans::{Plan, SeededChoices, Shape, generate, read_plan, write_plan},
+    program_under_test::{ProgramUnderTest, Purpose},
     runner,
     simulation::Nanos,
+    stores::StoreName,
 };
 use sibcheck_checkers::{
     Outcome,
@@ -83,9 +84,9 @@ fn plans_of_version_1_for_programs_run_as_they_did() {
             plan.program.clone().unwrap(),
             folder,
         );
-        let laboratory = Laboratory::new(program);
+        let subject = ProgramUnderTest::new(program);
         for plan in [again(&plan), plan] {
-            let now = laboratory
+            let now = subject
                 .run(&plan, Purpose::Repeat)
                 .unwrap()
                 .judged

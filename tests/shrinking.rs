@@ -10,8 +10,8 @@
 use sibcheck::{
     campaign::{Campaign, run_and_judge, shrink_failure},
     interrupt::Interrupt,
-    nodes::StoreName,
     plans::{Plan, Shape, Shrunk},
+    stores::StoreName,
     stores::faulty::Flaw,
 };
 use sibcheck_checkers::Invariant;

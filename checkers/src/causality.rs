@@ -1,4 +1,5 @@
-//! Causality: provenance → causal order → visible sets, for one key (semantics §1–2).
+//! Causality: provenance → causal order → visible sets, for one key (docs/semantics.md, "The object"
+//! and "What a read saw").
 //!
 //! The ground truth is where each context came from, never the clock inside it. With `Past(p)` for
 //! what an answer `p` revealed,

@@ -16,12 +16,13 @@ use sibcheck_checkers::{
 use crate::{
     campaign::{Campaign, Failure as Failing, Judged, judged, run_and_judge, shrink_failure},
     files,
-    laboratory::Observed,
-    nodes::{StoreName, external::NodeNames},
+    nodes::external::NodeNames,
     plans::{Kinds, Plan, Shape},
+    program_under_test::Observed,
     reports::{Checked, Proof, Report, Told},
     runner::run_traced,
     simulation::FaultName,
+    stores::StoreName,
 };
 
 use super::{
@@ -29,6 +30,7 @@ use super::{
     check_program::check_program,
     dialect::GivenDialect,
     format::GivenFormat,
+    lists,
     output::{self, Progress, Stopwatch},
     results::{self, Found},
     runs,
@@ -61,9 +63,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "COMMAND", conflicts_with = "store")]
     pub(super) bin: Option<String>,
 
-    /// How the program words reads and writes: vc, dvv, vv, kv, mv, or a file that describes it
-    /// (docs/custom-dialects.md) [default: found out by asking]
-    #[arg(long, requires = "bin", value_name = "NAME|FILE")]
+    #[arg(long, requires = "bin", value_name = "NAME|FILE", help = lists::dialects())]
     pub(super) dialect: Option<GivenDialect>,
 
     /// Whose time passes for the program. lockstep: ours; it runs until it rests, and its own clock
@@ -120,10 +120,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = Shape::KEYS, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) keys: u32,
 
-    /// Kinds of fault that may occur, separated by commas: reorder, loss, client-loss, duplicate,
-    /// partition, crash, pause, stop, clock, all (but clock) or none [default: all; for a program reorder
-    /// and partition]. A program meets them one after the other: none, then each in addition
-    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', help = lists::faults())]
     pub(super) faults: Vec<String>,
 
     /// Hand a program all messages that come within two milliseconds at once, before it rests, so that
@@ -140,10 +137,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "KINDS")]
     pub(super) leave_out: Option<Kinds>,
 
-    /// What the store promises: eventual, read-your-writes, monotonic-reads, monotonic-writes,
-    /// writes-follow-reads, session, causal, quorum or linearizable [default: eventual, or
-    /// linearizable for one node]
-    #[arg(long)]
+    #[arg(long, help = lists::claims("What the store promises", "eventual, or linearizable for one node"))]
     pub(super) claim: Option<Claim>,
 
     /// Also hold nodes to answer reads from their own state, and never to go backwards; the reference

@@ -8,9 +8,9 @@ use crate::{
     campaign::{Campaign, Tally},
     files::IfEmpty,
     interrupt::Interrupt,
-    laboratory::{Laboratory, Observed, Purpose, RunError},
     nodes::external::{Program, kinds_not_taken},
     plans::{Plan, STRATA, SeededChoices, Shape, Time, generate},
+    program_under_test::{Observed, ProgramUnderTest, Purpose, RunError},
     protocol::Dialect,
     reports::{Checked, Oddity, ProgramFigures, Report, Rung, Told},
     simulation::FaultName,
@@ -121,13 +121,8 @@ fn program(
     Ok((program, named))
 }
 
-pub(super) fn check_program(
-    arguments: &Arguments,
-    command_line: &str,
-    mut shape: Shape,
-    listening: &Listening,
-) -> Result<Exit, Failure> {
-    let _results = IfEmpty::goes(&arguments.results);
+/// Nodes that are named one by one must all be.
+fn enough_names(arguments: &Arguments, shape: &Shape) -> Result<(), Failure> {
     if let Some(count) = arguments.node_names.count()
         && count != shape.nodes as usize
     {
@@ -136,6 +131,17 @@ pub(super) fn check_program(
             shape.nodes
         )));
     }
+    Ok(())
+}
+
+pub(super) fn check_program(
+    arguments: &Arguments,
+    command_line: &str,
+    mut shape: Shape,
+    listening: &Listening,
+) -> Result<Exit, Failure> {
+    let _results = IfEmpty::goes(&arguments.results);
+    enough_names(arguments, &shape)?;
     let mut ladder = ladder(arguments, &shape);
     let rungs = ladder.iter().map(|rung| rung.name);
     runs::check(&arguments.runs, "rungs", rungs)?;
@@ -153,10 +159,10 @@ pub(super) fn check_program(
     let clock_refused = time::settle(&program, arguments.time, &mut shape)?;
     let seed = arguments.seed.unwrap_or_else(check::fresh_seed);
     let names_flag = arguments.node_names.flag();
-    let laboratory = Laboratory::new(program);
+    let subject = ProgramUnderTest::new(program);
     let interrupt = &listening.interrupt;
-    let mut trial = Trial {
-        laboratory: &laboratory,
+    let mut climber = Climber {
+        subject: &subject,
         shape,
         command_line,
         dialect: named,
@@ -168,53 +174,58 @@ pub(super) fn check_program(
         rung.planned = runs::asked(&arguments.runs, position).unwrap_or(FIRST_RUNS);
     }
     let watch = Stopwatch::start();
-    let climbed = trial.climb(&mut ladder, seed, watch);
-    let (elapsed, command) = (watch.elapsed(), trial.whole_command(seed, &ladder));
-    let (proof, refused) = match climbed {
+    let end = climber.climb(&mut ladder, seed, watch);
+    let (elapsed, command) = (watch.elapsed(), climber.whole_command(seed, &ladder));
+    let (proof, refused) = match end {
         Ok(None) | Err(RunError::Interrupted) => (None, None),
         Ok(Some(sighting)) => {
-            let proof = follow_up(&laboratory, arguments, listening, sighting);
+            let proof = follow_up(&subject, arguments, listening, sighting);
             (Some(proof), None)
         }
         Err(RunError::Machine(why)) => (None, Some(why)),
     };
     let campaign = Campaign {
         runs: ladder.iter().map(|rung| rung.planned).sum(),
-        shape: trial.shape.clone(),
+        shape: climber.shape.clone(),
         seed,
         threads: 1,
     };
     let held = proof.is_none() && refused.is_none() && !interrupt.is_raised();
-    let saved_first = (arguments.save_first && held).then(|| trial.save_first(seed, &ladder));
+    let saved_first = (arguments.save_first && held).then(|| climber.save_first(seed, &ladder));
+    let figures = ProgramFigures {
+        command_line: command_line.to_owned(),
+        names_flag,
+        dialect,
+        time: climber.shape.time,
+        clock_refused,
+        leaks: subject.leaks(),
+        real_time_because: subject.real_time_because().map(str::to_owned),
+        rungs: ladder,
+        nodes_because: check::nodes_because(arguments, climber.shape.nodes),
+        messages: subject.delivered(),
+        not_taken,
+        not_exercised: subject.not_exercised(climber.shape.nodes),
+        tolerated: subject
+            .tolerated
+            .iter()
+            .map(|(deviation, count, first)| Oddity {
+                deviation,
+                count,
+                first,
+            })
+            .collect(),
+        refused,
+    };
     let report = Report {
         seed,
         command,
         threads: 1,
         checked: vec![Checked {
             campaign,
-            tally: trial.tally,
+            tally: climber.tally,
             elapsed,
             saved_first,
-            program: Some(ProgramFigures {
-                command_line: command_line.to_owned(),
-                names_flag,
-                dialect,
-                time: trial.shape.time,
-                clock_refused,
-                leaks: laboratory.leaks(),
-                real_time_because: laboratory.real_time_because().map(str::to_owned),
-                rungs: ladder,
-                nodes_because: check::nodes_because(arguments, trial.shape.nodes),
-                messages: laboratory.delivered(),
-                not_taken,
-                not_exercised: laboratory.not_exercised(trial.shape.nodes),
-                tolerated: laboratory
-                    .tolerated
-                    .iter()
-                    .map(|(sin, count, first)| Oddity { sin, count, first })
-                    .collect(),
-                refused,
-            }),
+            program: Some(figures),
             proof,
             asked: Vec::new(),
         }],
@@ -226,8 +237,8 @@ pub(super) fn check_program(
     Ok(report.exit())
 }
 
-struct Trial<'a> {
-    laboratory: &'a Laboratory,
+struct Climber<'a> {
+    subject: &'a ProgramUnderTest,
     shape: Shape,
     command_line: &'a str,
     /// As it is given on the command line.
@@ -237,12 +248,12 @@ struct Trial<'a> {
     tally: Tally,
 }
 
-impl Trial<'_> {
+impl Climber<'_> {
     /// Runs the plan of this seed.
     fn run(&mut self, seed: u64) -> Result<(Plan, Observed), RunError> {
         let mut plan = self.plan(seed);
-        let observed = self.laboratory.run(&plan, Purpose::Search)?;
-        if self.laboratory.real_time_because().is_some() && self.shape.time != Time::Real {
+        let observed = self.subject.run(&plan, Purpose::Search)?;
+        if self.subject.real_time_because().is_some() && self.shape.time != Time::Real {
             self.shape.time = Time::Real;
             self.shape.period = None;
             // Its command says so, too.
@@ -362,7 +373,7 @@ impl Trial<'_> {
         self.shape.bursts = lowest.is_some_and(|rung| rung.bursts);
         self.shape.faults = lowest.map_or_else(Vec::new, |rung| rung.faults.clone());
         let plan = self.plan(seed);
-        match self.laboratory.run(&plan, Purpose::Repeat) {
+        match self.subject.run(&plan, Purpose::Repeat) {
             Ok(observed) => {
                 let found = Found::of_one(&plan, &plan, &observed);
                 check::save(self.arguments, seed, &found)

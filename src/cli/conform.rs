@@ -11,9 +11,9 @@ use sibcheck_checkers::outside;
 
 use crate::{
     files::{self, Temporary},
-    laboratory::{Laboratory, Purpose, RunError},
     nodes::external::{FailureKind, NodeNames, Program, converse},
     plans::demands,
+    program_under_test::{ProgramUnderTest, Purpose, RunError},
     protocol::{Case, Dialect, samples_of},
     reports::{
         Told,
@@ -21,7 +21,9 @@ use crate::{
     },
 };
 
-use super::{Exit, Failure, bin, dialect::GivenDialect, format::GivenFormat, signals::listen};
+use super::{
+    Exit, Failure, bin, dialect::GivenDialect, format::GivenFormat, lists, signals::listen,
+};
 
 /// See whether a program does what every store of its dialect has to do
 #[derive(Debug, Args)]
@@ -43,9 +45,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "COMMAND")]
     bin: String,
 
-    /// How the program words reads and writes: vc, dvv, vv, kv, mv, or a file that describes it
-    /// (docs/custom-dialects.md) [default: found out by asking]
-    #[arg(long, value_name = "NAME|FILE", conflicts_with = "files")]
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "files", help = lists::dialects())]
     dialect: Option<GivenDialect>,
 
     /// How many nodes there are; clients have nodes of their own as far as there are enough
@@ -111,9 +111,9 @@ pub(super) fn conform(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// Asks all that every store has to do, until a failure shows that it does not matter what is asked.
 fn ask_all(program: &Program, nodes: u32, report: &mut Report) -> Result<(), Failure> {
-    let laboratory = Laboratory::new(program.clone());
+    let subject = ProgramUnderTest::new(program.clone());
     for demand in demands(&program.dialect, nodes) {
-        let observed = match laboratory.run(&demand.plan, Purpose::Repeat) {
+        let observed = match subject.run(&demand.plan, Purpose::Repeat) {
             Ok(observed) => observed,
             Err(RunError::Machine(why)) => return Err(Failure::machine(why)),
             Err(RunError::Interrupted) => return Ok(()),

@@ -9,6 +9,7 @@ mod format;
 mod generate;
 mod generate_register;
 mod generate_siblings;
+mod lists;
 mod node;
 mod output;
 mod replay;

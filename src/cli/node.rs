@@ -4,7 +4,10 @@ use std::{io, time::Duration};
 
 use clap::Args;
 
-use crate::nodes::{ServeError, Server, StoreName, serve};
+use crate::{
+    nodes::{ServeError, Server, serve},
+    stores::StoreName,
+};
 
 use super::{Exit, Failure};
 

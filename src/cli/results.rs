@@ -11,8 +11,8 @@ use crate::{
     campaign::Judged,
     corpus::{LOG_EXTENSION, TRACE_FILE, VERDICT_FILE},
     files,
-    laboratory::Observed,
     plans::{Plan, write_plan},
+    program_under_test::Observed,
     reports::json,
 };
 

@@ -11,9 +11,9 @@ use sibcheck_checkers::{Outcome, outside};
 
 use crate::{
     interrupt::Interrupt,
-    laboratory::{Laboratory, Observed, Purpose, RunError},
     nodes::external::{FailureKind, NodeFailure},
     plans::{self, Plan, Position, Shrunk, Sighting},
+    program_under_test::{Observed, ProgramUnderTest, Purpose, RunError},
     reports::{Proof, Repeats},
 };
 
@@ -108,7 +108,7 @@ fn last_steps(observed: &Observed) -> Vec<BTreeSet<Position>> {
 
 /// Saves a finding, shrinks it, tells whether it always shows, and saves what is smaller.
 pub(super) fn follow_up(
-    laboratory: &Laboratory,
+    subject: &ProgramUnderTest,
     arguments: &Arguments,
     listening: &Listening,
     sighting: FirstSighting,
@@ -143,7 +143,7 @@ pub(super) fn follow_up(
     let again = match Finding::of(&first) {
         Some(finding) if finding.depends_on_plan(&first) => {
             let shrink_for = arguments.shrink_for.map(Into::into);
-            look_again(laboratory, listening, (&plan, &first), finding, shrink_for)
+            look_again(subject, listening, (&plan, &first), finding, shrink_for)
         }
         _ => Again::default(),
     };
@@ -184,14 +184,14 @@ struct Again {
 
 /// Runs a plan again, shrinks it if it shows the finding once more, and repeats what is left.
 fn look_again(
-    laboratory: &Laboratory,
+    subject: &ProgramUnderTest,
     listening: &Listening,
     (plan, first): (&Plan, &Observed),
     finding: Finding,
     shrink_for: Option<Duration>,
 ) -> Again {
     let mut search = Search {
-        laboratory,
+        subject,
         interrupt: &listening.interrupt,
         finding,
         failures: Vec::new(),
@@ -218,7 +218,7 @@ fn look_again(
 
 /// A finding that is looked for again in other runs.
 struct Search<'a> {
-    laboratory: &'a Laboratory,
+    subject: &'a ProgramUnderTest,
     interrupt: &'a Interrupt,
     finding: Finding,
     /// How nodes failed in runs that did not show it, by kind.
@@ -233,7 +233,7 @@ impl Search<'_> {
         if self.interrupt.is_raised() {
             return None;
         }
-        match self.laboratory.run(plan, Purpose::Repeat) {
+        match self.subject.run(plan, Purpose::Repeat) {
             Ok(again) if self.finding.shows_in(&again) => return Some(again),
             Ok(again) => {
                 let failure = again.failure?;
@@ -291,7 +291,7 @@ impl Search<'_> {
         shrink_for: Option<Duration>,
     ) -> (Shrunk, Option<(Plan, Observed)>) {
         let Self {
-            laboratory,
+            subject,
             finding,
             interrupt,
             ..
@@ -308,7 +308,7 @@ impl Search<'_> {
             plan.clone(),
             &finding.sighting(plan, first).unwrap_or_default(),
             |smaller| {
-                let observed = laboratory.run(smaller, Purpose::Shrink).ok()?;
+                let observed = subject.run(smaller, Purpose::Shrink).ok()?;
                 let sighting = finding.sighting(smaller, &observed)?;
                 shrinking.accept(smaller.operations());
                 if smallest
@@ -323,7 +323,7 @@ impl Search<'_> {
         );
         shrinking.end();
         // What was shrunk without waiting for timers must fail with them, too.
-        laboratory.tolerated.expect_timers();
+        subject.tolerated.expect_timers();
         (shrunk, smallest)
     }
 }

@@ -84,12 +84,12 @@ pub(super) fn settle(
     if wrong_clocks {
         shape.time = Time::Virtual;
     }
-    if shape.period.is_some() {
+    if shape.period.is_some() && !wrong_clocks {
         return Ok(None);
     }
     match period(program, shape.nodes) {
         Ok(found) => {
-            shape.period = found;
+            shape.period = shape.period.or(found);
             if found.is_some() {
                 shape.time = Time::Virtual;
             }

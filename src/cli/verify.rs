@@ -22,7 +22,7 @@ use crate::{
     reports::{Judged, Judgement, Told, Verified},
 };
 
-use super::{Exit, Failure, format::GivenFormat, output, verify_foreign};
+use super::{Exit, Failure, format::GivenFormat, lists, output, verify_foreign};
 
 /// Judge recorded histories
 #[derive(Debug, Args)]
@@ -41,10 +41,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The claim to judge it by: eventual, read-your-writes, monotonic-reads, monotonic-writes,
-    /// writes-follow-reads, session, causal, quorum or linearizable [default: the one that the
-    /// history names, or eventual]
-    #[arg(long)]
+    #[arg(long, help = lists::claims("The claim to judge it by", "the one that the history names, or eventual"))]
     pub(super) claim: Option<Claim>,
 
     /// Also hold nodes to answer reads from their own state, and never to go backwards

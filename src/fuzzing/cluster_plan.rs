@@ -3,10 +3,10 @@
 use sibcheck_checkers::{Claim, Outcome, judge, judge_in_full};
 
 use crate::{
-    nodes::StoreName,
     plans::{ByteChoices, Choices, Kinds, Plan, Shape, Time, generate, read_plan, write_plan},
     runner,
     simulation::{FaultName, Purpose},
+    stores::StoreName,
 };
 
 /// The most operations of one run: enough for every situation, few enough for thousands of runs a

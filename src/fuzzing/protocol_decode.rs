@@ -14,9 +14,10 @@ use sibcheck_checkers::{
 
 use crate::{
     clocks::{Dot, VectorClock},
-    nodes::{Server, StoreName},
+    nodes::Server,
     plans::{read_plan, write_plan},
     protocol::{Case, parse_line},
+    stores::StoreName,
 };
 
 /// The key of the write that must be kept; see [`could_name_the_key`].

@@ -7,12 +7,10 @@ pub mod external;
 mod in_process;
 pub mod process;
 mod serve;
-mod store_name;
 
 pub use in_process::{Answer, InProcess, Packet, TaggedValue};
 pub(crate) use in_process::{Reports, node_name, reported};
 pub use serve::{ServeError, Server, serve};
-pub use store_name::{StoreName, UnknownStore};
 
 use serde_json::Value as Json;
 use sibcheck_checkers::{
@@ -91,7 +89,7 @@ impl Context {
 
 /// What is peculiar to the clients of some nodes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Manner {
+pub struct ClientBehaviour {
     /// Whether reads hide tombstones.
     pub tombstones: Tombstones,
     /// What a write supersedes.
@@ -225,8 +223,8 @@ pub trait Nodes {
     }
 
     /// What is peculiar to clients of these nodes.
-    fn manner(&self) -> Manner {
-        Manner::default()
+    fn client_behaviour(&self) -> ClientBehaviour {
+        ClientBehaviour::default()
     }
 
     /// How a value that is written stands in the history.

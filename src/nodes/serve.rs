@@ -23,12 +23,10 @@ use crate::{
     simulation::Nanos,
     stores::{
         ActorScheme, DottedRules, DottedStore, Effect, Key, Replica, ReplicaConfig, ReplicaMessage,
-        ReplicaRules, Sibling, SiblingStore, Siblings, VersionedRules, VersionedStore,
+        ReplicaRules, Sibling, SiblingStore, Siblings, StoreName, VersionedRules, VersionedStore,
         faulty::{Basis, Flaw},
     },
 };
-
-use super::StoreName;
 
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]

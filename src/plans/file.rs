@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, io};
 use serde::Deserialize;
 use sibcheck_checkers::outside;
 
+use crate::simulation::FaultKind;
+
 use super::{Act, PLAN_VERSION, Plan, version_1};
 
 /// Why a file is not a plan.
@@ -68,6 +70,9 @@ const LONGEST_KEY: usize = 10_000;
 const LONGEST_VALUE: usize = 1_000_000;
 /// An hour of virtual time: a longer wait than this can only be a slip.
 const LONGEST_NS: u64 = 3_600_000_000_000;
+
+/// How much too fast or too slow a clock may run, in parts per million.
+const MOST_DRIFT_PPM: u64 = 500_000;
 /// More frequent anti-entropy than this would be nearly all that a run does.
 const SHORTEST_ANTI_ENTROPY_NS: u64 = 100_000;
 
@@ -242,6 +247,14 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
             fault.begin_ns.0,
             LONGEST_NS,
         )?;
+        if let FaultKind::Clock {
+            jump_ns, drift_ppm, ..
+        } = fault.what
+        {
+            check(place("what.jump_ns"), jump_ns.unsigned_abs(), 0, LONGEST_NS)?;
+            let drift = drift_ppm.unsigned_abs().into();
+            check(place("what.drift_ppm"), drift, 0, MOST_DRIFT_PPM)?;
+        }
         for node in fault.what.nodes() {
             check(place("what"), node.into(), 0, last_node)?;
         }
@@ -255,7 +268,7 @@ mod tests {
 
     use super::super::{SeededChoices, Shape, generate};
     use super::*;
-    use crate::{nodes::StoreName, protocol::Dialect};
+    use crate::{protocol::Dialect, stores::StoreName};
 
     fn text() -> String {
         let shape = Shape::new(StoreName::Dotted);
@@ -294,6 +307,15 @@ mod tests {
         assert_eq!(
             message(&stray),
             "faults[0].what is 3, but must be between 0 and 2"
+        );
+        let stopped = stray.replacen(
+            "{\"crash\": {\"node\": 3}}",
+            "{\"clock\": {\"node\": 1, \"jump_ns\": -5, \"drift_ppm\": -1000000}}",
+            1,
+        );
+        assert_eq!(
+            message(&stopped),
+            "faults[0].what.drift_ppm is 1000000, but must be between 0 and 500000"
         );
         let program = "\"store\": \"dotted\", \"program\": \"dvv\"";
         let wordless = good.replacen("\"store\": \"dotted\"", program, 1);

@@ -12,11 +12,11 @@ use serde_json::Value as Json;
 use sibcheck_checkers::Claim;
 
 use crate::{
-    nodes::StoreName,
     protocol::{Contexts, Dialect},
     simulation::{
         Fault, FaultKind, FaultName, Latency, Link, Nanos, NetworkPlan, PartitionShape, Purpose,
     },
+    stores::StoreName,
     stores::faulty::Flaw,
 };
 

@@ -31,10 +31,10 @@ use serde_json::Value as Json;
 use sibcheck_checkers::{Claim, Invariant, Outcome, Promise};
 
 use crate::{
-    nodes::StoreName,
     protocol::Dialect,
     simulation::{Fault, Nanos, NetworkPlan},
     stores::Key,
+    stores::StoreName,
 };
 
 /// The version of the plan format that this build writes. It reads version 1, too.

@@ -107,7 +107,7 @@ mod tests {
 
     use super::super::{SeededChoices, Shape, generate};
     use super::*;
-    use crate::nodes::StoreName;
+    use crate::stores::StoreName;
 
     #[test]
     fn what_is_not_used_is_dropped_and_the_rest_keeps_its_meaning() {

@@ -12,9 +12,9 @@ use serde_json::Value as Json;
 use sibcheck_checkers::Claim;
 
 use crate::{
-    nodes::StoreName,
     protocol::Dialect,
     simulation::{Fault, Nanos, NetworkPlan},
+    stores::StoreName,
 };
 
 use super::{

@@ -447,7 +447,7 @@ impl Deck {
 mod tests {
     use super::super::{SeededChoices, Shape, generate};
     use super::*;
-    use crate::{nodes::StoreName, protocol::Dialect};
+    use crate::{protocol::Dialect, stores::StoreName};
 
     #[test]
     fn the_members_of_a_kind_all_differ_and_are_of_their_table() {

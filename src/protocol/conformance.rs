@@ -17,7 +17,7 @@
 use serde_json::Value as Json;
 use sibcheck_checkers::outside::Outside;
 
-use crate::nodes::StoreName;
+use crate::stores::StoreName;
 
 use super::Difference;
 

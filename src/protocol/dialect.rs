@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     clocks::{Actor, DottedVersionVector, VectorClock},
-    nodes::StoreName,
+    stores::StoreName,
     stores::{Key, Siblings},
 };
 

@@ -7,7 +7,7 @@ use sibcheck_checkers::{Outcome, import::Note, outside};
 
 use crate::{
     campaign::Answers,
-    corpus::{self, Saved},
+    cases::{self, Saved},
     exit::Failure,
     interrupt::EndSignal,
     protocol::{Compared, Difference},
@@ -47,14 +47,14 @@ impl Writer for JsonReport {
         let files = std::mem::take(&mut self.files);
         match <[Json; 1]>::try_from(files) {
             Ok([only]) if self.alone => line(&only),
-            Ok(files) => line(&all(files.into())),
+            Ok(files) => line(&all(&files)),
             Err(files) if files.is_empty() => String::new(),
-            Err(files) => line(&all(files)),
+            Err(files) => line(&all(&files)),
         }
     }
 }
 
-fn all(files: Vec<Json>) -> Json {
+fn all(files: &[Json]) -> Json {
     json!({"schema_version": SCHEMA_VERSION, "files": files})
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn judgement(judgement: &Judgement) -> Json {
 
 fn replay(replayed: &Replayed) -> Json {
     let cases = replayed.judged.iter();
-    let case = |(case, judged): &(Saved, corpus::Judged)| {
+    let case = |(case, judged): &(Saved, cases::Judged)| {
         json!({
             "path": case.path.to_string_lossy(),
             "kind": case.kind.to_string(),
@@ -252,7 +252,7 @@ fn program(program: &ProgramFigures, checked: &Checked) -> Json {
     let tolerated: Map<String, Json> = program
         .tolerated
         .iter()
-        .map(|oddity| (oddity.sin.name().to_owned(), oddity.count.into()))
+        .map(|oddity| (oddity.deviation.name().to_owned(), oddity.count.into()))
         .collect();
     let not_taken: Map<String, Json> = program
         .not_taken

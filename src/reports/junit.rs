@@ -1,4 +1,4 @@
-//! JUnit XML, as CI servers read it.
+//! XML in the form of `JUnit`, as CI servers read it.
 //!
 //! A suite is a store, a program, a file, or all saved cases; a test case is an invariant, a claim, a saved
 //! case or a demand. What was not exercised never passes: an invariant that had nothing to test is
@@ -9,13 +9,17 @@ use quick_junit::{
 };
 use sibcheck_checkers::{
     History, Invariant, Outcome, Promise, Verdict, Violation,
+    explanation::Moment,
     outside::{Outside, OutsideLines, path},
     registers, shown,
     strongest::Strongest,
     verdict::Exercised,
 };
 
-use crate::exit::Failure;
+use crate::{
+    exit::Failure,
+    protocol::{Compared, Difference},
+};
 
 use super::{
     Checked, Judged, Judgement, Proof, Replayed, Report, Verified,
@@ -37,6 +41,12 @@ impl Writer for JunitReport {
             Told::Check(report) => {
                 let suites = report.checked.iter().map(|checked| check(checked, report));
                 self.suites.extend(suites);
+                if let Some(signal) = report.interrupted {
+                    let why = format!("interrupted by {}", signal.name());
+                    let mut suite = TestSuite::new("interrupted");
+                    suite.add_test_case(open("all that was asked for", &why));
+                    self.suites.push(suite);
+                }
             }
             Told::Conform(report) => self.suites.push(conform(report)),
             Told::Replay(replayed) => self.suites.push(replay(replayed)),
@@ -94,22 +104,18 @@ fn skipped(name: &str, why: &str) -> TestCase {
     TestCase::new(Outside(name).to_string(), status)
 }
 
-fn property(name: &str, value: impl ToString) -> Property {
+fn property(name: &str, value: &impl ToString) -> Property {
     Property::new(name, Outside(value.to_string()).to_string())
 }
 
 /// A sentence, the operations that prove it, and what binds them.
 fn told(history: &History, violation: &Violation) -> String {
     let key = shown::key(history.keys[violation.key as usize].as_str());
-    let mut text = format!("key {key}: {}", violation.sentence(history));
     let timeline = violation.timeline(history);
-    for moment in &timeline.moments {
-        text += &format!("\n{}", moment.line());
-    }
-    if !timeline.links.is_empty() {
-        text += &format!("\n{}", timeline.links);
-    }
-    text
+    let mut lines = vec![format!("key {key}: {}", violation.sentence(history))];
+    lines.extend(timeline.moments.iter().map(Moment::line));
+    lines.extend(Some(timeline.links).filter(|links| !links.is_empty()));
+    lines.join("\n")
 }
 
 /// A test case for each invariant of a promise.
@@ -128,6 +134,13 @@ fn invariants(
         if !violations.is_empty() {
             let all = violations.join("\n\n");
             return unsuccessful(name, NonSuccessKind::Failure, name, &all);
+        }
+        if found.is_some_and(|(_, violations)| !violations.is_empty()) {
+            // The run that failed may have broken it, too.
+            return skipped(
+                name,
+                "what is left of the run that failed does not show that it is violated",
+            );
         }
         if times == 0 {
             return skipped(name, "nothing that it speaks of arose");
@@ -154,18 +167,28 @@ fn check(checked: &Checked, report: &Report) -> TestSuite {
     let proof = checked.proof.as_ref();
     let repeat = proof.map_or(&report.command, |proof| &proof.command);
     suite.add_properties([
-        property("claim", shape.claim),
-        property("outcome", checked.outcome().name()),
-        property("nodes", shape.nodes),
-        property("runs", tally.outcomes.values().sum::<u64>()),
-        property("operations", tally.operations),
-        property("repeat", repeat),
+        property("claim", &shape.claim),
+        property("outcome", &checked.outcome().name()),
+        property("nodes", &shape.nodes),
+        property("runs", &tally.outcomes.values().sum::<u64>()),
+        property("operations", &tally.operations),
+        property("repeat", &repeat),
     ]);
     for caveat in caveats(checked) {
-        suite.add_property(property("caveat", caveat));
+        suite.add_property(property("caveat", &caveat));
     }
-    if let Some(Ok(folder)) = proof.map(|proof| &proof.saved) {
-        suite.add_property(property("saved in", path(folder)));
+    if let Some(proof) = proof {
+        suite.add_property(match &proof.saved {
+            Ok(folder) => property("saved in", &path(folder)),
+            Err(why) => property("not saved", &why),
+        });
+        for note in &proof.notes {
+            suite.add_property(property("note", &note));
+        }
+        if let Some(repeats) = proof.repeats {
+            let told = format!("{} of {} times", repeats.failed, repeats.runs);
+            suite.add_property(property("failed again", &told));
+        }
     }
     let promise = Promise {
         claim: shape.claim,
@@ -176,12 +199,12 @@ fn check(checked: &Checked, report: &Report) -> TestSuite {
         (&judged.run.history, &judged.verdict.violations[..])
     });
     suite.add_test_cases(invariants(promise, &tally.exercised, found));
-    suite.add_test_cases(shortcomings(checked, report));
+    suite.add_test_cases(shortcomings(checked));
     suite
 }
 
 /// What keeps a check from being valid beside violations.
-fn shortcomings(checked: &Checked, report: &Report) -> Vec<TestCase> {
+fn shortcomings(checked: &Checked) -> Vec<TestCase> {
     let mut cases = Vec::new();
     if let Some(failure) = checked
         .proof
@@ -205,16 +228,12 @@ fn shortcomings(checked: &Checked, report: &Report) -> Vec<TestCase> {
             refused,
         ));
     }
-    if let Some(after) = checked.interrupted_after(report) {
-        let why = format!("interrupted after {}", count(after, "run"));
-        cases.push(open("all runs", &why));
-    }
     for untested in checked.untested() {
-        cases.push(open("exercised", &untested));
+        cases.push(open(&format!("exercised: {untested}"), &untested));
     }
     for (reason, runs) in &checked.tally.unknown {
         let why = format!("{}: {reason}", count(*runs, "run"));
-        cases.push(open("decided", &why));
+        cases.push(open(&format!("decided: {reason}"), &why));
     }
     if cases.is_empty() && checked.outcome() == Outcome::Unknown {
         cases.push(open("outcome", "nothing was decided"));
@@ -234,13 +253,13 @@ fn verify(verified: &Verified) -> TestSuite {
 }
 
 fn judged(suite: &mut TestSuite, judgement: &Judgement) {
-    suite.add_property(property("outcome", judgement.judged.outcome().name()));
+    suite.add_property(property("outcome", &judgement.judged.outcome().name()));
     match &judgement.judged {
         Judged::Registers { history, verdict } => {
             suite.add_test_cases(linearizability(history, verdict));
         }
         Judged::Siblings { history, verdict } => {
-            suite.add_property(property("claim", verdict.claim));
+            suite.add_property(property("claim", &verdict.claim));
             suite.add_test_cases(siblings(history, verdict));
         }
         Judged::Strongest { history, strongest } => {
@@ -250,14 +269,14 @@ fn judged(suite: &mut TestSuite, judgement: &Judgement) {
     let Some(source) = &judgement.source else {
         return;
     };
-    suite.add_property(property("format", source.format));
+    suite.add_property(property("format", &source.format));
     for note in &source.notes {
         let kind = if note.limits() {
             "not checked"
         } else {
             "assumed"
         };
-        suite.add_property(property(kind, note));
+        suite.add_property(property(kind, &note));
     }
     if let Some(fault) = &source.fault {
         suite.add_test_case(open("whole file", &fault.to_string()));
@@ -277,10 +296,10 @@ fn linearizability(history: &registers::History, verdict: &registers::Verdict) -
     let mut cases = Vec::new();
     for violation in &verdict.violations {
         let key = shown::key(history.key_name(violation.key).as_str());
-        let mut text = format!("key {key}: {}", violation.sentence(history));
-        for (number, step) in (1..).zip(violation.steps(history)) {
-            text += &format!("\n{number}. {step}");
-        }
+        let mut lines = vec![format!("key {key}: {}", violation.sentence(history))];
+        let steps = (1..).zip(violation.steps(history));
+        lines.extend(steps.map(|(number, step)| format!("{number}. {step}")));
+        let text = lines.join("\n");
         cases.push(unsuccessful(name, NonSuccessKind::Failure, name, &text));
     }
     if verdict.outcome == Outcome::Valid {
@@ -291,57 +310,58 @@ fn linearizability(history: &registers::History, verdict: &registers::Verdict) -
     cases
 }
 
-/// A test case for each claim. Those that fail are failures, though nobody promised them: that is
-/// what was asked.
+/// A test case for each claim. Nobody promised them, so one that fails is a failure only where none
+/// holds, and one that is open an error only there; else they are skipped, with the reason.
 fn claims(history: &History, strongest: &Strongest) -> Vec<TestCase> {
-    let verdicts = strongest.verdicts().iter();
+    let outcome = strongest.outcome();
     let case = |verdict: &Verdict| {
         let name = verdict.claim.to_string();
-        match verdict.outcome {
-            Outcome::Valid => passed(&name),
-            Outcome::Violated => {
-                let violations = verdict.violations.iter();
-                let all: Vec<String> = violations.map(|each| told(history, each)).collect();
-                let words = verdict
-                    .violations
-                    .first()
-                    .map(|first| first.invariant.name());
-                let words = words.unwrap_or_default();
-                unsuccessful(&name, NonSuccessKind::Failure, words, &all.join("\n\n"))
+        let violations = verdict.violations.iter();
+        let all: Vec<String> = violations.map(|each| told(history, each)).collect();
+        let all = all.join("\n\n");
+        let unknown = verdict.unknown.iter();
+        let why: Vec<String> = unknown.map(|each| each.sentence(history)).collect();
+        let why = why.join("\n");
+        match (verdict.outcome, outcome) {
+            (Outcome::Valid, _) => passed(&name),
+            (Outcome::Violated, Outcome::Violated) => {
+                unsuccessful(&name, NonSuccessKind::Failure, "fails", &all)
             }
-            Outcome::Unknown => {
-                let unknown = verdict.unknown.iter();
-                let why: Vec<String> = unknown.map(|each| each.sentence(history)).collect();
-                open(&name, &why.join("\n"))
-            }
+            (Outcome::Violated, _) => skipped(&name, &format!("fails: {all}")),
+            (Outcome::Unknown, Outcome::Unknown) => open(&name, &why),
+            (Outcome::Unknown, _) => skipped(&name, &format!("undecided: {why}")),
         }
     };
-    verdicts.map(case).collect()
+    let mut cases: Vec<TestCase> = strongest.verdicts().iter().map(case).collect();
+    let backwards = strongest.replica_monotonic();
+    cases.push(match backwards.outcome {
+        Outcome::Valid => passed("nodes never go backwards"),
+        other => skipped("nodes never go backwards", other.name()),
+    });
+    cases
 }
 
 fn replay(replayed: &Replayed) -> TestSuite {
     let mut suite = TestSuite::new("replay");
     for (case, judged) in &replayed.judged {
         let name = path(&case.path).to_string();
-        suite.add_test_case(if judged.as_expected {
-            passed(&name)
-        } else {
-            let mut all = judged.found.clone();
-            if let Some(expected) = &judged.expected {
-                all += &format!("; expected: {expected}");
-            }
-            let violations = judged.evidence.iter().flat_map(|evidence| {
-                let (history, verdict) = &**evidence;
-                let violations = verdict.violations.iter();
-                violations.map(move |violation| told(history, violation))
-            });
-            for violation in violations {
-                all += &format!("\n\n{violation}");
-            }
-            match (&judged.expected, judged.outcome) {
-                (None, Outcome::Unknown) => open(&name, &all),
-                _ => unsuccessful(&name, NonSuccessKind::Failure, "verdict", &all),
-            }
+        let expected = judged.expected.as_ref();
+        let expected = expected.map_or_else(String::new, |what| format!("; expected: {what}"));
+        let mut all = vec![format!("{}{expected}", judged.found)];
+        if let Some(evidence) = &judged.evidence {
+            let (history, verdict) = &**evidence;
+            let violations = verdict.violations.iter();
+            all.extend(violations.map(|violation| told(history, violation)));
+            let unknown = verdict.unknown.iter();
+            all.extend(unknown.map(|each| format!("not tested: {}", each.sentence(history))));
+        }
+        let all = all.join("\n\n");
+        let unjudged = judged.evidence.is_none() && judged.outcome == Outcome::Unknown;
+        suite.add_test_case(match (judged.as_expected, &judged.expected) {
+            (true, _) if unjudged => skipped(&name, &judged.found),
+            (true, _) => passed(&name),
+            (false, None) if judged.outcome == Outcome::Unknown => open(&name, &all),
+            (false, _) => unsuccessful(&name, NonSuccessKind::Failure, "verdict", &all),
         });
     }
     for (file, failure) in &replayed.unreadable {
@@ -358,17 +378,45 @@ fn conform(report: &conform::Report) -> TestSuite {
         let name = &case.name;
         suite.add_test_case(match &case.came {
             came if came.is_met() => passed(name),
-            Came::Run(ran) => unsuccessful(name, NonSuccessKind::Failure, "demand", &ran.fault()),
+            Came::Run(ran) => {
+                let (history, verdict) = (&ran.judged.run.history, &ran.judged.verdict);
+                let violations = verdict.violations.iter();
+                let all: Vec<String> = violations.map(|each| told(history, each)).collect();
+                let all = [vec![ran.fault()], all].concat().join("\n\n");
+                unsuccessful(name, NonSuccessKind::Failure, "demand", &all)
+            }
             Came::Lines(difference) => {
-                let wrong = count(difference.wrong() as u64, "line");
-                let why = format!("{wrong} not as expected");
-                unsuccessful(name, NonSuccessKind::Failure, "lines", &why)
+                unsuccessful(name, NonSuccessKind::Failure, "lines", &lines(difference))
             }
             Came::Failed(how) => unsuccessful(name, NonSuccessKind::Error, "node failed", how),
         });
     }
     for note in &report.notes {
-        suite.add_property(property("not demanded", note));
+        suite.add_property(property("not demanded", &note));
+    }
+    if let Some(nodes) = report.silent_nodes() {
+        suite.add_property(property("cause", &conform::silence(nodes)));
     }
     suite
+}
+
+/// The lines that are not as expected: `-` expected, `+` got.
+fn lines(difference: &Difference) -> String {
+    let mut text = vec![format!(
+        "{} not as expected",
+        count(difference.wrong() as u64, "line")
+    )];
+    for (to, lines) in &difference.destinations {
+        for line in lines {
+            match line {
+                Compared::Same(_) => {}
+                Compared::Missing(line) => text.push(format!("to {to}\n- {line}")),
+                Compared::Unexpected(line) => text.push(format!("to {to}\n+ {line}")),
+                Compared::Other { expected, got, .. } => {
+                    text.push(format!("to {to}\n- {expected}\n+ {got}"));
+                }
+            }
+        }
+    }
+    text.join("\n")
 }

@@ -25,7 +25,7 @@ use crate::{
     campaign::{self, Campaign, Tally},
     exit::Exit,
     interrupt::EndSignal,
-    nodes::external::{FailureKind, NodeFailure, NotTaken, Sin},
+    nodes::external::{Deviation, FailureKind, NodeFailure, NotTaken},
     nodes::process::Leaks,
     plans::{Plan, Shrunk, Time},
     protocol::Dialect,
@@ -211,7 +211,7 @@ pub struct ProgramFigures {
 #[derive(Debug)]
 pub struct Oddity {
     /// What.
-    pub sin: Sin,
+    pub deviation: Deviation,
     /// How often.
     pub count: u64,
     /// The first instance: node, line number, and the line.
@@ -304,11 +304,14 @@ impl Rung {
 
 /// Says that faults affected nothing.
 fn had_no_effect(faults: &[FaultName]) -> String {
-    if faults == [FaultName::Clock] {
-        return "no node used its clock while it was wrong".to_owned();
+    let clock = "no node used its clock while it was wrong";
+    let others = faults.iter().filter(|fault| **fault != FaultName::Clock);
+    let others: Vec<_> = others.map(|fault| fault.name()).collect();
+    match (others.join(", "), faults.contains(&FaultName::Clock)) {
+        (others, _) if others.is_empty() => clock.to_owned(),
+        (others, false) => format!("no message was affected by {others}"),
+        (others, true) => format!("no message was affected by {others}, and {clock}"),
     }
-    let names: Vec<_> = faults.iter().map(|fault| fault.name()).collect();
-    format!("no message was affected by {}", names.join(", "))
 }
 
 /// A violation, or the failure of a node, with all that is needed to see it again.

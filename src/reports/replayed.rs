@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    corpus::{Judged, Saved},
+    cases::{Judged, Saved},
     exit::{Exit, Failure},
 };
 

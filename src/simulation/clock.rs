@@ -42,6 +42,8 @@ pub struct NodeClock {
     rate: u64,
     /// What is added to the steady hand to give the wall's, which never goes below 0.
     wall_offset: i128,
+    /// How far the wall's hand has jumped in all.
+    jumped: i128,
 }
 
 impl Default for NodeClock {
@@ -51,18 +53,24 @@ impl Default for NodeClock {
             steady: STEADY_START,
             rate: SECOND,
             wall_offset: i128::from(WALL_START) - i128::from(STEADY_START),
+            jumped: 0,
         }
     }
 }
 
 impl NodeClock {
     /// From this moment of the run on, in nanoseconds, the clock is too fast by so many parts per
-    /// million, or too slow where they are negative. It never stands still.
+    /// million, or too slow where they are negative. It never stands still. Where it is neither any
+    /// more, the wall's hand is put right, but for its jumps.
     pub fn set_drift(&mut self, run: u64, ppm: i32) {
         self.steady = self.steady(run);
         self.run = run;
         let more = i64::from(ppm) * SECOND.cast_signed() / 1_000_000;
         self.rate = SECOND.saturating_add_signed(more).max(1);
+        if ppm == 0 {
+            let right = i128::from(WALL_START) + i128::from(run) + self.jumped;
+            self.wall_offset = right - i128::from(self.steady);
+        }
     }
 
     /// True when spans are not as long on it as they are.
@@ -77,6 +85,7 @@ impl NodeClock {
 
     /// The wall's hand jumps by so many nanoseconds; the steady one does not.
     pub fn jump(&mut self, by: i64) {
+        self.jumped += i128::from(by);
         self.wall_offset += i128::from(by);
     }
 
@@ -106,6 +115,11 @@ impl NodeClock {
         let ahead = u128::from(steady.saturating_sub(self.steady)) * u128::from(SECOND);
         let passed = u64::try_from(ahead.div_ceil(u128::from(self.rate))).unwrap_or(u64::MAX);
         self.run.saturating_add(passed)
+    }
+
+    /// What a hand still lacks to show a time, as a span on it.
+    pub(crate) fn lacks(&self, reading: Reading, run: Run) -> u64 {
+        reading.ns.saturating_sub(self.shows(reading.hand, run))
     }
 
     /// What a hand will show when this span has passed on it.
@@ -158,6 +172,23 @@ mod tests {
     fn a_clock_that_runs_twice_as_fast_is_there_in_half_the_time() {
         let clock = clock(1_000_000, 0, 0);
         assert_eq!(clock.when(clock.after(0, 10 * SECOND)), 5 * SECOND);
+    }
+
+    #[test]
+    fn a_wall_that_drifted_is_put_right_and_what_is_steady_never_goes_back() {
+        let mut clock = NodeClock::default();
+        clock.jump(7);
+        clock.set_drift(SECOND, 500_000);
+        let steady = clock.shows(Hand::Steady, 3 * SECOND);
+        assert_eq!(clock.wall(3 * SECOND), WALL_START + 4 * SECOND + 7);
+        clock.set_drift(3 * SECOND, 0);
+        assert_eq!(clock.wall(3 * SECOND), WALL_START + 3 * SECOND + 7);
+        assert_eq!(clock.shows(Hand::Steady, 3 * SECOND), steady);
+        // Half as fast again: of three seconds on it one is gone after a third less.
+        clock.set_drift(3 * SECOND, 500_000);
+        let due = clock.after(3 * SECOND, 3 * SECOND);
+        assert_eq!(clock.when(due), 5 * SECOND);
+        assert_eq!(clock.lacks(due, 4 * SECOND), 3 * SECOND / 2);
     }
 
     #[test]

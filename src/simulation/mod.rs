@@ -38,6 +38,9 @@ use self::{
     queue::Queue,
 };
 
+/// Several faults may add up; a clock still moves on, and not at once, in parts per million.
+const MOST_DRIFT_PPM: i64 = 900_000;
+
 /// Who sends or receives a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Address {
@@ -129,7 +132,7 @@ struct NodeState<M> {
     /// How many faults of its clock there are, and how much too fast it runs because of them, in parts
     /// per million.
     wrong_clocks: u32,
-    drift_ppm: i32,
+    drift_ppm: i64,
     /// What arrived during a pause, in order.
     backlog: Vec<Scheduled<M>>,
 }
@@ -570,18 +573,20 @@ impl<M: Clone> Simulation<M> {
         (jump_ns, drift_ppm): (i64, i32),
     ) -> Option<Event<M>> {
         let state = self.nodes.get_mut(node as usize)?;
+        let drift_ppm = i64::from(drift_ppm);
         let (jump_ns, drift_ppm) = if wrong {
             state.wrong_clocks += 1;
             (jump_ns, drift_ppm)
         } else {
             state.wrong_clocks -= 1;
-            (jump_ns.saturating_neg(), drift_ppm.saturating_neg())
+            (jump_ns.saturating_neg(), -drift_ppm)
         };
-        state.drift_ppm = state.drift_ppm.saturating_add(drift_ppm);
+        state.drift_ppm += drift_ppm;
+        let drift_ppm = state.drift_ppm.clamp(-MOST_DRIFT_PPM, MOST_DRIFT_PPM);
         Some(Event::Clock {
             node,
             jump_ns,
-            drift_ppm: state.drift_ppm,
+            drift_ppm: i32::try_from(drift_ppm).unwrap_or_default(),
         })
     }
 

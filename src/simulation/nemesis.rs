@@ -179,8 +179,8 @@ impl Nemesis {
     /// Charges a node's use of its clock to the faults that make it wrong. O(faults).
     pub(super) fn charge_clock(&mut self, used_by: u32) {
         for tracked in &mut self.faults {
-            let wrong =
-                matches!(tracked.fault.what, FaultKind::Clock { node, .. } if node == used_by);
+            let wrong = matches!(tracked.fault.what, FaultKind::Clock { node, jump_ns, drift_ppm }
+                    if node == used_by && (jump_ns, drift_ppm) != (0, 0));
             if wrong && tracked.active.contains(&self.epoch) {
                 tracked.record.clock_used = true;
             }

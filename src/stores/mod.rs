@@ -8,11 +8,13 @@
 
 mod dotted;
 pub mod faulty;
+mod name;
 mod replica;
 mod siblings;
 mod versioned;
 
 pub use dotted::{DotCounter, DottedRules, DottedStore};
+pub use name::{StoreName, UnknownStore};
 pub use replica::{Effect, Effects, Replica, ReplicaConfig, ReplicaMessage, ReplicaRules};
 pub use siblings::{Sibling, Siblings, Stamp};
 pub use versioned::{

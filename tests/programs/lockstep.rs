@@ -14,10 +14,11 @@ use std::{
 
 use serde_json::Value as Json;
 use sibcheck::{
-    laboratory::{Laboratory, Purpose},
     nodes::external::Program,
     plans::{SeededChoices, Shape, generate},
+    program_under_test::{ProgramUnderTest, Purpose},
     protocol::Dialect,
+    simulation::{Fault, FaultKind, Nanos},
 };
 use sibcheck_checkers::Outcome;
 
@@ -297,11 +298,11 @@ fn nodes_that_stay_apart_are_not_waited_for_long() {
             timer_patience: Duration::from_mins(1),
             ..Program::new(argv, Dialect::Vc, folder.clone())
         };
-        let laboratory = Laboratory::new(program);
+        let subject = ProgramUnderTest::new(program);
         for (purpose, most) in [(Purpose::Search, 15), (Purpose::Shrink, 7)] {
-            let judged = laboratory.run(&plan, purpose).unwrap().judged;
+            let judged = subject.run(&plan, purpose).unwrap().judged;
             assert_eq!(judged.verdict.outcome, Outcome::Violated);
-            if let Some(why) = laboratory.real_time_because() {
+            if let Some(why) = subject.real_time_because() {
                 println!("skipped: this machine is too busy for such gossip: {why}");
                 return;
             }
@@ -311,6 +312,41 @@ fn nodes_that_stay_apart_are_not_waited_for_long() {
             assert!((5..=most).contains(&rounds), "{gossip}: {rounds} rounds");
         }
     }
+}
+
+/// All nodes were once started anew then, and all but the first waited for an `init` for ever.
+#[test]
+fn the_first_node_may_be_restarted_before_anything_is_asked() {
+    if !have("python3") {
+        return;
+    }
+    let folder = folder("restarted-early");
+    let shape = Shape {
+        program: Some(Dialect::Vc),
+        operations: 12,
+        faults: Vec::new(),
+        ..Shape::new(Dialect::Vc.reference())
+    };
+    let mut plan = generate(&shape, &mut SeededChoices::new(1), String::new());
+    for steps in &mut plan.clients {
+        if let Some(first) = steps.first_mut() {
+            first.think_ns = Nanos::from_millis(50);
+        }
+    }
+    plan.faults = vec![Fault {
+        what: FaultKind::Stop { node: 0 },
+        begin_ns: Nanos::from_millis(1),
+        end_ns: Nanos::from_millis(2),
+    }];
+    let node = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/nodes/python/vc_store.py"
+    );
+    let program = Program::new(support::python(node, &[]), Dialect::Vc, folder);
+    let observed = ProgramUnderTest::new(program).run(&plan, Purpose::Search);
+    let observed = observed.unwrap();
+    assert!(observed.failure.is_none(), "{:?}", observed.failure);
+    assert_eq!(observed.judged.verdict.outcome, Outcome::Valid);
 }
 
 #[test]

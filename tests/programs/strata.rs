@@ -7,14 +7,15 @@ use std::{path::PathBuf, time::Duration};
 
 use sibcheck::{
     campaign::Judged,
-    laboratory::{Laboratory, Purpose},
-    nodes::{StoreName, external::Program},
+    nodes::external::Program,
     plans::{
         Act, ContextChoice, Kinds, Plan, STRATA, SeededChoices, Shape, Step, Stratum, generate,
     },
+    program_under_test::{ProgramUnderTest, Purpose},
     protocol::Dialect,
     runner,
     simulation::{Latency, Nanos},
+    stores::StoreName,
 };
 use sibcheck_checkers::Outcome;
 
@@ -43,23 +44,23 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
         env!("CARGO_MANIFEST_DIR"),
         "/tests/nodes/forgetful_store.py"
     );
-    let laboratory = |name: u64, flags: &[&str]| {
+    let subject = |name: u64, flags: &[&str]| {
         let argv = support::python(node, flags);
         let name = format!("strata-forgetful-{name}");
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        Laboratory::new(Program::new(argv, Dialect::Vc, folder))
+        ProgramUnderTest::new(Program::new(argv, Dialect::Vc, folder))
     };
-    let outcome = |laboratory: &Laboratory, seed| {
-        let judged = laboratory.run(&plan(seed), Purpose::Search).unwrap().judged;
+    let outcome = |subject: &ProgramUnderTest, seed| {
+        let judged = subject.run(&plan(seed), Purpose::Search).unwrap().judged;
         judged.verdict.outcome
     };
     of_each(&[0, 1, 77, 123_456, 900_000_001, 31, 58], |&first| {
-        let forgetful = laboratory(first, &[]);
+        let forgetful = subject(first, &[]);
         let mut runs = first..first + STRATA;
         let caught = runs.any(|seed| outcome(&forgetful, seed) == Outcome::Violated);
         assert!(caught, "not in the runs from seed {first} on");
     });
-    let correct = laboratory(STRATA, &["--keep"]);
+    let correct = subject(STRATA, &["--keep"]);
     let mut ahead = Vec::new();
     for seed in 0..STRATA {
         let judged = correct.run(&plan(seed), Purpose::Search).unwrap().judged;
@@ -90,9 +91,9 @@ fn a_delete_of_what_its_client_never_saw_is_caught_from_every_seed_on() {
             timer_patience: Duration::from_millis(500),
             ..Program::new(argv, dialect.clone(), folder)
         };
-        let laboratory = Laboratory::new(program);
+        let subject = ProgramUnderTest::new(program);
         let plan = generate(&shape, &mut SeededChoices::new(seed), String::new());
-        let observed = laboratory.run(&plan, Purpose::Search).unwrap();
+        let observed = subject.run(&plan, Purpose::Search).unwrap();
         assert_eq!(observed.failure, None);
         observed.judged
     };

@@ -8,10 +8,11 @@ use std::{fs, ops::Range, path::PathBuf, process::Output};
 
 use serde_json::Value as Json;
 use sibcheck::{
-    laboratory::{Laboratory, Purpose},
-    nodes::{StoreName, external::Program},
+    nodes::external::Program,
     plans::{Kinds, SeededChoices, Shape, generate},
+    program_under_test::{ProgramUnderTest, Purpose},
     protocol::Dialect,
+    stores::StoreName,
 };
 use sibcheck_checkers::Outcome;
 
@@ -114,7 +115,7 @@ fn first_violation(name: &str, flag: &str, seeds: Range<u64>, left_out: Kinds) -
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let node = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes/picky_store.py");
     let argv = python(node, &[flag]);
-    let laboratory = Laboratory::new(Program::new(argv, Dialect::Vc, folder));
+    let subject = ProgramUnderTest::new(Program::new(argv, Dialect::Vc, folder));
     let shape = Shape {
         program: Some(Dialect::Vc),
         faults: Vec::new(),
@@ -123,7 +124,7 @@ fn first_violation(name: &str, flag: &str, seeds: Range<u64>, left_out: Kinds) -
     };
     seeds.into_iter().find(|seed| {
         let plan = generate(&shape, &mut SeededChoices::new(*seed), String::new());
-        let judged = laboratory.run(&plan, Purpose::Search).unwrap().judged;
+        let judged = subject.run(&plan, Purpose::Search).unwrap().judged;
         judged.verdict.outcome == Outcome::Violated
     })
 }

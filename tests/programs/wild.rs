@@ -13,7 +13,7 @@ use std::{
     process::Output,
 };
 
-use sibcheck::nodes::external::Sin;
+use sibcheck::nodes::external::Deviation;
 
 use crate::support::{self, have, of_each};
 
@@ -115,29 +115,29 @@ fn what_can_be_understood_is_tolerated_and_counted_and_fails_when_strict() {
         return;
     }
     let habits = [
-        ("merged", &VC[..], Sin::MergedLines),
-        ("pretty", &VC, Sin::SplitLines),
-        ("no-line-end", &VC, Sin::NoLineEnd),
-        ("naked", &VC, Sin::NoEnvelope),
-        ("null-dest", &VC, Sin::NoEnvelope),
-        ("without", &VC, Sin::NoReplyTo),
-        ("text-ids", &VC, Sin::LooseId),
-        ("no-type", &VC, Sin::NoType),
-        ("null", &VC, Sin::NullForEmpty),
-        ("error-without-code", &VC, Sin::LooseErrorCode),
-        ("foreign", &VC, Sin::ForeignSender),
-        ("stranger", &VC, Sin::NoReceiver),
-        ("unasked", &VC, Sin::Unasked),
-        ("twice", &VC, Sin::Repeated),
-        ("early-talk", &THREE, Sin::EarlyTalk),
-        ("storm", &VC, Sin::NoReceiver),
+        ("merged", &VC[..], Deviation::MergedLines),
+        ("pretty", &VC, Deviation::SplitLines),
+        ("no-line-end", &VC, Deviation::NoLineEnd),
+        ("naked", &VC, Deviation::NoEnvelope),
+        ("null-dest", &VC, Deviation::NoEnvelope),
+        ("without", &VC, Deviation::NoReplyTo),
+        ("text-ids", &VC, Deviation::LooseId),
+        ("no-type", &VC, Deviation::NoType),
+        ("null", &VC, Deviation::NullForEmpty),
+        ("error-without-code", &VC, Deviation::LooseErrorCode),
+        ("foreign", &VC, Deviation::ForeignSender),
+        ("stranger", &VC, Deviation::NoReceiver),
+        ("unasked", &VC, Deviation::Unasked),
+        ("twice", &VC, Deviation::Repeated),
+        ("early-talk", &THREE, Deviation::EarlyTalk),
+        ("storm", &VC, Deviation::NoReceiver),
     ];
-    of_each(&habits, |(habit, flags, sin)| {
+    of_each(&habits, |(habit, flags, deviation)| {
         let report = holds(habit, flags);
-        let told = format!("{} (n1 line ", sin.name());
+        let told = format!("{} (n1 line ", deviation.name());
         let flat = report.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains(&told), "{habit}: {told:?}:\n{report}");
-        assert!(flat.contains(sin.remedy()), "{habit}:\n{report}");
+        assert!(flat.contains(deviation.remedy()), "{habit}:\n{report}");
         let strict = [flags, &["--strict"][..]].concat();
         fails(habit, &strict, &["--strict: ", "line ", "remedy"]);
     });
@@ -233,7 +233,7 @@ fn a_node_that_outlives_its_input_is_ended_and_counted() {
         return;
     }
     let report = holds("never-ends", &VC);
-    assert!(report.contains(Sin::StaysAlive.name()), "{report}");
+    assert!(report.contains(Deviation::StaysAlive.name()), "{report}");
     let strict = [&VC[..], &["--strict"]].concat();
     fails("never-ends", &strict, &["--strict forbids"]);
 }
@@ -243,7 +243,10 @@ fn a_node_that_falls_silent_is_no_pass() {
     if !have("python3") {
         return;
     }
-    let words = ["answered no read after all faults", Sin::Silence.name()];
+    let words = [
+        "answered no read after all faults",
+        Deviation::Silence.name(),
+    ];
     // Whatever the patience, it gets no answer.
     let brief = [&VC[..], &["--patience-ms", "100"]].concat();
     fails("mute-later", &brief, &words);

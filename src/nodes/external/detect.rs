@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::protocol::{Dialect, ErrorCode, SERVICES, Workload, workload_probes};
 
-use super::{FailureKind, INITIATOR, NodeFailure, Program, conversation::hear, sins};
+use super::{FailureKind, INITIATOR, NodeFailure, Program, conversation::hear, deviations};
 
 /// Why no dialect was found out.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ fn ask_for_dialect(program: &Program) -> Result<Dialect, Undetected> {
             (_, Some(failure)) if failure.kind() == FailureKind::Interrupted => {
                 return Err(Undetected::Failed(failure));
             }
-            (Some(answer), _) => sins::cut(&answer.to_string()).replace(&kind, "…"),
+            (Some(answer), _) => deviations::cut(&answer.to_string()).replace(&kind, "…"),
             (None, Some(failure)) => failure.to_string().replace(&kind, "…"),
             (None, None) => format!("no answer in {:?}", program.patience),
         };

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    External, FailureKind, GRACE, INITIATOR, LAST_WORDS, NodeFailure, Sin, Starting, Wire,
+    Deviation, External, FailureKind, GRACE, INITIATOR, LAST_WORDS, NodeFailure, Starting, Wire,
     conversation::mute, intake::Intake,
 };
 
@@ -28,7 +28,7 @@ impl External<'_> {
     /// period is killed, with all that it started. A program that was seen not to end by itself
     /// is not waited for again.
     pub fn finish(&mut self) {
-        let patient = self.failure.is_none() && self.tolerated.count(Sin::StaysAlive) == 0;
+        let patient = self.failure.is_none() && self.tolerated.count(Deviation::StaysAlive) == 0;
         let mut processes: Vec<Process> =
             self.processes.iter_mut().filter_map(Option::take).collect();
         for process in &mut processes {
@@ -346,11 +346,11 @@ impl External<'_> {
 
     /// A node had to be killed after its input had ended.
     pub(super) fn note_staying(&mut self, name: &str) {
-        let sin = Sin::StaysAlive;
-        self.tolerated.note(sin, || name.to_owned());
+        let deviation = Deviation::StaysAlive;
+        self.tolerated.note(deviation, || name.to_owned());
         if self.program.strict {
             let what = "it went on running after its input had ended, which --strict forbids";
-            let failure = NodeFailure::new(FailureKind::Output, name, what, sin.remedy());
+            let failure = NodeFailure::new(FailureKind::Output, name, what, deviation.remedy());
             self.failure.get_or_insert(failure);
         }
     }

@@ -11,6 +11,7 @@
 
 mod conversation;
 mod detect;
+mod deviations;
 mod intake;
 mod lifecycle;
 mod lull;
@@ -18,7 +19,6 @@ mod names;
 mod probe;
 mod program;
 mod routing;
-mod sins;
 mod speaker;
 mod speech;
 mod timers;
@@ -26,10 +26,10 @@ mod virtual_time;
 
 pub use conversation::converse;
 pub use detect::{NotJudged, Undetected, detect};
+pub use deviations::{Deviation, Tolerated};
 pub use names::{BadNames, NodeNames};
 pub use probe::{NotTaken, kinds_not_taken};
 pub use program::{FailureKind, NodeFailure, Program};
-pub use sins::{Sin, Tolerated};
 pub use timers::{PERIODS, period};
 
 use std::{
@@ -51,7 +51,7 @@ use crate::{
 };
 
 use super::{
-    Grace, Manner, Nodes, Output, Reply, Request, TaggedValue,
+    ClientBehaviour, Grace, Nodes, Output, Reply, Request, TaggedValue,
     process::{ExternalError, Idle, Leaks, Process, await_any, let_start_together, now},
 };
 use speaker::{Question, Speaker};
@@ -245,7 +245,8 @@ impl Nodes for External<'_> {
 
     fn start(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
         let mut started = Ok(());
-        if node == 0 && self.asked.is_empty() && self.failure.is_none() {
+        let none_lives = self.processes.iter().all(Option::is_none);
+        if node == 0 && none_lives && self.asked.is_empty() && self.failure.is_none() {
             // Slow languages come up side by side.
             let nodes = u32::try_from(self.names.len()).unwrap_or(0);
             started = (0..nodes).try_for_each(|node| self.spawn(node));
@@ -300,7 +301,7 @@ impl Nodes for External<'_> {
         match self.speaker.understand(question, &body) {
             Ok(reply) => Some((request, reply)),
             Err(why) => {
-                let shown = sins::cut(&Json::Object((*body).clone()).to_string());
+                let shown = deviations::cut(&Json::Object((*body).clone()).to_string());
                 let dialect = &self.program.dialect;
                 let kind = Outside(self.speaker.kind(question).to_owned());
                 self.fail(
@@ -503,8 +504,8 @@ impl Nodes for External<'_> {
         self.names[node as usize].clone()
     }
 
-    fn manner(&self) -> Manner {
-        self.speaker.manner()
+    fn client_behaviour(&self) -> ClientBehaviour {
+        self.speaker.client_behaviour()
     }
 
     fn recorded(&self, value: TaggedValue) -> Value {

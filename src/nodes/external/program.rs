@@ -178,7 +178,7 @@ impl NodeFailure {
             expected,
             remedy,
         } = line;
-        let shown = super::sins::cut(text);
+        let shown = super::deviations::cut(text);
         Self {
             kind: FailureKind::Output,
             what: format!(

@@ -12,10 +12,11 @@ use sibcheck_checkers::{
 use crate::{protocol::SERVICES, simulation::Address};
 
 use super::{
-    External, FailureKind, INITIATOR, MUTE, Output, STDOUT_IS_FOR_MESSAGES, Sin, Wire,
+    Deviation, External, FailureKind, INITIATOR, MUTE, Output, STDOUT_IS_FOR_MESSAGES, Wire,
+    deviations,
     intake::{Garbage, Taken},
     program::{BadLine, NodeFailure},
-    sins, speech,
+    speech,
 };
 use crate::nodes::process::Line;
 
@@ -82,13 +83,13 @@ impl External<'_> {
         };
         let objects = std::mem::take(&mut taken.objects);
         let alone = objects.len() == 1 && !taken.split;
-        for (sin, found) in [
-            (Sin::NoLineEnd, !line.ended),
-            (Sin::SplitLines, taken.split),
-            (Sin::MergedLines, objects.len() > 1),
+        for (deviation, found) in [
+            (Deviation::NoLineEnd, !line.ended),
+            (Deviation::SplitLines, taken.split),
+            (Deviation::MergedLines, objects.len() > 1),
         ] {
             if found {
-                self.sin(node, sin, &taken);
+                self.deviation(node, deviation, &taken);
             }
         }
         for object in objects {
@@ -113,7 +114,7 @@ impl External<'_> {
         self.check_sender(node, object.get("src"), peer.is_some(), taken);
         if let Some(peer) = peer {
             if !self.initialised[node as usize] {
-                self.sin(node, Sin::EarlyTalk, taken);
+                self.deviation(node, Deviation::EarlyTalk, taken);
             }
             let line = if alone {
                 taken.text.as_str().into()
@@ -143,7 +144,7 @@ impl External<'_> {
                 "a node has only its peers and its own folder here, so keep the state there";
             self.fail(FailureKind::Service, node, &what, remedy);
         } else {
-            self.sin(node, Sin::NoReceiver, taken);
+            self.deviation(node, Deviation::NoReceiver, taken);
         }
     }
 
@@ -162,7 +163,7 @@ impl External<'_> {
             _ => return self.misaddressed(node, taken),
         };
         if !self.initialised[node as usize] && body.get("type") == Some(&"init_ok".into()) {
-            self.sin(node, Sin::NoEnvelope, taken);
+            self.deviation(node, Deviation::NoEnvelope, taken);
             return self.answer_to_init(node, &body, taken);
         }
         let asked = self
@@ -170,10 +171,10 @@ impl External<'_> {
             .and_then(|request| self.asked.get(&request))
             .filter(|asked| !asked.answered && asked.node.is_some());
         if let Some(client) = asked.map(|asked| asked.client) {
-            self.sin(node, Sin::NoEnvelope, taken);
+            self.deviation(node, Deviation::NoEnvelope, taken);
             self.route_answer(node, client, body, taken, out);
         } else if addressed_to_null {
-            self.sin(node, Sin::NoReceiver, taken);
+            self.deviation(node, Deviation::NoReceiver, taken);
         } else {
             self.misaddressed(node, taken);
         }
@@ -185,7 +186,7 @@ impl External<'_> {
             self.names[node as usize] == src || (to_peer && self.clients.contains_key(src))
         });
         if !honest {
-            self.sin(node, Sin::ForeignSender, taken);
+            self.deviation(node, Deviation::ForeignSender, taken);
         }
     }
 
@@ -201,7 +202,7 @@ impl External<'_> {
             );
         }
         if std::mem::replace(&mut self.initialised[node as usize], true) {
-            self.sin(node, Sin::Repeated, taken);
+            self.deviation(node, Deviation::Repeated, taken);
         }
     }
 
@@ -221,14 +222,14 @@ impl External<'_> {
                     let to = self.client_name(client);
                     return self.wrong_client(node, &to, request, taken);
                 }
-                None => return self.sin(node, Sin::Unasked, taken),
+                None => return self.deviation(node, Deviation::Unasked, taken),
             }
         } else {
-            self.sin(node, Sin::NoReplyTo, taken);
+            self.deviation(node, Deviation::NoReplyTo, taken);
             // With more than one there would be guessing, and a wrong guess would accuse the store.
             match self.open.get(&client).map(Vec::as_slice) {
                 Some([only]) => *only,
-                _ => return self.sin(node, Sin::Unasked, taken),
+                _ => return self.deviation(node, Deviation::Unasked, taken),
             }
         };
         let Some(asked) = self.asked.get_mut(&request) else {
@@ -244,7 +245,7 @@ impl External<'_> {
         }
         self.tolerated.answers.store(true, Ordering::Relaxed);
         if repeated {
-            self.sin(node, Sin::Repeated, taken);
+            self.deviation(node, Deviation::Repeated, taken);
         }
         let answer = Wire::Answer {
             node,
@@ -289,14 +290,14 @@ impl External<'_> {
         };
         let loose_code =
             kind == "error" && body.get("code").is_none_or(|code| code.as_i64().is_none());
-        for (sin, found) in [
-            (Sin::NoType, kind.is_empty()),
-            (Sin::LooseId, loose_id),
-            (Sin::LooseErrorCode, loose_code),
-            (Sin::NullForEmpty, is_null_list(body) || null_inside),
+        for (deviation, found) in [
+            (Deviation::NoType, kind.is_empty()),
+            (Deviation::LooseId, loose_id),
+            (Deviation::LooseErrorCode, loose_code),
+            (Deviation::NullForEmpty, is_null_list(body) || null_inside),
         ] {
             if found {
-                self.sin(node, sin, taken);
+                self.deviation(node, deviation, taken);
             }
         }
     }
@@ -310,7 +311,7 @@ impl External<'_> {
         self.in_vain[node as usize] += 1;
         let name = &self.names[node as usize];
         let patience = self.program.patience;
-        self.tolerated.note(Sin::Silence, || {
+        self.tolerated.note(Deviation::Silence, || {
             format!("{name}, msg_id {}, after {patience:?}", request + 1)
         });
         let never = !self.tolerated.answers.load(Ordering::Relaxed);
@@ -343,21 +344,21 @@ impl External<'_> {
         }
     }
 
-    fn sin(&mut self, node: u32, sin: Sin, taken: &Taken) {
+    fn deviation(&mut self, node: u32, deviation: Deviation, taken: &Taken) {
         let name = &self.names[node as usize];
-        self.tolerated.note(sin, || {
-            let text = sins::cut(&taken.text);
+        self.tolerated.note(deviation, || {
+            let text = deviations::cut(&taken.text);
             format!("{name} line {}: {text}", taken.number)
         });
-        if self.program.strict && sin.fails_when_strict() {
-            let what = format!("would be tolerated without --strict: {}", sin.name());
+        if self.program.strict && deviation.fails_when_strict() {
+            let what = format!("would be tolerated without --strict: {}", deviation.name());
             let expected = self.envelope(node);
             self.fail_at(
                 node,
                 (taken.number, &taken.text),
                 &what,
                 &expected,
-                sin.remedy(),
+                deviation.remedy(),
             );
         }
     }

@@ -14,7 +14,7 @@ use sibcheck_checkers::{
 
 use crate::{
     clocks::{Actor, ClockForm, VectorClock},
-    nodes::{Ask, Context, Manner, Reply, Request, TaggedValue, reported},
+    nodes::{Ask, ClientBehaviour, Context, Reply, Request, TaggedValue, reported},
     protocol::{Contexts, Dialect, Filling, Wording},
     stores::Key,
 };
@@ -69,8 +69,8 @@ impl<'p> Speaker<'p> {
     }
 
     /// What is peculiar to clients that speak this dialect.
-    pub(super) fn manner(&self) -> Manner {
-        Manner {
+    pub(super) fn client_behaviour(&self) -> ClientBehaviour {
+        ClientBehaviour {
             tombstones: if self.wording.hides_tombstones() {
                 Tombstones::Hidden
             } else {

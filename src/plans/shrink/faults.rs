@@ -16,9 +16,14 @@ pub(super) enum FaultEdit {
         from: usize,
         count: usize,
     },
-    /// A node keeps what it had not synced, or only stands still; its clock runs as fast as others, and
-    /// jumps less far.
+    /// A node keeps what it had not synced, or only stands still.
     Gentler(usize),
+    /// A clock is less wrong.
+    Clock {
+        fault: usize,
+        jump_ns: i64,
+        drift_ppm: i32,
+    },
     /// What happened with some probability happens surely, while one operation is under way.
     Surely { fault: usize, line: usize },
     /// It lasts for another span.
@@ -45,12 +50,18 @@ pub(super) fn gentler(script: &Script) -> Vec<FaultEdit> {
     let mut edits = Vec::new();
     for (fault, held) in script.plan.faults.iter().enumerate() {
         match &held.what {
-            FaultKind::Crash { .. }
-            | FaultKind::CrashAtDeed { .. }
-            | FaultKind::Stop { .. }
-            | FaultKind::Clock { .. } => {
+            FaultKind::Crash { .. } | FaultKind::CrashAtDeed { .. } | FaultKind::Stop { .. } => {
                 edits.push(FaultEdit::Gentler(fault));
             }
+            FaultKind::Clock {
+                jump_ns, drift_ppm, ..
+            } => edits.extend(
+                less_wrong(*jump_ns, *drift_ppm).map(|(jump_ns, drift_ppm)| FaultEdit::Clock {
+                    fault,
+                    jump_ns,
+                    drift_ppm,
+                }),
+            ),
             FaultKind::Partition { cut, .. } => {
                 let parts = chunks(cut.len()).skip(1);
                 edits.extend(parts.map(|(from, count)| FaultEdit::DropLinks {
@@ -72,6 +83,18 @@ pub(super) fn gentler(script: &Script) -> Vec<FaultEdit> {
         }));
     }
     edits
+}
+
+/// Jumps and drifts of a clock that is less wrong: without drift, without a jump, or with half of it.
+fn less_wrong(jump_ns: i64, drift_ppm: i32) -> impl Iterator<Item = (i64, i32)> {
+    let far = jump_ns.unsigned_abs() > SHORTEST_JUMP_NS;
+    [
+        (drift_ppm != 0 && jump_ns != 0).then_some((jump_ns, 0)),
+        (drift_ppm != 0 && jump_ns != 0).then_some((0, drift_ppm)),
+        far.then_some((jump_ns / 2, drift_ppm)),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Spans within that of a fault, from one moment to another: the whole of it first, then ever
@@ -127,27 +150,21 @@ impl FaultEdit {
                     FaultKind::CrashAtDeed { node, .. } => FaultKind::Crash { node },
                     FaultKind::Crash { node } => FaultKind::Stop { node },
                     FaultKind::Stop { node } => FaultKind::Pause { node },
-                    FaultKind::Clock {
-                        node,
-                        jump_ns,
-                        drift_ppm,
-                    } if drift_ppm != 0 => FaultKind::Clock {
-                        node,
-                        jump_ns,
-                        drift_ppm: 0,
-                    },
-                    FaultKind::Clock { node, jump_ns, .. }
-                        if jump_ns.unsigned_abs() > SHORTEST_JUMP_NS =>
-                    {
-                        FaultKind::Clock {
-                            node,
-                            jump_ns: jump_ns / 2,
-                            drift_ppm: 0,
-                        }
-                    }
                     _ => return None,
                 };
             }
+            Self::Clock {
+                fault,
+                jump_ns,
+                drift_ppm,
+            } => match &mut script.plan.faults.get_mut(fault)?.what {
+                FaultKind::Clock {
+                    jump_ns: jump,
+                    drift_ppm: drift,
+                    ..
+                } => (*jump, *drift) = (jump_ns, drift_ppm),
+                _ => return None,
+            },
             Self::Surely { fault, line } => {
                 let line = script.lines.get(line)?;
                 let fault = script.plan.faults.get_mut(fault)?;

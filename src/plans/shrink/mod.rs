@@ -338,7 +338,7 @@ pub fn shrink(
 mod tests {
     use super::super::{Act, SeededChoices, Shape, generate};
     use super::*;
-    use crate::nodes::StoreName;
+    use crate::stores::StoreName;
 
     fn plan() -> Plan {
         let shape = Shape::new(StoreName::Dotted);

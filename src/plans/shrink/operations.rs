@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Act, ContextChoice, Plan, tables::plain_key};
-use super::script::Script;
+use super::script::{Line, Script};
 
 /// One way to ask less of clients, or something plainer. Operations are counted by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum OperationEdit {
     DropClient(usize),
     /// Do something else instead.
     Replace { line: usize, act: Act },
+    /// The writes and deletes alone, each without a context and by a client of its own.
+    Scatter,
     /// One client does what two did.
     MergeClients { from: usize, into: usize },
     /// A client stays at one node.
@@ -92,6 +94,9 @@ pub(super) fn plainer_acts(script: &Script) -> Vec<OperationEdit> {
     // Values tell the writes to programs apart.
     if script.plan.program.is_none() && deletes().next().is_some() {
         edits.push(OperationEdit::WriteEverywhere);
+    }
+    if script.lines.len() <= FEW {
+        edits.push(OperationEdit::Scatter);
     }
     edits.extend(deletes().map(|(line, _)| OperationEdit::WriteInstead { line }));
     edits.extend(acts().flat_map(plainer));
@@ -194,6 +199,7 @@ impl OperationEdit {
             }
             Self::DropClient(client) => lines.retain(|line| line.client != client),
             Self::Replace { line, act } => lines.get_mut(line)?.step.act = act,
+            Self::Scatter => scatter(lines)?,
             Self::MergeClients { from, into } => {
                 for line in lines.iter_mut().filter(|line| line.client == from) {
                     line.client = into;
@@ -267,6 +273,33 @@ impl OperationEdit {
         }
         Some(())
     }
+}
+
+/// Leaves the writes and deletes, each without a context and by a client of its own; `None` where there
+/// is nothing else.
+fn scatter(lines: &mut Vec<Line>) -> Option<()> {
+    let blind = ContextChoice::Blind;
+    let plain = |act: Act| match act {
+        Act::Write { context, .. } | Act::Delete { context } => context == blind,
+        Act::Read | Act::Resolve { .. } => false,
+    };
+    if lines.iter().all(|line| plain(line.step.act)) {
+        return None;
+    }
+    lines.retain(|line| line.step.act != Act::Read);
+    for (client, line) in lines.iter_mut().enumerate() {
+        line.client = client;
+        let act = &mut line.step.act;
+        *act = match *act {
+            Act::Write { value, .. } | Act::Resolve { value } => Act::Write {
+                value,
+                context: blind,
+            },
+            Act::Delete { .. } => Act::Delete { context: blind },
+            Act::Read => Act::Read,
+        };
+    }
+    Some(())
 }
 
 /// Positions in the order in which they first come. O(n log n).

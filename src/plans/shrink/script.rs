@@ -271,7 +271,7 @@ impl Script {
 mod tests {
     use super::super::super::{SeededChoices, Shape, generate};
     use super::*;
-    use crate::nodes::StoreName;
+    use crate::stores::StoreName;
 
     fn script(seed: u64) -> Script {
         let shape = Shape::new(StoreName::Dotted);

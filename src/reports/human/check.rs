@@ -47,6 +47,16 @@ pub(super) fn write_check(
         writeln!(out)?;
         write_checked(out, checked, report, room, width)?;
     }
+    let told = |checked: &&Checked| checked.interrupted_after(report).is_some();
+    if let Some(signal) = report.interrupted
+        && !checked.iter().any(told)
+    {
+        let name = signal.name();
+        writeln!(
+            out,
+            "\ninterrupted by {name}: not all that was asked for was done"
+        )?;
+    }
     writeln!(out, "{last}")
 }
 
@@ -170,8 +180,8 @@ fn write_program(
         writeln!(out, "{}", wrapped(&text, "    ", "      ", width))?;
     }
     for oddity in &program.tolerated {
-        let (count, name) = (thousands(oddity.count), oddity.sin.name());
-        let remedy = oddity.sin.remedy();
+        let (count, name) = (thousands(oddity.count), oddity.deviation.name());
+        let remedy = oddity.deviation.remedy();
         let text = format!("tolerated   {count} {name} ({}): {remedy}", oddity.first);
         writeln!(out, "{}", wrapped(&text, "  ", "              ", width))?;
     }

@@ -7,7 +7,7 @@ use sibcheck_checkers::{
     outside::{self, Outside},
 };
 
-use crate::corpus::{Judged, Saved};
+use crate::cases::{Judged, Saved};
 
 use super::{
     proof::{Others, write_violations},

@@ -631,7 +631,7 @@ impl Tracer {
     }
 
     /// Answers a thread that reads the processor's counter. False: that is not why it was stopped.
-    fn read_counter(&self, pid: Pid) -> Result<bool, Errno> {
+    fn read_counter(&mut self, pid: Pid) -> Result<bool, Errno> {
         let mut registers = Registers(ptrace::getregs(pid)?);
         let mut code = [0; 3];
         // The last byte may lie on a page that is not there.
@@ -639,6 +639,7 @@ impl Tracer {
         let counter = self.clock.shows(Hand::Steady, self.now);
         let answered = registers.answer_counter(code, counter);
         if answered {
+            self.use_clock(Hand::Steady);
             ptrace::setregs(pid, registers.0)?;
         }
         Ok(answered)

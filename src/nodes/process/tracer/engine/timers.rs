@@ -345,7 +345,7 @@ impl Timers {
         let Some(timer) = self.set.get(&which) else {
             return (0, 0);
         };
-        let left = |due| clock.when(due).saturating_sub(now).max(1);
+        let left = |due| clock.lacks(due, now).max(1);
         (timer.due.map_or(0, left), timer.interval)
     }
 }

@@ -257,7 +257,7 @@ impl Wait {
             registers.skip(self.times_out(memory));
             return None;
         }
-        let left = clock.when(self.until).saturating_sub(now);
+        let left = clock.lacks(self.until, now);
         match self.kind {
             Kind::Sleep { left: at } if at != 0 && interrupted => {
                 let at = Left { at, micros: false };

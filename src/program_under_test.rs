@@ -24,7 +24,7 @@ use crate::{
 
 /// A program under test and what its runs have shown.
 #[derive(Debug)]
-pub struct Laboratory {
+pub struct ProgramUnderTest {
     program: Program,
     /// Oddities that were tolerated in all runs.
     pub tolerated: Tolerated,
@@ -87,8 +87,8 @@ pub enum RunError {
     Interrupted,
 }
 
-impl Laboratory {
-    /// A laboratory for a program.
+impl ProgramUnderTest {
+    /// A program of which nothing was run yet.
     pub fn new(program: Program) -> Self {
         Self {
             program,
@@ -215,7 +215,7 @@ impl Laboratory {
     }
 }
 
-impl Drop for Laboratory {
+impl Drop for ProgramUnderTest {
     fn drop(&mut self) {
         // Only when nothing was kept in it.
         let _ = fs::remove_dir(&self.program.folder);

@@ -27,37 +27,37 @@ pub(super) fn cut(text: &str) -> String {
     }
 }
 
-macro_rules! sins {
-    ($($(#[$doc:meta])* $sin:ident: $name:literal, $remedy:literal;)*) => {
+macro_rules! deviations {
+    ($($(#[$doc:meta])* $deviation:ident: $name:literal, $remedy:literal;)*) => {
         /// What programs do that the protocol does not allow, and that can be understood all the
         /// same.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Sin {
-            $($(#[$doc])* $sin,)*
+        pub enum Deviation {
+            $($(#[$doc])* $deviation,)*
         }
 
-        impl Sin {
+        impl Deviation {
             /// Every kind, in the order of reports.
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$sin),*];
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$deviation),*];
 
             /// What it is called in reports.
             pub const fn name(self) -> &'static str {
                 match self {
-                    $(Self::$sin => $name,)*
+                    $(Self::$deviation => $name,)*
                 }
             }
 
             /// What to do about it.
             pub const fn remedy(self) -> &'static str {
                 match self {
-                    $(Self::$sin => $remedy,)*
+                    $(Self::$deviation => $remedy,)*
                 }
             }
         }
     };
 }
 
-sins! {
+deviations! {
     /// Two messages stood on one line.
     MergedLines: "several messages on one line",
         "write a message and its line feed under one lock";
@@ -109,7 +109,7 @@ sins! {
          select and reads with a buffered reader sees a line only when the next one comes";
 }
 
-impl Sin {
+impl Deviation {
     /// Whether `--strict` makes a failure of it. A store may leave a request unanswered, as one does
     /// that cannot reach its peers; all else is wrong whatever the network did.
     pub const fn fails_when_strict(self) -> bool {
@@ -120,8 +120,8 @@ impl Sin {
 /// What the runs of a program have shown so far.
 #[derive(Debug, Default)]
 pub struct Tolerated {
-    counts: [AtomicU64; Sin::ALL.len()],
-    first: Mutex<[Option<String>; Sin::ALL.len()]>,
+    counts: [AtomicU64; Deviation::ALL.len()],
+    first: Mutex<[Option<String>; Deviation::ALL.len()]>,
     /// Some request of a client was answered.
     pub(super) answers: AtomicBool,
     /// Real time was given to its timers in full, and nothing came.
@@ -130,24 +130,30 @@ pub struct Tolerated {
 
 impl Tolerated {
     /// Notes one; of the first of a kind it is kept where it was.
-    pub(super) fn note(&self, sin: Sin, place: impl FnOnce() -> String) {
-        if self.counts[sin as usize].fetch_add(1, Ordering::Relaxed) == 0 {
+    pub(super) fn note(&self, deviation: Deviation, place: impl FnOnce() -> String) {
+        if self.counts[deviation as usize].fetch_add(1, Ordering::Relaxed) == 0 {
             let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-            first[sin as usize].get_or_insert_with(place);
+            first[deviation as usize].get_or_insert_with(place);
         }
     }
 
     /// How often one was noted.
-    pub fn count(&self, sin: Sin) -> u64 {
-        self.counts[sin as usize].load(Ordering::Relaxed)
+    pub fn count(&self, deviation: Deviation) -> u64 {
+        self.counts[deviation as usize].load(Ordering::Relaxed)
     }
 
     /// Every kind that occurred, with its count and its first instance.
-    pub fn iter(&self) -> impl Iterator<Item = (Sin, u64, String)> + '_ {
-        Sin::ALL.into_iter().filter_map(|sin| {
-            let count = self.count(sin);
+    pub fn iter(&self) -> impl Iterator<Item = (Deviation, u64, String)> + '_ {
+        Deviation::ALL.into_iter().filter_map(|deviation| {
+            let count = self.count(deviation);
             let first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-            (count > 0).then(|| (sin, count, first[sin as usize].clone().unwrap_or_default()))
+            (count > 0).then(|| {
+                (
+                    deviation,
+                    count,
+                    first[deviation as usize].clone().unwrap_or_default(),
+                )
+            })
         })
     }
 
@@ -173,9 +179,9 @@ mod tests {
     fn the_first_of_a_kind_is_kept() {
         let tolerated = Tolerated::default();
         for number in [4, 9] {
-            tolerated.note(Sin::MergedLines, || format!("n1 line {number}"));
+            tolerated.note(Deviation::MergedLines, || format!("n1 line {number}"));
         }
         let told: Vec<_> = tolerated.iter().collect();
-        assert_eq!(told, [(Sin::MergedLines, 2, "n1 line 4".to_owned())]);
+        assert_eq!(told, [(Deviation::MergedLines, 2, "n1 line 4".to_owned())]);
     }
 }

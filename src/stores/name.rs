@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::stores::faulty::{Basis, Flaw};
+use super::faulty::{Basis, Flaw};
 
 /// A store that this program has inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
