@@ -172,7 +172,7 @@ fn an_end_of_a_node_that_explains_a_loss_is_part_of_its_proof() {
         let folder = folder(&format!("forgets-{fault}"));
         let flags = [&brief[..], &[*fault]].concat();
         let said = check(&folder, "gossip_store.py", &flags);
-        let said = said.expect(1, &["no lost update", "ms n1 was ", "; it was back at "]);
+        let said = said.expect(1, &["no lost update", "s n1 was ", "; it was back at "]);
         assert!(!said.stdout.contains("takes no fault"), "{}", said.stdout);
     });
 }

@@ -95,7 +95,12 @@ fn nothing_passes_beside_a_violation_in_a_junit_report() {
 #[test]
 fn a_case_that_is_not_judged_does_not_pass_in_a_junit_report() {
     let folder = empty_folder("formats-unjudged");
-    let case = "STORE none\nIN  {\"src\":\"c1\",\"dest\":\"n1\",\"body\":{\"type\":\"x\"}}\n";
+    let case = [
+        "STORE none",
+        r#"IN  {"src":"c1","dest":"n1","body":{"type":"x"}}"#,
+        r#"OUT {"src":"n1","dest":"c1","body":{"type":"x_ok"}}"#,
+    ];
+    let case = case.join("\n") + "\n";
     fs::write(folder.join("case.txt"), case).unwrap();
     let said = said(&folder, &["replay", "case.txt", "--format", "junit"]);
     let (cases, _) = cases(&said.stdout);
