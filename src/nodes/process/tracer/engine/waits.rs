@@ -29,7 +29,7 @@ const ABSOLUTE: u64 = 1;
 /// shorter, and runtimes that sleep for 20 µs again and again, while they are busy, would be woken for
 /// nothing a thousand times a request.
 const SHORT: u64 = 100_000;
-const SHORTEST: u64 = 1_000_000;
+const SHORTEST: u64 = 1_500_000;
 
 /// A thread's wait for a time.
 #[derive(Clone, Debug)]
