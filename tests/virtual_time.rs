@@ -79,6 +79,13 @@ impl Traced {
         assert_eq!(idle, Idle::Reached);
     }
 
+    /// Gives it a clock that is too fast by so many parts per million.
+    fn let_drift(&mut self, ppm: i32) {
+        let mut clock = NodeClock::default();
+        clock.set_drift(0, ppm);
+        self.process.set_clock(clock);
+    }
+
     fn texts(&mut self) -> Vec<String> {
         let lines = self.out.drain(..);
         lines
@@ -436,14 +443,12 @@ fn a_clock_that_is_fast_is_there_early() {
         return;
     };
     traced.settle();
-    let mut clock = NodeClock::default();
-    clock.set_drift(0, 1_000_000);
-    traced.process.set_clock(clock);
+    traced.let_drift(1_000_000);
     assert_eq!(traced.leave().lasted, Duration::from_secs(5));
 }
 
-/// What a program does with its clock before it waits for a second, whether it has then used its clock,
-/// and whether it has where the clock runs too fast.
+/// What a program does between two reads of its input, whether that uses its clock, and whether it does where
+/// the clock runs too fast.
 const USES_OF_CLOCK: [(&str, bool, bool); 5] = [
     ("time.monotonic()", false, true),
     ("time.time()", true, true),
@@ -469,9 +474,7 @@ os.read(0, 1)
                 return;
             };
             traced.settle();
-            let mut clock = NodeClock::default();
-            clock.set_drift(0, drift);
-            traced.process.set_clock(clock);
+            traced.let_drift(drift);
             // It was at the start.
             traced.process.clock_was_used();
             assert!(!traced.process.clock_was_used(), "twice: {use_of_clock}");
@@ -510,9 +513,7 @@ sys.stdin.readline()
             return;
         };
         traced.settle();
-        let mut clock = NodeClock::default();
-        clock.set_drift(0, drift);
-        traced.process.set_clock(clock);
+        traced.let_drift(drift);
         traced.process.clock_was_used();
         traced.next().expect("fire");
         traced.settle();

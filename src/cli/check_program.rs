@@ -68,8 +68,7 @@ fn ladder(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
     }
     let climbed = |fault: FaultName| match fault {
         FaultName::Reorder | FaultName::Partition if arguments.faults.is_empty() => true,
-        FaultName::ClientLoss => named(fault.name()),
-        fault if fault.is_on_request() => named(fault.name()),
+        _ if fault == FaultName::ClientLoss || fault.is_on_request() => named(fault.name()),
         _ => named("all") || named(fault.name()),
     };
     let mut faults = Vec::new();

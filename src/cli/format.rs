@@ -28,22 +28,20 @@ fn parser() -> impl TypedValueParser<Value = &'static Format> {
 impl GivenFormat {
     /// Begins a report on standard output.
     pub(super) fn begin(self, verbose: bool) -> Reporter {
-        Reporter(begun(self.format, verbose))
+        Reporter((self.format.writer)(page(verbose)))
     }
 
     /// Prints the whole report.
     pub(super) fn print(self, verbose: bool, told: Told<'_>) -> Result<(), Failure> {
-        let mut reporter = self.begin(verbose);
-        reporter.tell(told)?;
-        reporter.end()
+        output::print(&self.format.write(page(verbose), told))
     }
 }
 
-fn begun(format: &Format, verbose: bool) -> Box<dyn Writer> {
-    (format.writer)(Page {
+fn page(verbose: bool) -> Page {
+    Page {
         width: output::width(),
         verbose,
-    })
+    }
 }
 
 /// A report that is being printed.

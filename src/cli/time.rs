@@ -3,7 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    nodes::external::{PERIODS, Program, period},
+    nodes::{
+        external::{PERIODS, Program, period},
+        process::nanos,
+    },
     plans::{Shape, Time},
     simulation::{FaultName, Nanos},
 };
@@ -47,12 +50,12 @@ impl FromStr for GivenPeriod {
         let span = given
             .parse::<humantime::Duration>()
             .map_err(|error| error.to_string())?;
-        let nanos = Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
+        let period = Nanos(nanos(*span));
         let [shortest, longest] = PERIODS;
-        if nanos < shortest || nanos > longest {
+        if period < shortest || period > longest {
             return Err("it is from 1ms to 30s".to_owned());
         }
-        Ok(Self(nanos))
+        Ok(Self(period))
     }
 }
 

@@ -261,7 +261,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
                             // These nodes give out clocks only.
                             Context::Opaque(_) => &[],
                         };
-                        *clock_used |= replica.look_at_clock(clock.wall(self.now.0));
+                        *clock_used |= replica.look_at_clock(|| clock.wall(self.now.0));
                         let (client, key) = (&request.client, &request.key);
                         replica
                             .write(client.as_str(), key, parents, value, &mut self.effects)
@@ -294,8 +294,7 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
 
     fn change_clock(&mut self, node: u32, jump_ns: i64, drift_ppm: i32) {
         let clock = &mut self.nodes[node as usize].clock;
-        clock.jump(jump_ns);
-        clock.set_drift(self.now.0, drift_ppm);
+        clock.change(self.now.0, jump_ns, drift_ppm);
     }
 
     fn clock_was_used(&mut self, node: u32) -> bool {

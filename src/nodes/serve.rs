@@ -28,6 +28,8 @@ use crate::{
     },
 };
 
+use super::process::nanos;
+
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -388,6 +390,13 @@ struct WireSibling<S> {
     version: S,
 }
 
+/// What the wall clock of this machine shows, in nanoseconds.
+#[expect(clippy::disallowed_types, reason = "a served store lives in real time")]
+fn wall_ns() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, nanos)
+}
+
 impl<T: WireStore> WireNode<T> {
     fn request(&mut self, client: &str, request: ClientRequest) -> Result<Handled, String> {
         match request {
@@ -406,6 +415,7 @@ impl<T: WireStore> WireNode<T> {
                     vec![context]
                 };
                 let mut effects = Vec::new();
+                self.replica.look_at_clock(wall_ns);
                 let stamp = self
                     .replica
                     .write(client, &key, &parents, value, &mut effects)
@@ -538,6 +548,19 @@ mod tests {
     #[expect(clippy::needless_pass_by_value, reason = "bodies are written in place")]
     fn client(body: Json) -> Json {
         json!({"src": "c1", "dest": "n1", "body": body})
+    }
+
+    #[test]
+    fn a_served_store_that_goes_by_the_clock_reads_this_machines() {
+        let flaw = Flaw::WallClockDots;
+        for (store, by_the_clock) in [(StoreName::Dotted, false), (StoreName::Faulty(flaw), true)] {
+            let mut server = server(store, &["n1"]);
+            let write = json!({"type": "dvv_update", "msg_id": 2, "key": "x", "value": 1});
+            let answers = ask(&mut server, &client(write));
+            let counter = answers[0]["body"]["dot"][1].as_u64().unwrap();
+            // Milliseconds since 1970.
+            assert_eq!(counter > 1_000_000_000_000, by_the_clock, "{answers:?}");
+        }
     }
 
     #[test]

@@ -59,6 +59,12 @@ impl Default for NodeClock {
 }
 
 impl NodeClock {
+    /// What a fault does to it at this moment of the run: [`NodeClock::jump`], then [`NodeClock::set_drift`].
+    pub fn change(&mut self, run: u64, jump_ns: i64, drift_ppm: i32) {
+        self.jump(jump_ns);
+        self.set_drift(run, drift_ppm);
+    }
+
     /// From this moment of the run on, in nanoseconds, the clock is too fast by so many parts per
     /// million, or too slow where they are negative. It never stands still. Where it is neither any
     /// more, the wall's hand is put right, but for its jumps.

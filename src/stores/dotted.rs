@@ -166,9 +166,12 @@ impl<V: Clone> SiblingStore<V> for DottedStore<V> {
         Ok(version)
     }
 
-    fn look_at_clock(&mut self, wall_ns: u64) -> bool {
-        self.wall.tick = (wall_ns / WallCounter::TICK).max(1);
-        self.rules.counter == DotCounter::WallClock
+    fn look_at_clock(&mut self, wall_ns: impl FnOnce() -> u64) -> bool {
+        let counts = self.rules.counter == DotCounter::WallClock;
+        if counts {
+            self.wall.tick = (wall_ns() / WallCounter::TICK).max(1);
+        }
+        counts
     }
 
     fn receive_replica(&mut self, key: &Key, siblings: &Dotted<V>) -> bool {

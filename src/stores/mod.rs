@@ -67,9 +67,9 @@ pub trait SiblingStore<V> {
         value: V,
     ) -> Result<Self::Stamp, StoreError>;
 
-    /// What the node's wall clock shows, in nanoseconds, as the next request comes. Returns whether the
-    /// store goes by it.
-    fn look_at_clock(&mut self, _wall_ns: u64) -> bool {
+    /// Called before each write. A store that uses the node's wall clock reads it here, in nanoseconds.
+    /// Returns whether it did.
+    fn look_at_clock(&mut self, _wall_ns: impl FnOnce() -> u64) -> bool {
         false
     }
 

@@ -147,8 +147,8 @@ impl<T> Replica<T> {
         Ok(stamp)
     }
 
-    /// What the node's wall clock shows, as [`SiblingStore::look_at_clock`] has it.
-    pub fn look_at_clock<V>(&mut self, wall_ns: u64) -> bool
+    /// As [`SiblingStore::look_at_clock`], before [`Replica::write`].
+    pub fn look_at_clock<V>(&mut self, wall_ns: impl FnOnce() -> u64) -> bool
     where
         T: SiblingStore<V>,
     {

@@ -52,7 +52,7 @@ use crate::{
 
 use super::{
     ClientBehaviour, Grace, Nodes, Output, Reply, Request, TaggedValue,
-    process::{ExternalError, Idle, Leaks, Process, await_any, let_start_together, now},
+    process::{ExternalError, Idle, Leaks, Process, await_any, let_start_together, nanos, now},
 };
 use speaker::{Question, Speaker};
 
@@ -430,9 +430,7 @@ impl Nodes for External<'_> {
 
     fn wall_time(&self) -> Option<Nanos> {
         let began = self.began?;
-        Some(Nanos(
-            u64::try_from(now().duration_since(began).as_nanos()).unwrap_or(u64::MAX),
-        ))
+        Some(Nanos(nanos(now().duration_since(began))))
     }
 
     fn begin(&mut self) {
@@ -569,7 +567,7 @@ impl Nodes for External<'_> {
             // As much in all as the rounds below.
             let settle = patience / 2;
             self.lull.add(settle, []);
-            let settle = Nanos(u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX));
+            let settle = Nanos(nanos(settle));
             return Some(Grace { outputs, settle });
         }
         let began = now();

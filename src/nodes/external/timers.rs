@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     nodes::{
         Ask, Context, Request, TaggedValue,
-        process::{ExternalError, Idle, Launch, Line, Process, Tracing, now},
+        process::{ExternalError, Idle, Launch, Line, Process, Tracing, nanos, now},
     },
     simulation::{Nanos, NodeClock},
 };
@@ -173,8 +173,8 @@ fn median_gap(moments: &[Duration]) -> Option<Nanos> {
     gaps.sort_unstable();
     let median = *gaps.get(gaps.len() / 2)?;
     let [shortest, longest] = PERIODS;
-    let nanos = Nanos(u64::try_from(median.as_nanos()).unwrap_or(u64::MAX));
-    Some(rounded(nanos.clamp(shortest, longest)))
+    let median = Nanos(nanos(median));
+    Some(rounded(median.clamp(shortest, longest)))
 }
 
 /// To two digits: it is told to people, and no timer is that exact.

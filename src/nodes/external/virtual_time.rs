@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    nodes::process::{Leaks, Tracing},
+    nodes::process::{Leaks, Tracing, nanos},
     plans::Plan,
     simulation::{Fault, FaultKind, Nanos, NodeClock},
 };
@@ -58,10 +58,8 @@ impl VirtualTime {
 
     /// Changes a node's clock, which then is as returned.
     pub(super) fn change_clock(&mut self, node: u32, jump_ns: i64, drift_ppm: i32) -> NodeClock {
-        let now = u64::try_from(self.now.as_nanos()).unwrap_or(u64::MAX);
         let clock = &mut self.clocks[node as usize];
-        clock.jump(jump_ns);
-        clock.set_drift(now, drift_ppm);
+        clock.change(nanos(self.now), jump_ns, drift_ppm);
         *clock
     }
 
@@ -92,8 +90,7 @@ impl VirtualTime {
     }
 
     pub(super) fn since_begin(&self, at: Duration) -> Nanos {
-        let since = at.saturating_sub(self.began).as_nanos();
-        Nanos(u64::try_from(since).unwrap_or(u64::MAX))
+        Nanos(nanos(at.saturating_sub(self.began)))
     }
 
     /// Notes what of a process could not be held to it.

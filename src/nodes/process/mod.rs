@@ -280,6 +280,11 @@ pub fn exec_guarded(expected_parent: u32, argv: &[OsString]) -> io::Error {
     Command::new(program).args(arguments).exec()
 }
 
+/// A span in nanoseconds; the longest that there is for one that is longer.
+pub(crate) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Real time: only for patience and waiting, never for anything that is recorded.
 #[expect(clippy::disallowed_methods, reason = "patience is real time")]
 pub(crate) fn now() -> Instant {

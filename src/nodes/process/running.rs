@@ -26,7 +26,7 @@ use super::{
     guardian::Guardian,
     idle::{self, Before, Rest, Watch},
     lines::{Lines, Storm},
-    now,
+    nanos, now,
     tracer::{self, Leaks, Tracer},
 };
 use crate::{interrupt::Interrupt, simulation::NodeClock};
@@ -282,7 +282,7 @@ impl Process {
     /// Tells it the present moment of the run. It never goes back.
     pub fn pass_to(&mut self, time: Duration) {
         if let Some(tracer) = &mut self.tracer {
-            tracer.pass_to(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+            tracer.pass_to(nanos(time));
         }
     }
 
@@ -732,8 +732,7 @@ impl Process {
             return Ok(());
         }
         computing.computed = Some(computed);
-        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        let crept = self.tracer.as_mut().map(|tracer| tracer.creep(by));
+        let crept = self.tracer.as_mut().map(|tracer| tracer.creep(nanos(by)));
         crept
             .transpose()
             .map(drop)
