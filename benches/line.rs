@@ -28,15 +28,27 @@ fn line(criterion: &mut Criterion) {
     for store in StoreName::CORRECT {
         let plans = draw(store);
         let operations: usize = plans.iter().map(Plan::operations).sum();
-        let histories: Vec<_> = plans.iter().map(|plan| runner::run(plan).history).collect();
+        let histories: Vec<_> = plans
+            .iter()
+            .map(|plan| runner::run(store, plan).history)
+            .collect();
         let mut group = criterion.benchmark_group(format!("three nodes, {store}"));
         group.throughput(Throughput::Elements(operations as u64));
         group.bench_function("plan, simulate and judge", |bencher| {
-            bencher.iter(|| draw(store).iter().map(run_and_judge).collect::<Vec<_>>());
+            bencher.iter(|| {
+                let plans = draw(store);
+                let judged = plans.iter().map(|plan| run_and_judge(store, plan));
+                judged.collect::<Vec<_>>()
+            });
         });
         group.bench_function("plan", |bencher| bencher.iter(|| draw(store)));
         group.bench_function("simulate", |bencher| {
-            bencher.iter(|| plans.iter().map(runner::run).collect::<Vec<_>>());
+            bencher.iter(|| {
+                plans
+                    .iter()
+                    .map(|plan| runner::run(store, plan))
+                    .collect::<Vec<_>>()
+            });
         });
         group.bench_function("judge", |bencher| {
             bencher.iter(|| {

@@ -55,20 +55,22 @@ fn main() {
         let (mut tries, mut seconds) = (Vec::new(), Vec::new());
         for seed in (0..seeds).map(|seed| seed * APART) {
             let campaign = Campaign {
+                store,
                 shape: Shape::with_nodes(store, nodes),
                 seed,
                 runs: APART,
                 threads: 1,
             };
-            let (_, Some(failure)) = campaign.run(&Interrupt::default(), |_| {}) else {
+            let Ok((_, Some(failure))) = campaign.run(&Interrupt::default(), |_| {}) else {
                 println!("{store}: nothing failed from seed {seed} on");
                 continue;
             };
-            let invariant = run_and_judge(&failure.plan).gravest();
-            let few = shrink_failure(failure.plan.clone(), invariant, |tries| tries < FEW);
+            let judged = run_and_judge(store, &failure.plan);
+            let invariant = judged.ok().and_then(|judged| judged.gravest());
+            let few = shrink_failure(store, failure.plan.clone(), invariant, |tries| tries < FEW);
             early.push(few.plan.operations());
             let began = Instant::now();
-            let shrunk = shrink_failure(failure.plan, invariant, |_| true);
+            let shrunk = shrink_failure(store, failure.plan, invariant, |_| true);
             seconds.push(began.elapsed().as_secs_f64());
             faults.push(shrunk.plan.faults.len());
             sizes.push(shrunk.plan.operations());

@@ -4,26 +4,32 @@
 //! one run. Memory does not grow with the number of runs: each is judged, counted and forgotten,
 //! and only the first violation is kept. The result does not depend on the number of threads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sibcheck_checkers::{
-    History, Invariant, Outcome, Scarcity, Situations, Verdict,
-    history::{Action, Operation, Status},
-    judge,
+    AnyJudged, Invariant, Judged, Object, Outcome, Verdict,
+    history::Status,
+    judged::Operation,
     verdict::{Exercised, Reason, Unknown},
 };
 
 use crate::{
     interrupt::Interrupt,
     plans::{Plan, Position, SeededChoices, Shape, Shrunk, Sighting, generate, shrink},
-    protocol::Contexts,
-    runner::{self, OneOfSeveral, Run},
+    runner::{self, Recorded, Run},
     simulation::{FaultKind, FaultName, Nanos, Traffic},
+    stores::StoreName,
+    workloads::{Wording as _, with_words},
 };
 
 /// Many runs of one store.
 #[derive(Clone, Debug)]
 pub struct Campaign {
+    /// The store.
+    pub store: StoreName,
     /// The bounds of the plans.
     pub shape: Shape,
     /// The seed of the first run.
@@ -47,15 +53,10 @@ pub struct Tally {
     pub traffic: Traffic,
     /// Faults by kind.
     pub faults: BTreeMap<FaultName, FaultCount>,
-    /// Situations that arose.
-    pub situations: Situations,
+    /// Situations that arose, by their names, in the order of the workload.
+    pub situations: Counts,
     /// Writes that were under way during a partition.
     pub writes_during_partition: u64,
-    /// Writes whose context rests on what their coordinator could not have heard of yet.
-    pub contexts_ahead: u64,
-    /// Writes and deletes that passed back the clock of one of several siblings alone, in dialects where
-    /// that can be.
-    pub one_of_several: Option<OneOfSeveral>,
     /// How often each invariant had something to test.
     pub exercised: Exercised,
     /// Why runs were inconclusive.
@@ -64,6 +65,38 @@ pub struct Tally {
     pub reads: Answers,
     /// How writes and deletes ended.
     pub writes: Answers,
+}
+
+/// Counts by name, in the order in which the names came up first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(Vec<(&'static str, u64)>);
+
+impl Counts {
+    /// The count of a name; none is 0.
+    pub fn count(&self, name: &str) -> u64 {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map_or(0, |(_, count)| *count)
+    }
+
+    /// Every name with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// Adds counts. O(names), where they come in the same order each time.
+    fn add(&mut self, counts: impl IntoIterator<Item = (&'static str, u64)>) {
+        for (position, (name, count)) in counts.into_iter().enumerate() {
+            let same = |(known, _): &(&'static str, u64)| *known == name;
+            let place = match self.0.get(position) {
+                Some(here) if same(here) => Some(position),
+                _ => self.0.iter().position(same),
+            };
+            match place {
+                Some(place) => self.0[place].1 += count,
+                None => self.0.push((name, count)),
+            }
+        }
+    }
 }
 
 /// How many faults of a kind there were, and what they did.
@@ -118,46 +151,56 @@ pub struct Failure {
     pub plan: Plan,
 }
 
-/// A judged run.
+/// A judged run, of any workload.
 #[derive(Clone, Debug)]
-pub struct Judged {
-    /// The run.
+pub struct JudgedRun {
+    /// What came of it beside its history.
     pub run: Run,
-    /// The verdict on its history.
-    pub verdict: Verdict,
+    /// The history and the verdict on it.
+    pub told: Arc<dyn AnyJudged>,
 }
 
-/// Runs a plan on the in-process store that it names, and judges the history.
+/// A run that could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The machine refused something, or a bug of this program.
+    #[error("{0}")]
+    Machine(String),
+    /// This process was asked to end while the run went on.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Runs a plan on a store in this process, and judges the history.
 ///
-/// # Panics
+/// # Errors
 ///
 /// When the runner recorded a history that contradicts itself: a bug of this program.
-pub fn run_and_judge(plan: &Plan) -> Judged {
-    judged(plan, runner::run(plan))
+pub fn run_and_judge(store: StoreName, plan: &Plan) -> Result<JudgedRun, RunError> {
+    judged(plan, runner::run(store, plan))
 }
 
-/// Judges the run of a plan on an in-process store.
+/// Judges what was recorded of a plan.
 ///
-/// # Panics
+/// # Errors
 ///
 /// As [`run_and_judge`].
-pub fn judged(plan: &Plan, run: Run) -> Judged {
-    match judge(&run.history, plan.promise()) {
-        Ok(verdict) => Judged {
-            verdict: undecided_if_cut_short(verdict, &run),
-            run,
-        },
-        #[expect(
-            clippy::panic,
-            reason = "no input can cause it; only a bug of the runner"
-        )]
-        Err(fault) => panic!("the runner recorded a history that makes no sense: {fault}"),
-    }
+pub fn judged<A: Object>(plan: &Plan, recorded: Recorded<A>) -> Result<JudgedRun, RunError> {
+    let Recorded { history, run } = recorded;
+    let verdict = A::judge(&history, plan.promise()).map_err(|fault| {
+        RunError::Machine(format!(
+            "the recorded history makes no sense, which is a bug of sibcheck: {fault}"
+        ))
+    })?;
+    let verdict = undecided_if_cut_short(verdict, &run);
+    let history = Arc::new(history);
+    let told = Arc::new(Judged { history, verdict });
+    Ok(JudgedRun { run, told })
 }
 
 /// A run that was ended before its end has not shown that anything holds. What it violated, it
 /// violated.
-pub(crate) fn undecided_if_cut_short(mut verdict: Verdict, run: &Run) -> Verdict {
+fn undecided_if_cut_short<A: Object>(mut verdict: Verdict<A>, run: &Run) -> Verdict<A> {
     if let Some(events) = run.cut_short {
         if verdict.outcome == Outcome::Valid {
             verdict.outcome = Outcome::Unknown;
@@ -174,7 +217,7 @@ const BATCH: u64 = 64;
 impl Campaign {
     /// A command that runs this campaign's run with this seed alone.
     pub fn command(&self, seed: u64) -> String {
-        let (store, flags) = (self.shape.store, self.shape.flags());
+        let (store, flags) = (self.store, self.shape.flags());
         format!("sibcheck check --store {store} --seed {seed} --runs 1{flags}")
     }
 
@@ -186,11 +229,15 @@ impl Campaign {
 
     /// Runs until a run violates its claim, all runs are done, or `interrupt` is raised. `progress` is
     /// told now and then how many runs are done.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_and_judge`].
     pub fn run(
         &self,
         interrupt: &Interrupt,
         mut progress: impl FnMut(u64),
-    ) -> (Tally, Option<Failure>) {
+    ) -> Result<(Tally, Option<Failure>), RunError> {
         self.run_while(interrupt, |done| {
             progress(done);
             true
@@ -199,11 +246,15 @@ impl Campaign {
 
     /// As [`Campaign::run`]; `go_on` is told now and then how many runs are done, and says whether there
     /// shall be more.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_and_judge`].
     pub fn run_while(
         &self,
         interrupt: &Interrupt,
         mut go_on: impl FnMut(u64) -> bool,
-    ) -> (Tally, Option<Failure>) {
+    ) -> Result<(Tally, Option<Failure>), RunError> {
         let mut tally = Tally::default();
         let mut done = 0;
         while done < self.runs && !interrupt.is_raised() {
@@ -227,10 +278,11 @@ impl Campaign {
             });
             // In the order of the runs, and none after the first failure: whatever the number of
             // threads, the result is that of one thread.
-            for ((_, count), (part, failure)) in batches.iter().zip(results) {
+            for ((_, count), result) in batches.iter().zip(results) {
+                let (part, failure) = result?;
                 tally.add(&part);
                 if failure.is_some() {
-                    return (tally, failure);
+                    return Ok((tally, failure));
                 }
                 done += count;
             }
@@ -238,10 +290,15 @@ impl Campaign {
                 break;
             }
         }
-        (tally, None)
+        Ok((tally, None))
     }
 
-    fn batch(&self, first: u64, count: u64, interrupt: &Interrupt) -> (Tally, Option<Failure>) {
+    fn batch(
+        &self,
+        first: u64,
+        count: u64,
+        interrupt: &Interrupt,
+    ) -> Result<(Tally, Option<Failure>), RunError> {
         let mut tally = Tally::default();
         for run in first..first + count {
             if interrupt.is_raised() {
@@ -249,25 +306,22 @@ impl Campaign {
             }
             let seed = self.seed.wrapping_add(run);
             let plan = self.plan(seed);
-            let judged = run_and_judge(&plan);
+            let judged = run_and_judge(self.store, &plan)?;
             tally.count(&plan, &judged);
-            if judged.verdict.outcome == Outcome::Violated {
-                return (tally, Some(Failure { seed, plan }));
+            if judged.told.outcome() == Outcome::Violated {
+                return Ok((tally, Some(Failure { seed, plan })));
             }
         }
-        (tally, None)
+        Ok((tally, None))
     }
 }
 
-impl Judged {
+impl JudgedRun {
     /// The violated invariant that a plan is shrunk for: one of the values that clients get rather
     /// than of clocks, so that the damage stays in the proof beside its cause, which leads it.
     pub fn gravest(&self) -> Option<Invariant> {
-        let mut violated = self
-            .verdict
-            .violations
-            .iter()
-            .map(|violation| violation.invariant);
+        let violations = self.told.violations();
+        let mut violated = violations.iter().map(|violation| violation.invariant);
         let first = violated.clone().next();
         violated
             .find(|invariant| !invariant.is_of_clocks())
@@ -276,23 +330,30 @@ impl Judged {
 
     /// True when this invariant is violated, or any if `None`.
     pub fn violates(&self, invariant: Option<Invariant>) -> bool {
-        let mut violations = self.verdict.violations.iter();
-        violations.any(|violation| invariant.is_none_or(|asked| violation.invariant == asked))
+        let violations = self.told.violations();
+        let mut violated = violations.iter().map(|violation| violation.invariant);
+        violated.any(|violated| invariant.is_none_or(|asked| violated == asked))
+    }
+
+    /// Its operations, final reads included.
+    pub fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
+        let numbers = (0..).take(self.told.operations());
+        numbers.map(|op| self.told.operation(op))
     }
 
     /// What the run tells of its plan's failure: when each step was done, and the steps that the
     /// evidence of a violation of this invariant names, alone and with those whose answers their
     /// contexts were made of. `None` when the invariant, or any if `None`, is not violated.
     pub fn sighting(&self, plan: &Plan, invariant: Option<Invariant>) -> Option<Sighting> {
-        let operations = &self.run.history.operations;
-        let mut violations = self.verdict.violations.iter();
+        let violations = self.told.violations();
         let violation = violations
+            .iter()
             .find(|violation| invariant.is_none_or(|asked| violation.invariant == asked))?;
         let mut times: BTreeMap<Position, (Nanos, Nanos)> = BTreeMap::new();
-        for (&step, operation) in self.run.steps.iter().zip(operations) {
+        for (&step, operation) in self.run.steps.iter().zip(self.operations()) {
             let begun = Nanos(operation.invoked);
             let done = operation.completed.map_or(begun + plan.timeout_ns, Nanos);
-            // Resolving is a read and a write.
+            // A step may come to several operations.
             times.entry(step).or_insert((begun, done)).1 = done;
         }
         let mut evidence: BTreeSet<u32> = violation.evidence.iter().copied().collect();
@@ -303,14 +364,8 @@ impl Judged {
         let alone = steps(&evidence);
         let mut open: Vec<u32> = evidence.iter().copied().collect();
         while let Some(op) = open.pop() {
-            if let Action::Write(write) = &operations[op as usize].action {
-                open.extend(
-                    write
-                        .sources
-                        .iter()
-                        .filter(|source| evidence.insert(**source)),
-                );
-            }
+            let sources = self.told.operation(op).sources.iter();
+            open.extend(sources.filter(|source| evidence.insert(**source)));
         }
         Some(Sighting {
             times,
@@ -329,11 +384,12 @@ const MOST_TRIES: u64 = 20_000;
 
 /// Shrinks a failing plan to a small one that violates the same invariant, or any if `None`.
 pub fn shrink_failure(
+    store: StoreName,
     plan: Plan,
     invariant: Option<Invariant>,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Shrunk {
-    let fails = |plan: &Plan| run_and_judge(plan).sighting(plan, invariant);
+    let fails = |plan: &Plan| run_and_judge(store, plan).ok()?.sighting(plan, invariant);
     let sighting = fails(&plan).unwrap_or_default();
     let go_on = |tries| tries < MOST_TRIES && go_on(tries);
     shrink(plan, &sighting, fails, go_on)
@@ -357,52 +413,46 @@ impl Tally {
         }
     }
 
-    pub(crate) fn count(&mut self, plan: &Plan, judged: &Judged) {
-        let Judged { run, verdict } = judged;
-        *self.outcomes.entry(verdict.outcome).or_default() += 1;
+    pub(crate) fn count(&mut self, plan: &Plan, judged: &JudgedRun) {
+        let JudgedRun { run, told } = judged;
+        *self.outcomes.entry(told.outcome()).or_default() += 1;
         self.operations += run.planned as u64;
-        self.final_reads += (run.history.operations.len() - run.planned) as u64;
+        self.final_reads += (told.operations() - run.planned) as u64;
         self.traffic.add(&run.traffic);
-        self.contexts_ahead += run.contexts_ahead;
-        let apart = plan
-            .program
-            .as_ref()
-            .is_some_and(|dialect| dialect.wording().has_clocks_apart());
-        self.add_one_of_several(apart.then_some(run.one_of_several));
-        self.situations.add(&verdict.situations);
-        for (invariant, count) in verdict.exercised.iter() {
-            if !vacuous(plan, invariant) {
+        let situations = told.situations().into_iter();
+        self.situations
+            .add(situations.chain(run.situations.iter().copied()));
+        let vacuous = |invariant| {
+            plan.program.as_ref().is_some_and(
+                |dialect| with_words!(dialect.words(), W, words => words.cannot_break(invariant)),
+            )
+        };
+        for (invariant, count) in told.exercised().iter() {
+            if count > 0 && !vacuous(invariant) {
                 self.exercised.add(invariant, count);
             }
         }
-        if verdict.outcome == Outcome::Unknown {
-            let reasons = verdict
-                .unknown
+        if told.outcome() == Outcome::Unknown {
+            let reasons = told
+                .unknown()
                 .iter()
-                .map(|unknown| reason(&unknown.reason, &run.history));
+                .map(|unknown| told.why_briefly(unknown));
             for reason in reasons.collect::<BTreeSet<_>>() {
                 *self.unknown.entry(reason).or_default() += 1;
             }
         }
-        for operation in &run.history.operations {
-            match operation.action {
-                Action::Read(_) => self.reads.count(operation.status),
-                Action::Write(_) => self.writes.count(operation.status),
+        for operation in judged.operations() {
+            if operation.is_write {
+                self.writes.count(operation.status);
+            } else {
+                self.reads.count(operation.status);
             }
         }
-        self.count_faults(plan, run);
+        self.count_faults(plan, judged);
     }
 
-    fn add_one_of_several(&mut self, more: Option<OneOfSeveral>) {
-        if let Some(more) = more {
-            let sum = self.one_of_several.get_or_insert_default();
-            sum.writes += more.writes;
-            sum.deletes += more.deletes;
-        }
-    }
-
-    fn count_faults(&mut self, plan: &Plan, run: &Run) {
-        let planned = &run.history.operations[..run.planned];
+    fn count_faults(&mut self, plan: &Plan, judged: &JudgedRun) {
+        let run = &judged.run;
         for (fault, record) in plan.faults.iter().zip(&run.faults) {
             let count = self.faults.entry(fault.what.name()).or_default();
             count.planned += 1;
@@ -414,13 +464,14 @@ impl Tally {
             count.affected += affected;
             if let (FaultKind::Partition { .. }, Some(began)) = (&fault.what, record.began) {
                 let ended = record.ended.unwrap_or(run.healed);
-                let under_way = |operation: &&Operation| {
+                let under_way = |operation: &Operation<'_>| {
                     let completed = operation.completed;
-                    operation.is_write()
+                    operation.is_write
                         && operation.invoked <= ended.0
                         && completed.is_none_or(|completed| completed >= began.0)
                 };
-                self.writes_during_partition += planned.iter().filter(under_way).count() as u64;
+                let planned = judged.operations().take(run.planned);
+                self.writes_during_partition += planned.filter(under_way).count() as u64;
             }
         }
     }
@@ -438,10 +489,8 @@ impl Tally {
             sum.exercised += count.exercised;
             sum.affected += count.affected;
         }
-        self.situations.add(&other.situations);
+        self.situations.add(other.situations.iter());
         self.writes_during_partition += other.writes_during_partition;
-        self.contexts_ahead += other.contexts_ahead;
-        self.add_one_of_several(other.one_of_several);
         for (invariant, count) in other.exercised.iter() {
             self.exercised.add(invariant, count);
         }
@@ -453,41 +502,13 @@ impl Tally {
     }
 }
 
-/// True for tests that could not have failed: of clocks that the clients themselves made.
-fn vacuous(plan: &Plan, invariant: Invariant) -> bool {
-    let contexts = plan
-        .program
-        .as_ref()
-        .map(|dialect| dialect.wording().contexts());
-    contexts == Some(Contexts::Made)
-        && matches!(
-            invariant,
-            Invariant::ClockSoundness | Invariant::ClockPrecision | Invariant::ClockAdvance
-        )
-}
-
-/// Why a run was inconclusive, without what differs from run to run.
-fn reason(reason: &Reason, history: &History) -> String {
-    match reason {
-        Reason::NothingTested => Scarcity::of(history).told().to_owned(),
-        Reason::NoFinalRead { .. } => "an acknowledged write had no final read".to_owned(),
-        Reason::HiddenTombstones => "reads hide tombstones".to_owned(),
-        Reason::TooManyOperations => {
-            "clients did not wait for answers, and a key has too many operations".to_owned()
-        }
-        Reason::NotExercised { invariant } => format!("nothing could have broken {invariant}"),
-        Reason::CutShort { .. } => "it came to more events than a run may have".to_owned(),
-        Reason::TooManyClients => "there are too many clients to test causality".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stores::StoreName;
 
     fn campaign(store: StoreName, threads: usize) -> Campaign {
         Campaign {
+            store,
             shape: Shape::new(store),
             seed: 11,
             runs: 150,
@@ -496,7 +517,7 @@ mod tests {
     }
 
     fn outcome(campaign: &Campaign) -> (String, Option<u64>) {
-        let (tally, failure) = campaign.run(&Interrupt::default(), |_| {});
+        let (tally, failure) = campaign.run(&Interrupt::default(), |_| {}).unwrap();
         (format!("{tally:?}"), failure.map(|failure| failure.seed))
     }
 
@@ -511,14 +532,14 @@ mod tests {
     #[test]
     fn a_failing_run_is_repeated_by_its_seed_alone() {
         let many = campaign("faulty:last-writer-wins".parse().unwrap(), 1);
-        let (_, failure) = many.run(&Interrupt::default(), |_| {});
+        let (_, failure) = many.run(&Interrupt::default(), |_| {}).unwrap();
         let failure = failure.unwrap();
         let one = Campaign {
             seed: failure.seed,
             runs: 1,
             ..many
         };
-        let (tally, again) = one.run(&Interrupt::default(), |_| {});
+        let (tally, again) = one.run(&Interrupt::default(), |_| {}).unwrap();
         assert_eq!(tally.outcome(), Outcome::Violated);
         assert_eq!(again.map(|failure| failure.plan), Some(failure.plan));
     }
@@ -528,7 +549,7 @@ mod tests {
         let mut campaign = campaign(StoreName::Dotted, 1);
         campaign.shape.operations = 1;
         campaign.shape.clients = 1;
-        let (tally, _) = campaign.run(&Interrupt::default(), |_| {});
+        let (tally, _) = campaign.run(&Interrupt::default(), |_| {}).unwrap();
         assert_eq!(tally.outcome(), Outcome::Unknown);
         assert!(!tally.unknown.is_empty());
     }
@@ -536,8 +557,13 @@ mod tests {
     #[test]
     fn shrinking_keeps_the_invariant_and_makes_it_small() {
         let campaign = campaign("faulty:never-supersede".parse().unwrap(), 1);
-        let (_, failure) = campaign.run(&Interrupt::default(), |_| {});
-        let shrunk = shrink_failure(failure.unwrap().plan, Some(Invariant::Dominance), |_| true);
+        let (_, failure) = campaign.run(&Interrupt::default(), |_| {}).unwrap();
+        let shrunk = shrink_failure(
+            campaign.store,
+            failure.unwrap().plan,
+            Some(Invariant::Dominance),
+            |_| true,
+        );
         assert!(shrunk.plan.operations() <= 4, "{:?}", shrunk.plan.clients);
     }
 }

@@ -1,8 +1,8 @@
 //! Saved cases and what became of them, as values.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
-use sibcheck_checkers::{History, Outcome, Verdict};
+use sibcheck_checkers::{AnyJudged, Outcome};
 
 /// What a file of the corpus holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Saved {
 }
 
 /// What came of judging a file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Judged {
     /// The verdict that the file expects; `None` when it names none, and then validity is expected.
     pub expected: Option<String>,
@@ -49,5 +49,5 @@ pub struct Judged {
     /// True when the verdict is the expected one.
     pub as_expected: bool,
     /// The history and the verdict on it, for plans and histories.
-    pub evidence: Option<Box<(History, Verdict)>>,
+    pub evidence: Option<Arc<dyn AnyJudged>>,
 }

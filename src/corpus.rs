@@ -11,18 +11,20 @@ use std::{
     io::{self, BufReader, ErrorKind},
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use serde_json::Value as Json;
 use sibcheck_checkers::{
-    Claim, History, Invariant, Outcome, Verdict,
-    format::{FormatError, read_history},
-    judge, outside,
+    AnyJudged, Claim, History, Invariant, Object, Outcome,
+    format::{FormatError, Recorded, read_any},
+    history::Header,
+    outside,
 };
 
 use crate::{
-    campaign::{self, run_and_judge},
+    campaign::{JudgedRun, RunError, run_and_judge},
     cases::{Judged, Kind, Saved},
     files,
     fuzzing::TARGETS,
@@ -31,8 +33,8 @@ use crate::{
         external::{NodeFailure, Program},
         serve,
     },
-    plans::{Plan, read_plan},
-    program_under_test::{ProgramUnderTest, Purpose, RunError},
+    plans::{Plan, PlanError, read_plan},
+    program_under_test::{ProgramUnderTest, Purpose},
     protocol::Case,
 };
 
@@ -192,19 +194,26 @@ impl Saved {
 
     fn judge_plan(&self, text: &str, program: Option<&Program>) -> Result<Judged, CorpusError> {
         let plan = read_plan(text).map_err(|error| self.malformed(&error))?;
-        let campaign::Judged { run, verdict } = self.run(&plan, program)?;
+        let told = self.run(&plan, program)?.told;
         Ok(match &plan.expect {
             Some(expect) => {
                 let invariants: Vec<_> = expect.invariants.iter().map(|name| name.0).collect();
-                compare(Some((expect.verdict, &invariants)), run.history, verdict)
+                compare(Some((expect.verdict, &invariants)), &told)
             }
-            None => compare(None, run.history, verdict),
+            None => compare(None, &told),
         })
     }
 
-    fn run(&self, plan: &Plan, program: Option<&Program>) -> Result<campaign::Judged, CorpusError> {
+    fn run(&self, plan: &Plan, program: Option<&Program>) -> Result<JudgedRun, CorpusError> {
+        let failed = |error| CorpusError::Run {
+            path: self.path.clone(),
+            error,
+        };
         let Some(dialect) = &plan.program else {
-            return Ok(run_and_judge(plan));
+            let Some(store) = plan.store else {
+                return Err(self.malformed(&PlanError::Subject));
+            };
+            return run_and_judge(store, plan).map_err(failed);
         };
         let Some(program) = program else {
             let what = format!(
@@ -216,18 +225,14 @@ impl Saved {
             dialect: dialect.clone(),
             ..program.clone()
         };
-        let path = || self.path.clone();
         let observed = ProgramUnderTest::new(program)
             .run(plan, Purpose::Search)
-            .map_err(|error| CorpusError::Run {
-                path: path(),
-                error,
-            })?;
+            .map_err(failed)?;
         match observed.failure {
             // A violation outranks what became of the node afterwards.
-            Some(failure) if observed.judged.verdict.outcome != Outcome::Violated => {
+            Some(failure) if observed.judged.told.outcome() != Outcome::Violated => {
                 Err(CorpusError::Node {
-                    path: path(),
+                    path: self.path.clone(),
                     failure,
                 })
             }
@@ -237,17 +242,26 @@ impl Saved {
 
     fn judge_history(&self) -> Result<Judged, CorpusError> {
         let file = File::open(&self.path).map_err(|error| self.unreadable(error))?;
-        let history = read_history(BufReader::new(file)).map_err(|error| match error {
+        let recorded = read_any(BufReader::new(file)).map_err(|error| match error {
             FormatError::Io { source, .. } => self.unreadable(source),
             other => self.malformed(&other),
         })?;
-        let verdict =
-            judge(&history, claim_of(&history)).map_err(|error| self.malformed(&error))?;
+        match recorded {
+            Recorded::Siblings(history) => self.judge_recorded(history),
+            Recorded::Registers(history) => self.judge_recorded(history),
+        }
+    }
+
+    fn judge_recorded<A: Object>(&self, history: History<A>) -> Result<Judged, CorpusError> {
+        let claim = claim_of(&history.header);
+        let verdict = A::judge(&history, claim.into()).map_err(|error| self.malformed(&error))?;
         let expect = history.header.expect.clone();
         let expected = expect
             .as_ref()
             .map(|expect| (expect.outcome, expect.invariants.as_slice()));
-        Ok(compare(expected, history, verdict))
+        let history = Arc::new(history);
+        let told: Arc<dyn AnyJudged> = Arc::new(sibcheck_checkers::Judged { history, verdict });
+        Ok(compare(expected, &told))
     }
 
     /// Runs a conformance case against the store that it names, through the lines of a served node.
@@ -289,28 +303,24 @@ impl Saved {
 }
 
 /// The claim under which a history is judged: the one that it names, else `eventual`.
-pub fn claim_of(history: &History) -> Claim {
-    history.header.claim.unwrap_or(Claim::Eventual)
+pub fn claim_of(header: &Header) -> Claim {
+    header.claim.unwrap_or(Claim::Eventual)
 }
 
-fn compare(
-    expected: Option<(Outcome, &[Invariant])>,
-    history: History,
-    verdict: Verdict,
-) -> Judged {
-    let violated: Vec<_> = verdict
-        .violations
+fn compare(expected: Option<(Outcome, &[Invariant])>, told: &Arc<dyn AnyJudged>) -> Judged {
+    let violations = told.violations();
+    let violated: Vec<_> = violations
         .iter()
         .map(|violation| violation.invariant)
         .collect();
     let (outcome, invariants) = expected.unwrap_or((Outcome::Valid, &[]));
     Judged {
         expected: expected.map(|(outcome, invariants)| describe(outcome, invariants)),
-        found: describe(verdict.outcome, &violated),
-        outcome: verdict.outcome,
-        as_expected: verdict.outcome == outcome
+        found: describe(told.outcome(), &violated),
+        outcome: told.outcome(),
+        as_expected: told.outcome() == outcome
             && invariants.iter().all(|name| violated.contains(name)),
-        evidence: Some(Box::new((history, verdict))),
+        evidence: Some(Arc::clone(told)),
     }
 }
 

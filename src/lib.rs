@@ -8,6 +8,7 @@
 
 pub mod campaign;
 pub mod cases;
+pub mod choices;
 pub mod cli;
 pub mod clocks;
 pub mod corpus;
@@ -26,3 +27,4 @@ pub mod reports;
 pub mod runner;
 pub mod simulation;
 pub mod stores;
+pub mod workloads;

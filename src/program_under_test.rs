@@ -9,17 +9,18 @@ use std::{
     },
 };
 
-use sibcheck_checkers::{Outcome, judge, outside};
+use sibcheck_checkers::{Outcome, outside};
 
 use crate::{
-    campaign::{Judged, undecided_if_cut_short},
+    campaign::{JudgedRun, RunError, judged},
     nodes::{
         external::{External, FailureKind, NodeFailure, Program, Tolerated},
         process::{self, Leaks},
     },
     plans::Plan,
-    protocol::Dialect,
     runner,
+    workloads::Dialect,
+    workloads::{Wording as _, Workload, with_words},
 };
 
 /// A program under test and what its runs have shown.
@@ -41,7 +42,7 @@ pub struct ProgramUnderTest {
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The run and its verdict. Where a node failed, of what was recorded until then.
-    pub judged: Judged,
+    pub judged: JudgedRun,
     /// What became of every message: one JSON object a line.
     pub trace: String,
     /// What each node wrote to stderr, by its name.
@@ -74,17 +75,6 @@ pub enum Purpose {
     Shrink,
     /// To see everything of one plan.
     Repeat,
-}
-
-/// A run that could not be judged.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// The machine refused something.
-    #[error("{0}")]
-    Machine(String),
-    /// This process was asked to end while the run went on.
-    #[error("interrupted")]
-    Interrupted,
 }
 
 impl ProgramUnderTest {
@@ -126,7 +116,7 @@ impl ProgramUnderTest {
     /// sentence each.
     pub fn not_exercised(&self, nodes: u32) -> Vec<String> {
         let opaque = self.heard_opaque.load(Ordering::Relaxed);
-        self.program.dialect.wording().not_exercised(nodes, opaque)
+        with_words!(self.program.dialect.words(), W, words => words.not_exercised(nodes, opaque))
     }
 
     /// How many messages programs have been handed in all runs.
@@ -157,15 +147,26 @@ impl ProgramUnderTest {
 
     /// Runs a plan as it is.
     fn run_once(&self, plan: &Plan, purpose: Purpose) -> Result<Observed, RunError> {
+        with_words!(self.program.dialect.words(), W, words => self.run_as::<W>(words, plan, purpose))
+    }
+
+    fn run_as<W: Workload>(
+        &self,
+        words: &W::Words,
+        plan: &Plan,
+        purpose: Purpose,
+    ) -> Result<Observed, RunError> {
         let number = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
         let folder = self.program.folder.join(format!("run-{number}"));
         fs::create_dir_all(&folder).map_err(|error| refused("create", &folder, &error))?;
-        let mut nodes = External::new(&self.program, &self.tolerated, plan, folder.clone());
+        let mut nodes: External<'_, W> =
+            External::new(&self.program, words, &self.tolerated, plan, folder.clone());
         if purpose == Purpose::Shrink {
             nodes.hurry();
         }
-        let (run, trace) = runner::drive_recorded(plan, &mut nodes);
-        nodes.check_final_reads(&run.history);
+        let (recorded, trace) = runner::drive_recorded(plan, &mut nodes);
+        let history = &recorded.history;
+        nodes.check_final_reads(&history.operations, recorded.run.first_final_read);
         nodes.finish();
         self.delivered.fetch_add(nodes.delivered, Ordering::Relaxed);
         self.heard_opaque
@@ -176,16 +177,16 @@ impl ProgramUnderTest {
         }
         let failure = nodes.failure().cloned();
         let kind = failure.as_ref().map(NodeFailure::kind);
-        let verdict = judge(&run.history, plan.promise()).map_err(|fault| {
-            RunError::Machine(format!(
-                "the recorded history makes no sense, which is a bug of sibcheck: {fault}"
-            ))
-        })?;
-        let verdict = undecided_if_cut_short(verdict, &run);
-        let found = verdict.outcome == Outcome::Violated || kind.is_some();
+        // What is told of messages needs the names of the history.
+        let names = (
+            recorded.history.clients.clone(),
+            recorded.history.nodes.clone(),
+        );
+        let judged = judged(plan, recorded)?;
+        let found = judged.told.outcome() == Outcome::Violated || kind.is_some();
         let kept = found || purpose == Purpose::Repeat;
         let (trace, logs) = if kept {
-            (trace.text(&run.history, &nodes), nodes.logs())
+            (trace.text((&names.0, &names.1), &nodes), nodes.logs())
         } else {
             (String::new(), Vec::new())
         };
@@ -201,7 +202,7 @@ impl ProgramUnderTest {
             return Err(RunError::Interrupted);
         }
         Ok(Observed {
-            judged: Judged { run, verdict },
+            judged,
             trace,
             logs,
             failure: failure.map(|failure| {

@@ -1,9 +1,8 @@
 //! One run: a plan and its nodes in, a history out.
 //!
 //! The runner is the clients. Each is sequential: it sends a request, waits for the answer or its
-//! timeout, and goes on. A client whose write timed out does not know whether it happened; from
-//! then on it acts under a fresh name with nothing remembered, because a store whose clock entries
-//! are client ids may take a late write for the successor of a newer one of the same client.
+//! timeout, and goes on. What it asks, remembers and records is the [workload's](crate::workloads)
+//! business; the runner keeps time, names and order, and knows no workload.
 //!
 //! After the last operation every fault heals, the cluster settles, and every key is read once at
 //! every node: the final reads.
@@ -12,28 +11,34 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use compact_str::format_compact;
 use serde_json::Value as Json;
-use sibcheck_checkers::history::{
-    self, Action, Header, History, OpId, Operation, Party, Read, Status, Write,
+use sibcheck_checkers::{
+    Object,
+    history::{self, Action, Header, History, Name, OpId, Operation, Party, Status},
 };
 
 use crate::{
-    nodes::{
-        Ask, ClientBehaviour, Context, Grace, InProcess, Nodes, Output, Reply, Reports, Request,
-        TaggedValue,
-    },
-    plans::{Act, ContextChoice, Plan, Step},
+    nodes::{Grace, InProcess, Nodes, Output},
+    plans::Plan,
     simulation::{
         self, Address, Event, Fault, FaultKind, FaultRecord, Happening, Nanos, Simulation, Traced,
         Traffic,
     },
-    stores::faulty::Basis,
+    stores::{StoreName, faulty::Basis},
+    workloads::{Begun, Call, Cast, Clients, Heard, Request, Workload},
 };
 
-/// What one run gave.
+/// What one run gave: of siblings, unless another object is named.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub struct Recorded<A: Object = Action> {
     /// What the clients asked and were told, final reads included.
-    pub history: History,
+    pub history: History<A>,
+    /// What else came of it.
+    pub run: Run,
+}
+
+/// What came of a run beside its history, whatever the object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
     /// How many of the operations were asked for by the plan; the rest are final reads.
     pub planned: usize,
     /// What the network did.
@@ -45,56 +50,53 @@ pub struct Run {
     /// The step of the plan that asked for an operation, by operation: whose it is in the plan, and
     /// its position. Final reads have none.
     pub steps: Vec<(usize, usize)>,
+    /// The first of the final reads: the operations from here on. There are none where the run was ended
+    /// before.
+    pub first_final_read: usize,
     /// When the last planned operation ended and all faults healed.
     pub healed: Nanos,
-    /// How many writes reached their coordinator with a context that rests on a write of another node
-    /// which it cannot have heard of yet.
-    pub contexts_ahead: u64,
-    /// How many writes and deletes passed back the clock of one of several siblings alone.
-    pub one_of_several: OneOfSeveral,
+    /// How often the clients got into situations that no history tells, by their names.
+    pub situations: Vec<(&'static str, u64)>,
 }
 
-/// Writes and deletes that passed back the clock of one of several siblings alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OneOfSeveral {
-    /// Writes in its place.
-    pub writes: u64,
-    /// Deletes of it.
-    pub deletes: u64,
-}
-
-/// Runs a plan on the in-process store that it names.
-pub fn run(plan: &Plan) -> Run {
-    match plan.store.basis() {
-        Basis::Versioned => drive(plan, &mut InProcess::versioned(plan)),
-        Basis::Dotted => drive(plan, &mut InProcess::dotted(plan)),
+/// Runs a plan on a store in this process.
+pub fn run(store: StoreName, plan: &Plan) -> Recorded {
+    match store.basis() {
+        Basis::Versioned => drive(plan, &mut InProcess::versioned(store, plan)),
+        Basis::Dotted => drive(plan, &mut InProcess::dotted(store, plan)),
     }
 }
 
 /// As [`run`], with what became of every message: one JSON object a line.
-pub fn run_traced(plan: &Plan) -> (Run, String) {
-    match plan.store.basis() {
-        Basis::Versioned => drive_traced(plan, &mut InProcess::versioned(plan)),
-        Basis::Dotted => drive_traced(plan, &mut InProcess::dotted(plan)),
+pub fn run_traced(store: StoreName, plan: &Plan) -> (Recorded, String) {
+    match store.basis() {
+        Basis::Versioned => drive_traced(plan, &mut InProcess::versioned(store, plan)),
+        Basis::Dotted => drive_traced(plan, &mut InProcess::dotted(store, plan)),
     }
 }
 
 /// Runs a plan on these nodes.
-pub fn drive<N: Nodes>(plan: &Plan, nodes: &mut N) -> Run {
+pub fn drive<W: Workload, N: Nodes<W>>(plan: &Plan, nodes: &mut N) -> Recorded<W::Object> {
     let mut runner = Runner::new(plan, nodes);
     runner.run();
     runner.finish()
 }
 
-/// As [`drive`], with what became of every message: one JSON object a line.
-pub fn drive_traced<N: Nodes>(plan: &Plan, nodes: &mut N) -> (Run, String) {
-    let (run, trace) = drive_recorded(plan, nodes);
-    let text = trace.text(&run.history, nodes);
-    (run, text)
+fn drive_traced<W: Workload, N: Nodes<W>>(
+    plan: &Plan,
+    nodes: &mut N,
+) -> (Recorded<W::Object>, String) {
+    let (recorded, trace) = drive_recorded(plan, nodes);
+    let history = &recorded.history;
+    let text = trace.text((&history.clients, &history.nodes), nodes);
+    (recorded, text)
 }
 
 /// As [`drive`], with what became of every message, to be told later if anybody asks.
-pub fn drive_recorded<N: Nodes>(plan: &Plan, nodes: &mut N) -> (Run, Trace<N::Message>) {
+pub fn drive_recorded<W: Workload, N: Nodes<W>>(
+    plan: &Plan,
+    nodes: &mut N,
+) -> (Recorded<W::Object>, Trace<N::Message>) {
     let mut runner = Runner::new(plan, nodes);
     runner.simulation.record();
     runner.run();
@@ -107,12 +109,16 @@ pub fn drive_recorded<N: Nodes>(plan: &Plan, nodes: &mut N) -> (Run, Trace<N::Me
 pub struct Trace<M>(Vec<Traced<M>>);
 
 impl<M: Clone> Trace<M> {
-    /// One JSON object a line. `history` and `nodes` are those of the run.
-    pub fn text(&self, history: &History, nodes: &impl Nodes<Message = M>) -> String {
+    /// One JSON object a line. The names of clients and nodes, and the nodes, are those of the run.
+    pub fn text<W: Workload>(
+        &self,
+        (clients, names): (&[Name], &[Name]),
+        nodes: &impl Nodes<W, Message = M>,
+    ) -> String {
         let name = |address: Address| {
             let name = match address {
-                Address::Client(identity) => &history.clients[identity as usize],
-                Address::Node(node) => &history.nodes[node as usize],
+                Address::Client(identity) => &clients[identity as usize],
+                Address::Node(node) => &names[node as usize],
             };
             Json::from(name.as_str())
         };
@@ -162,16 +168,16 @@ enum Stage {
     Done,
 }
 
-/// The siblings that final reads returned, by key and node; none for a read that failed.
+/// What final reads showed, by key and node; none for a read that failed.
 #[derive(Default, PartialEq)]
-struct FinalAnswers(BTreeMap<(u32, u32), Option<Vec<String>>>);
+struct FinalAnswers(BTreeMap<(u32, u32), Option<String>>);
 
 impl FinalAnswers {
-    /// True when every node answered, with the same siblings of each key.
+    /// True when every node answered, with the same for each key.
     fn agree(&self) -> bool {
         let mut of_key = BTreeMap::new();
-        self.0.iter().all(|((key, _), values)| {
-            values.is_some() && *of_key.entry(key).or_insert(values) == values
+        self.0.iter().all(|((key, _), shown)| {
+            shown.is_some() && *of_key.entry(key).or_insert(shown) == shown
         })
     }
 }
@@ -184,10 +190,6 @@ struct Client {
     work: Work,
     /// The operation whose answer it waits for.
     waiting: Option<OpId>,
-    /// The value that it will write in place of what it is reading.
-    resolving: Option<u32>,
-    /// What it remembers, by key.
-    memory: BTreeMap<u32, Memory>,
 }
 
 enum Work {
@@ -195,16 +197,6 @@ enum Work {
     Plan { client: usize, next: usize },
     /// The next key to read at this node, last of all.
     FinalReads { node: u32, next: u32 },
-}
-
-/// The answers that a client got for one key under its present identity, oldest first.
-#[derive(Default)]
-struct Memory {
-    reads: Vec<OpId>,
-    writes: Vec<OpId>,
-    answers: Vec<OpId>,
-    /// The last read, and the clock of each of its siblings alone, where they are apart.
-    apart: Option<(OpId, Vec<Context>)>,
 }
 
 /// The alarms that the runner sets for itself, packed into a number.
@@ -239,43 +231,62 @@ impl Alarm {
     }
 }
 
-struct Runner<'a, N: Nodes> {
+struct Runner<'a, W: Workload, N: Nodes<W>> {
     plan: &'a Plan,
     nodes: &'a mut N,
     simulation: Simulation<N::Message>,
     stage: Stage,
     clients: Vec<Client>,
+    /// What the clients remember and record.
+    memory: W::Clients,
     /// The client that bears an identity.
     bearers: Vec<u32>,
     /// How many clients have work left in this stage.
     busy: usize,
-    history: History,
+    history: History<W::Object>,
     /// The client that waits for an operation's answer, by operation.
     invokers: Vec<u32>,
-    /// What the answer to an operation lets its client pass back, by operation.
-    contexts: Vec<Option<Context>>,
-    reports: Reports,
-    behaviour: ClientBehaviour,
     out: Vec<Output<N::Message>>,
     planned: usize,
+    /// The first of the final reads as they are made now.
+    first_final_read: usize,
     /// Then the run is ended.
     most_events: u64,
     steps: Vec<(usize, usize)>,
     healed: Nanos,
-    /// When the request of an operation reached its node, by operation.
-    taken: Vec<Option<Nanos>>,
-    /// The write of a value that has no tag, by key and value.
-    writers: BTreeMap<(u32, String), OpId>,
-    contexts_ahead: u64,
-    one_of_several: OneOfSeveral,
     /// What the final reads returned when they were made before.
     final_answers: Option<FinalAnswers>,
 }
 
-impl<'a, N: Nodes> Runner<'a, N> {
+/// What a node can know of the others in a simulation.
+struct HeardIn<'s, M>(&'s Simulation<M>);
+
+impl<M: Clone> Heard for HeardIn<'_, M> {
+    fn heard_of(&self, node: u32, other: u32) -> Option<Nanos> {
+        self.0.knows(node, other)
+    }
+
+    fn now(&self) -> Nanos {
+        self.0.now()
+    }
+}
+
+impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
     fn new(plan: &'a Plan, nodes: &'a mut N) -> Self {
-        let behaviour = nodes.client_behaviour();
         let capacity = plan.operations() + plan.keys.len() * plan.nodes as usize;
+        let cast = Cast {
+            nodes: plan.nodes,
+            values: &plan.values,
+            numbered_values: plan.numbered_values,
+            operations: capacity,
+        };
+        let memory = W::Clients::new(cast, nodes.behaviour());
+        let mut header = Header {
+            origin: plan.origin.clone(),
+            claim: Some(plan.claim),
+            ..Header::default()
+        };
+        memory.describe(&mut header);
         let names = (0..plan.nodes).map(|node| nodes.name(node)).collect();
         Self {
             plan,
@@ -283,35 +294,25 @@ impl<'a, N: Nodes> Runner<'a, N> {
             simulation: Simulation::new(plan.nodes, &plan.network, &plan.faults),
             stage: Stage::Working,
             clients: Vec::new(),
+            memory,
             bearers: Vec::new(),
             busy: 0,
             history: History {
-                header: Header {
-                    origin: plan.origin.clone(),
-                    claim: Some(plan.claim),
-                    tombstones: behaviour.tombstones,
-                    model: behaviour.model,
-                    expect: None,
-                },
+                header,
                 clients: Vec::new(),
                 nodes: names,
                 keys: plan.keys.clone(),
                 operations: Vec::with_capacity(capacity),
                 faults: Vec::new(),
+                tables: Default::default(),
             },
             invokers: Vec::with_capacity(capacity),
-            contexts: Vec::with_capacity(capacity),
-            reports: Reports::default(),
-            behaviour,
             out: Vec::new(),
             planned: 0,
+            first_final_read: 0,
             most_events: plan.most_events(),
             steps: Vec::with_capacity(capacity),
             healed: Nanos::ZERO,
-            taken: Vec::with_capacity(capacity),
-            writers: BTreeMap::new(),
-            contexts_ahead: 0,
-            one_of_several: OneOfSeveral::default(),
             final_answers: None,
         }
     }
@@ -390,13 +391,14 @@ impl<'a, N: Nodes> Runner<'a, N> {
         self.begin_stage();
     }
 
-    fn finish(mut self) -> Run {
+    fn finish(mut self) -> Recorded<W::Object> {
         let mut cut_short = None;
         if self.stage != Stage::Done {
             // A node failed, or there were too many events, before the final reads were complete, or
             // had been made for good.
             self.take_back_final_reads();
             self.planned = self.steps.len();
+            self.first_final_read = self.history.operations.len();
             let events = self.simulation.events();
             cut_short = (events >= self.most_events).then_some(events);
         }
@@ -405,16 +407,20 @@ impl<'a, N: Nodes> Runner<'a, N> {
         self.history.faults = begun
             .filter_map(|(fault, done)| recorded(self.plan.nodes, fault, done))
             .collect();
-        Run {
-            history: self.history,
+        self.history.tables = self.memory.tables();
+        let run = Run {
             planned: self.planned,
+            first_final_read: self.first_final_read,
             steps: self.steps,
             traffic: self.simulation.traffic(),
             faults,
             healed: self.healed,
-            contexts_ahead: self.contexts_ahead,
-            one_of_several: self.one_of_several,
+            situations: self.memory.situations(),
             cut_short,
+        };
+        Recorded {
+            history: self.history,
+            run,
         }
     }
 
@@ -423,8 +429,6 @@ impl<'a, N: Nodes> Runner<'a, N> {
             identity: self.fresh_identity(self.clients.len()),
             work,
             waiting: None,
-            resolving: None,
-            memory: BTreeMap::new(),
         };
         self.clients.push(client);
     }
@@ -528,34 +532,20 @@ impl<'a, N: Nodes> Runner<'a, N> {
 
     /// The final reads were no such: they are reads like any other.
     fn take_back_final_reads(&mut self) {
-        for operation in &mut self.history.operations {
-            if let Action::Read(read) = &mut operation.action {
-                read.last = false;
-            }
+        let first = self.first_final_read.min(self.history.operations.len());
+        if self.stage == Stage::FinalReads || self.final_answers.is_some() {
+            self.memory.take_back(&mut self.history.operations[first..]);
         }
     }
 
-    /// What the last final reads returned. O(operations).
+    /// What the last final reads returned. O(final reads).
     fn final_answers(&self) -> FinalAnswers {
-        let mut answers = FinalAnswers::default();
-        for operation in &self.history.operations {
-            let Action::Read(read) = &operation.action else {
-                continue;
-            };
-            if read.last {
-                let values = (operation.status == Status::Ok).then(|| {
-                    let values = read.siblings.iter();
-                    let mut values: Vec<String> = values
-                        .map(|sibling| format!("{:?}", sibling.value))
-                        .collect();
-                    values.sort_unstable();
-                    values
-                });
-                let place = (operation.key, operation.node);
-                answers.0.insert(place, values);
-            }
-        }
-        answers
+        let final_reads = self.history.operations[self.first_final_read..].iter();
+        let answers = final_reads.map(|read| {
+            let shown = (read.status == Status::Ok).then(|| self.memory.shown(&read.action));
+            ((read.key, read.node), shown)
+        });
+        FinalAnswers(answers.collect())
     }
 
     /// Waits for the moment of the next event, and sends what nodes write meanwhile. Nothing is
@@ -610,7 +600,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 message,
             } => {
                 if let Some(op) = self.nodes.request_id(&message) {
-                    self.take(node, op);
+                    self.take(op);
                 }
                 self.nodes.deliver(node, from, message, &mut self.out);
                 self.flush(node);
@@ -663,6 +653,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
                 Alarm::Timeout(op) => self.time_out(op),
                 Alarm::Settled => {
                     self.stage = Stage::FinalReads;
+                    self.first_final_read = self.history.operations.len();
                     self.clients.clear();
                     for node in 0..self.plan.nodes {
                         self.add_client(Work::FinalReads { node, next: 0 });
@@ -680,36 +671,9 @@ impl<'a, N: Nodes> Runner<'a, N> {
     }
 
     /// A request reaches its node.
-    fn take(&mut self, node: u32, op: OpId) {
-        self.taken[op as usize] = Some(self.simulation.now());
-        if self.plan.nodes > 1
-            && let Action::Write(write) = &self.history.operations[op as usize].action
-        {
-            let ahead = write
-                .sources
-                .iter()
-                .any(|source| self.is_ahead(node, *source));
-            self.contexts_ahead += u64::from(ahead);
-        }
-    }
-
-    /// Whether a context of this answer rests on a write that a node cannot have heard of.
-    fn is_ahead(&self, node: u32, source: OpId) -> bool {
-        let unheard = |write: OpId| {
-            let home = self.history.operations[write as usize].node;
-            let taken = self.taken[write as usize];
-            home != node && taken.is_some() && self.simulation.knows(node, home) < taken
-        };
-        let operation = &self.history.operations[source as usize];
-        match &operation.action {
-            Action::Write(_) => unheard(source),
-            Action::Read(read) => read.siblings.iter().any(|sibling| {
-                let write = self.writer(operation.key, sibling);
-                // A node may return what nobody wrote.
-                let known = write.filter(|write| (*write as usize) < self.taken.len());
-                known.is_some_and(unheard)
-            }),
-        }
+    fn take(&mut self, op: OpId) {
+        let heard = HeardIn(&self.simulation);
+        self.memory.arrived(op, &self.history.operations, &heard);
     }
 
     fn flush(&mut self, node: u32) {
@@ -735,193 +699,32 @@ impl<'a, N: Nodes> Runner<'a, N> {
             } => {
                 let step = &self.plan.clients[*steps][*next];
                 *next += 1;
-                match step.act {
-                    Act::Read => self.read(client, step.node, step.key),
-                    Act::Resolve { value } => {
-                        self.clients[client].resolving = Some(value);
-                        self.read(client, step.node, step.key);
-                    }
-                    Act::Write { value, context } => {
-                        self.write(client, step, Some(value), context);
-                    }
-                    Act::Delete { context } => self.write(client, step, None, context),
-                }
+                let Ok(act) = step.act.try_into() else {
+                    // A plan has the acts of one workload.
+                    return self.go_on(client);
+                };
+                let call = self.call(client, step.key);
+                let begun = self.memory.begin(call, act, &self.history.operations);
+                self.invoke(call, step.node, begun);
             }
             Work::FinalReads { node, next } => {
                 let (node, key) = (*node, *next);
                 *next += 1;
-                self.read(client, node, key);
+                let call = self.call(client, key);
+                let begun = self.memory.final_read(call);
+                self.invoke(call, node, begun);
             }
         }
     }
 
-    fn read(&mut self, client: usize, node: u32, key: u32) {
-        let last = self.stage == Stage::FinalReads;
-        let read = Read {
-            last,
-            ..Read::default()
-        };
-        self.invoke(client, node, key, Action::Read(read), Ask::Read);
-    }
-
-    fn write(&mut self, client: usize, step: &Step, value: Option<u32>, context: ContextChoice) {
-        let rests_on = if let ContextChoice::OneSibling(position) = context {
-            self.one_sibling(client, step.key, position, value.is_none())
-        } else {
-            let mut sources = self.sources(client, step.key, context);
-            let context = self.context(&mut sources);
-            (sources, context)
-        };
-        self.write_from(client, (step.node, step.key), value, rests_on, false);
-    }
-
-    /// The clock of one sibling of a client's last read of a key, and the write that it is of: what it
-    /// covers is what the context of that write's answer does. The next one is taken of a sibling whose
-    /// write has no answer yet, or a blind write is made where there is none.
-    fn one_sibling(
-        &mut self,
-        client: usize,
-        key: u32,
-        position: u32,
-        deletes: bool,
-    ) -> (Vec<OpId>, Context) {
-        let blind = (Vec::new(), Context::BLIND);
-        let memory = self.clients[client].memory.get(&key);
-        let Some((read, each)) = memory.and_then(|memory| memory.apart.as_ref()) else {
-            return blind;
-        };
-        let Action::Read(read) = &self.history.operations[*read as usize].action else {
-            return blind;
-        };
-        let answered = |sibling: &history::Sibling| {
-            let write = self.writer(key, sibling)?;
-            let operation = self.history.operations.get(write as usize)?;
-            (operation.status == Status::Ok).then_some(write)
-        };
-        let many = each.len();
-        let mut siblings = read.siblings.iter().zip(each).cycle();
-        let chosen = siblings
-            .by_ref()
-            .skip(position as usize % many.max(1))
-            .take(many)
-            .find_map(|(sibling, clock)| Some((answered(sibling)?, clock.clone())));
-        let Some((write, clock)) = chosen else {
-            return blind;
-        };
-        if many > 1 {
-            self.one_of_several.deletes += u64::from(deletes);
-            self.one_of_several.writes += u64::from(!deletes);
-        }
-        (vec![write], clock)
-    }
-
-    /// The write of a value that a read returned; `None` for what nobody wrote.
-    fn writer(&self, key: u32, sibling: &history::Sibling) -> Option<OpId> {
-        if let Some(tag) = sibling.value.tag {
-            return OpId::try_from(tag).ok();
-        }
-        let value = (key, sibling.value.data.to_string());
-        self.writers.get(&value).copied()
-    }
-
-    fn write_from(
-        &mut self,
-        client: usize,
-        (node, key): (u32, u32),
-        value: Option<u32>,
-        (sources, context): (Vec<OpId>, Context),
-        resolving: bool,
-    ) {
-        let written = TaggedValue {
-            tag: self.history.operations.len() as u64,
-            position: value,
-        };
-        let readable = if self.behaviour.clients_make_clocks {
-            // It is not what is sent.
-            None
-        } else {
-            context.joined()
-        };
-        let recorded = self.nodes.recorded(written);
-        if recorded.tag.is_none() {
-            let op = index(self.history.operations.len());
-            let value = (key, recorded.data.to_string());
-            self.writers.insert(value, op);
-        }
-        let write = Write {
-            value: recorded,
-            tombstone: value.is_none(),
-            sources: sources.into(),
-            context: readable.map(|clock| self.reports.clock(&clock)),
-            version: None,
-        };
-        self.invoke(
-            client,
-            node,
-            key,
-            Action::Write(Box::new(write)),
-            Ask::Write {
-                value: written,
-                context,
-                resolving,
-            },
-        );
-    }
-
-    /// The context that the answers to these operations make up. Those that it cannot be made of are
-    /// dropped: an opaque context joins no other, so the last answer alone then counts.
-    fn context(&self, sources: &mut Vec<OpId>) -> Context {
-        let of = |op: &OpId| self.contexts[*op as usize].as_ref();
-        sources.retain(|op| of(op).is_some());
-        let opaque = |op: &OpId| matches!(of(op), Some(Context::Opaque(_)));
-        if sources.iter().any(opaque)
-            && let Some(last) = sources.pop()
-        {
-            *sources = vec![last];
-        }
-        match sources.as_slice() {
-            [] => Context::BLIND,
-            [one] => of(one).cloned().unwrap_or(Context::BLIND),
-            several => {
-                let parents = several
-                    .iter()
-                    .filter_map(of)
-                    .flat_map(|context| match context {
-                        Context::Clocks(parents) => parents.as_slice(),
-                        Context::Opaque(_) => &[],
-                    });
-                Context::Clocks(parents.cloned().collect())
-            }
-        }
-    }
-
-    /// The operations whose answers make up the context that is asked for; none if the client has
-    /// nothing of the kind.
-    fn sources(&self, client: usize, key: u32, context: ContextChoice) -> Vec<OpId> {
-        let Some(memory) = self.clients[client].memory.get(&key) else {
-            return Vec::new();
-        };
-        match context {
-            ContextChoice::Blind | ContextChoice::OneSibling(_) => Vec::new(),
-            ContextChoice::LastRead => memory.reads.last().copied().into_iter().collect(),
-            ContextChoice::LastWrite => memory.writes.last().copied().into_iter().collect(),
-            ContextChoice::Stale(back) => memory
-                .answers
-                .iter()
-                .rev()
-                .nth(back as usize)
-                .or(memory.answers.first())
-                .copied()
-                .into_iter()
-                .collect(),
-            ContextChoice::TwoReads => {
-                memory.reads[memory.reads.len().saturating_sub(2)..].to_vec()
-            }
-        }
-    }
-
-    fn invoke(&mut self, client: usize, node: u32, key: u32, action: Action, ask: Ask) {
+    /// A client's next operation, on this key.
+    fn call(&self, client: usize, key: u32) -> Call {
         let op = index(self.history.operations.len());
+        Call { client, key, op }
+    }
+
+    fn invoke(&mut self, call: Call, node: u32, begun: Begun<W>) {
+        let Call { client, key, op } = call;
         let identity = self.clients[client].identity;
         let now = self.simulation.now();
         self.history.operations.push(Operation {
@@ -931,14 +734,12 @@ impl<'a, N: Nodes> Runner<'a, N> {
             invoked: now.0,
             completed: None,
             status: Status::Info,
-            action,
+            action: begun.action,
         });
         if let Work::Plan { client, next } = self.clients[client].work {
             self.steps.push((client, next.saturating_sub(1)));
         }
         self.invokers.push(index(client));
-        self.contexts.push(None);
-        self.taken.push(None);
         self.clients[client].waiting = Some(op);
         let message = self.nodes.request(Request {
             id: op,
@@ -946,7 +747,7 @@ impl<'a, N: Nodes> Runner<'a, N> {
             identity,
             node,
             key: self.plan.keys[key as usize].clone(),
-            ask,
+            ask: begun.ask,
         });
         self.simulation
             .send(Address::Client(identity), Address::Node(node), message);
@@ -967,45 +768,15 @@ impl<'a, N: Nodes> Runner<'a, N> {
         if !awaited {
             return;
         }
-        match reply {
-            Reply::Uncertain => self.end_uncertain(bearer, op),
-            Reply::Refused => self.end(bearer, op, Status::Fail),
-            Reply::Written { version, context } => {
-                let operation = &mut self.history.operations[op as usize];
-                if let Action::Write(write) = &mut operation.action {
-                    write.version = version;
-                    let key = operation.key;
-                    if context.is_some() {
-                        let memory = self.clients[bearer].memory.entry(key).or_default();
-                        memory.writes.push(op);
-                        memory.answers.push(op);
-                    }
-                    self.contexts[op as usize] = context;
-                }
-                self.end(bearer, op, Status::Ok);
-            }
-            Reply::Siblings {
-                read,
-                context,
-                each,
-            } => {
-                let operation = &mut self.history.operations[op as usize];
-                if let Action::Read(recorded) = &mut operation.action {
-                    recorded.siblings = read.siblings;
-                    recorded.context = read.context;
-                    let memory = self.clients[bearer]
-                        .memory
-                        .entry(operation.key)
-                        .or_default();
-                    memory.apart = (!each.is_empty()).then_some((op, each));
-                    if context.is_some() {
-                        memory.reads.push(op);
-                        memory.answers.push(op);
-                    }
-                    self.contexts[op as usize] = context;
-                }
-                self.end(bearer, op, Status::Ok);
-            }
+        let operation = &mut self.history.operations[op as usize];
+        let call = Call {
+            client: bearer,
+            key: operation.key,
+            op,
+        };
+        match self.memory.answered(call, reply, &mut operation.action) {
+            Some(status) => self.end(call, status),
+            None => self.end_uncertain(bearer, op),
         }
     }
 
@@ -1017,40 +788,31 @@ impl<'a, N: Nodes> Runner<'a, N> {
 
     /// The client will never know: a read has failed, a write may still happen.
     fn end_uncertain(&mut self, client: usize, op: OpId) {
-        match self.history.operations[op as usize].action {
-            Action::Read(_) => self.end(client, op, Status::Fail),
-            Action::Write(_) if self.behaviour.clients_make_clocks => {
-                self.end(client, op, Status::Info);
-            }
-            Action::Write(_) => {
-                self.clients[client].identity = self.fresh_identity(client);
-                self.clients[client].memory.clear();
-                self.end(client, op, Status::Info);
-            }
+        let operation = &self.history.operations[op as usize];
+        let call = Call {
+            client,
+            key: operation.key,
+            op,
+        };
+        let writes = operation.action.is_write();
+        if self.memory.left_open(call, &operation.action) {
+            self.clients[client].identity = self.fresh_identity(client);
         }
+        self.end(call, if writes { Status::Info } else { Status::Fail });
     }
 
-    /// The client's operation has ended; it goes on with the next one.
-    fn end(&mut self, client: usize, op: OpId, status: Status) {
+    /// The client's operation has ended; it goes on with what belongs to it, or with the next one.
+    fn end(&mut self, call: Call, status: Status) {
         let now = self.simulation.now();
-        let operation = &mut self.history.operations[op as usize];
+        let operation = &mut self.history.operations[call.op as usize];
         operation.status = status;
         operation.completed = (status != Status::Info).then_some(now.0);
-        let (node, key) = (operation.node, operation.key);
-        let client_state = &mut self.clients[client];
-        client_state.waiting = None;
-        if let Some(value) = client_state.resolving.take()
-            && status == Status::Ok
-        {
-            let mut sources = vec![op];
-            let rests_on = match self.context(&mut sources) {
-                _ if sources.is_empty() => self.one_sibling(client, key, 0, false),
-                context => (sources, context),
-            };
-            self.write_from(client, (node, key), Some(value), rests_on, true);
-            return;
+        let node = operation.node;
+        self.clients[call.client].waiting = None;
+        match self.memory.go_on(call, status, &self.history.operations) {
+            Some(begun) => self.invoke(self.call(call.client, call.key), node, begun),
+            None => self.go_on(call.client),
         }
-        self.go_on(client);
     }
 }
 

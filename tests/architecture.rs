@@ -125,11 +125,13 @@ fn what_must_not_be_there_is_not_there() {
 }
 
 /// The layers of the library: each uses only those before it. What is not named serves all.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 16] = [
     "clocks",
     "simulation",
+    "choices",
     "stores",
     "protocol",
+    "workloads",
     "plans",
     "nodes",
     "runner",

@@ -16,7 +16,7 @@ use sibcheck::{
     stores::StoreName,
     stores::faulty::Flaw,
 };
-use sibcheck_checkers::{Claim, Outcome, Violation};
+use sibcheck_checkers::{Claim, Outcome};
 
 fn campaign(store: StoreName, nodes: u32, seed: u64, runs: u64) -> Campaign {
     let mut shape = Shape::new(store);
@@ -25,6 +25,7 @@ fn campaign(store: StoreName, nodes: u32, seed: u64, runs: u64) -> Campaign {
         shape.claim = Claim::Linearizable;
     }
     Campaign {
+        store,
         shape,
         seed,
         runs,
@@ -33,21 +34,21 @@ fn campaign(store: StoreName, nodes: u32, seed: u64, runs: u64) -> Campaign {
 }
 
 fn run(campaign: &Campaign) -> Tally {
-    campaign.run(&Interrupt::default(), |_| {}).0
+    campaign.run(&Interrupt::default(), |_| {}).unwrap().0
 }
 
 fn assert_clean(nodes: u32, runs: u64) {
     for store in StoreName::CORRECT {
         let campaign = campaign(store, nodes, 1_000_000 * u64::from(nodes), runs);
-        let (tally, failure) = campaign.run(&Interrupt::default(), |_| {});
+        let (tally, failure) = campaign.run(&Interrupt::default(), |_| {}).unwrap();
         if let Some(failure) = failure {
-            let judged = run_and_judge(&failure.plan);
-            let violation = &judged.verdict.violations[0];
+            let judged = run_and_judge(store, &failure.plan).unwrap();
+            let violation = judged.told.violations()[0];
             panic!(
                 "{store} is correct, but with seed {}: {}: {}",
                 failure.seed,
                 violation.invariant,
-                violation.sentence(&judged.run.history)
+                violation.sentence()
             );
         }
         assert_eq!(tally.runs(Outcome::Valid), runs, "{:?}", tally.unknown);
@@ -81,9 +82,9 @@ fn every_planted_bug_is_caught_and_its_invariant_named() {
         for start in STARTS {
             let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
             let caught = (start..start + RUNS_TO_CATCH).find(|seed| {
-                let violations = run_and_judge(&campaign.plan(*seed)).verdict.violations;
-                let named = |violation: &Violation| violation.invariant == flaw.breaks();
-                violations.iter().any(named)
+                run_and_judge(campaign.store, &campaign.plan(*seed))
+                    .unwrap()
+                    .violates(Some(flaw.breaks()))
             });
             assert!(
                 caught.is_some(),
@@ -105,8 +106,9 @@ fn every_planted_bug_is_caught_within_twenty_runs_in_the_median() {
                 let start = start * 1_000;
                 let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
                 let caught = (0..RUNS_TO_CATCH).find(|run| {
-                    let judged = run_and_judge(&campaign.plan(start + run));
-                    judged.verdict.outcome == Outcome::Violated
+                    let plan = campaign.plan(start + run);
+                    let judged = run_and_judge(campaign.store, &plan).unwrap();
+                    judged.told.outcome() == Outcome::Violated
                 });
                 caught.unwrap_or(RUNS_TO_CATCH) + 1
             })
@@ -131,8 +133,9 @@ fn the_first_failure_names_the_invariant() {
     ] {
         for start in STARTS {
             let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
-            let (_, failure) = campaign.run(&Interrupt::default(), |_| {});
-            let violations = run_and_judge(&failure.unwrap().plan).verdict.violations;
+            let (_, failure) = campaign.run(&Interrupt::default(), |_| {}).unwrap();
+            let judged = run_and_judge(campaign.store, &failure.unwrap().plan).unwrap();
+            let violations = judged.told.violations();
             let named: Vec<_> = violations.iter().map(|v| v.invariant).collect();
             assert!(named.contains(&flaw.breaks()), "{}: {named:?}", flaw.name());
         }
@@ -151,7 +154,7 @@ fn a_bug_that_needs_a_crash_is_not_seen_without_one() {
 #[test]
 fn a_bug_that_needs_a_wrong_clock_is_not_seen_without_one() {
     let mut campaign = campaign(StoreName::Faulty(Flaw::WallClockDots), 3, 0, 500);
-    campaign.shape.faults = Shape::usual_faults(StoreName::Dotted, 3);
+    campaign.shape.faults = Shape::usual_faults(Some(StoreName::Dotted), 3);
     assert_eq!(run(&campaign).outcome(), Outcome::Valid);
     campaign.shape.faults = vec![FaultName::Clock];
     for seed in 0..500 {
@@ -162,8 +165,8 @@ fn a_bug_that_needs_a_wrong_clock_is_not_seen_without_one() {
                 fault.end_ns = Nanos(u64::MAX);
             }
         }
-        let judged = run_and_judge(&plan);
-        assert_ne!(judged.verdict.outcome, Outcome::Violated, "seed {seed}");
+        let judged = run_and_judge(campaign.store, &plan).unwrap();
+        assert_ne!(judged.told.outcome(), Outcome::Violated, "seed {seed}");
     }
 }
 
@@ -195,9 +198,9 @@ mod property {
         /// The same claim through proptest, whose failures shrink as those of `check` do.
         #[test]
         fn correct_stores_are_valid(versioned in plans(Shape::new(StoreName::Versioned)), dotted in plans(Shape::new(StoreName::Dotted))) {
-            for plan in [versioned, dotted] {
-                let judged = run_and_judge(&plan);
-                prop_assert_eq!(judged.verdict.outcome, Outcome::Valid, "{:?}", judged.verdict);
+            for (store, plan) in [(StoreName::Versioned, versioned), (StoreName::Dotted, dotted)] {
+                let told = run_and_judge(store, &plan).unwrap().told;
+                prop_assert_eq!(told.outcome(), Outcome::Valid, "{}", told.to_json());
             }
         }
     }
@@ -209,8 +212,7 @@ mod property {
         let mut runner = TestRunner::deterministic();
         let store = StoreName::Faulty(Flaw::LastWriterWins);
         let failed = runner.run(&plans(Shape::new(store)), |plan| {
-            let verdict = run_and_judge(&plan).verdict;
-            match verdict.outcome {
+            match run_and_judge(store, &plan).unwrap().told.outcome() {
                 Outcome::Violated => Err(TestCaseError::fail("violated")),
                 _ => Ok(()),
             }

@@ -10,7 +10,10 @@
 use std::path::Path;
 
 use sibcheck::{corpus, fuzzing::TARGETS};
-use sibcheck_checkers::{Invariant, Outcome, format::read_history};
+use sibcheck_checkers::{
+    Invariant, Outcome,
+    format::{Recorded, read_any},
+};
 
 /// Judges every file below a folder of `corpora/`, and tells how many there were.
 fn replay(folder: &str) -> usize {
@@ -64,8 +67,12 @@ fn the_histories_show_every_invariant_violated_and_some_held() {
     let mut outcomes = Vec::new();
     let mut named = Vec::new();
     for case in corpus::find(&folder).unwrap() {
-        let history = read_history(&std::fs::read(&case.path).unwrap()[..]).unwrap();
-        let expect = history.header.expect.unwrap();
+        let recorded = read_any(&std::fs::read(&case.path).unwrap()[..]).unwrap();
+        let header = match recorded {
+            Recorded::Siblings(history) => history.header,
+            Recorded::Registers(history) => history.header,
+        };
+        let expect = header.expect.unwrap();
         assert!(
             !expect.why.is_empty(),
             "{}: it says no why",

@@ -27,7 +27,7 @@ fn plan(store: StoreName, seed: u64) -> Plan {
 
 fn history(plan: &Plan) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_history(&runner::run(plan).history, &mut bytes).unwrap();
+    write_history(&runner::run(plan.store.unwrap(), plan).history, &mut bytes).unwrap();
     bytes
 }
 
@@ -68,7 +68,7 @@ fn a_run_tells_of_each_fault_what_it_affected() {
     let store = "faulty:ack-before-durable".parse().unwrap();
     for seed in 0..60 {
         let plan = plan(store, seed);
-        let run = runner::run(&plan);
+        let run = runner::run(store, &plan).run;
         assert_eq!(run.faults.len(), plan.faults.len());
         let mut lost = 0;
         for (fault, record) in plan.faults.iter().zip(&run.faults) {

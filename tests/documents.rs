@@ -15,7 +15,7 @@ use std::{
     sync::OnceLock,
 };
 
-use sibcheck::protocol::glossary;
+use sibcheck::workloads::glossary;
 
 use support::{Said, have, of_each, sibcheck};
 

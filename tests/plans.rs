@@ -5,7 +5,7 @@
 use std::{fs, path::PathBuf};
 
 use sibcheck::{
-    campaign::{Judged, run_and_judge},
+    campaign::run_and_judge,
     nodes::external::Program,
     plans::{Plan, SeededChoices, Shape, generate, read_plan, write_plan},
     program_under_test::{ProgramUnderTest, Purpose},
@@ -16,7 +16,7 @@ use sibcheck::{
 use sibcheck_checkers::{
     Outcome,
     format::{read_history, write_history},
-    history::History,
+    history::{Action, History},
 };
 
 fn saved(name: &str) -> PathBuf {
@@ -56,8 +56,11 @@ fn plans_of_version_1_for_stores_run_as_they_did() {
     for store in ["versioned", "dotted"] {
         let (plan, then) = old(store);
         assert_eq!(plan.keys, ["k1", "k2"]);
-        assert_same(&runner::run(&plan).history, &then);
-        assert_same(&runner::run(&again(&plan)).history, &then);
+        assert_same(&runner::run(plan.store.unwrap(), &plan).history, &then);
+        assert_same(
+            &runner::run(plan.store.unwrap(), &again(&plan)).history,
+            &then,
+        );
     }
 }
 
@@ -86,13 +89,9 @@ fn plans_of_version_1_for_programs_run_as_they_did() {
         );
         let subject = ProgramUnderTest::new(program);
         for plan in [again(&plan), plan] {
-            let now = subject
-                .run(&plan, Purpose::Repeat)
-                .unwrap()
-                .judged
-                .run
-                .history;
-            assert_same(&now, &then);
+            let told = subject.run(&plan, Purpose::Repeat).unwrap().judged.told;
+            let now = told.of::<Action>().unwrap();
+            assert_same(&now.history, &then);
         }
     }
 }
@@ -110,14 +109,21 @@ fn a_run_without_end_is_ended_and_undecided() {
     plan.faults.clear();
     plan.anti_entropy_ns = Nanos(100_000);
     plan.settle_ns = Nanos(3_600_000_000_000);
-    let Judged { run, verdict } = run_and_judge(&again(&plan));
-    let events = run.cut_short.unwrap();
+    let judged = run_and_judge(StoreName::Dotted, &again(&plan)).unwrap();
+    let told = &judged.told;
+    let events = judged.run.cut_short.unwrap();
     assert!(events >= plan.most_events());
     assert!(events < 10_000_000);
-    assert_eq!(verdict.outcome, Outcome::Unknown);
-    let told = verdict.unknown[0].sentence(&run.history);
+    assert_eq!(told.outcome(), Outcome::Unknown);
+    let why = told.why(&told.unknown()[0]);
     let words = format!("the run was ended after {events} simulated events");
-    assert!(told.starts_with(&words), "{told}");
+    assert!(why.starts_with(&words), "{why}");
     plan.settle_ns = Nanos(1_000_000);
-    assert_eq!(run_and_judge(&plan).run.cut_short, None);
+    assert_eq!(
+        run_and_judge(StoreName::Dotted, &plan)
+            .unwrap()
+            .run
+            .cut_short,
+        None
+    );
 }

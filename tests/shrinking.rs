@@ -18,16 +18,18 @@ use sibcheck_checkers::Invariant;
 
 /// Shrinks the first failure from a seed on; with the invariant that it is shrunk to.
 fn shrunk(flaw: Flaw, nodes: u32, seed: u64) -> (Shrunk, Invariant) {
+    let store = StoreName::Faulty(flaw);
     let campaign = Campaign {
-        shape: Shape::with_nodes(StoreName::Faulty(flaw), nodes),
+        store,
+        shape: Shape::with_nodes(store, nodes),
         seed,
         runs: 1_000,
         threads: 1,
     };
-    let (_, failure) = campaign.run(&Interrupt::default(), |_| {});
+    let (_, failure) = campaign.run(&Interrupt::default(), |_| {}).unwrap();
     let plan = failure.expect("every planted bug is found").plan;
-    let invariant = run_and_judge(&plan).gravest();
-    let shrunk = shrink_failure(plan, invariant, |_| true);
+    let invariant = run_and_judge(store, &plan).unwrap().gravest();
+    let shrunk = shrink_failure(store, plan, invariant, |_| true);
     (shrunk, invariant.expect("it failed"))
 }
 
@@ -41,7 +43,8 @@ fn every_planted_bug_ends_in_a_few_operations() {
         let mut sizes = Vec::new();
         for seed in [0, 10_000, 20_000] {
             let (shrunk, invariant) = shrunk(flaw, 3, seed);
-            let violates = run_and_judge(&shrunk.plan).violates(Some(invariant));
+            let judged = run_and_judge(StoreName::Faulty(flaw), &shrunk.plan).unwrap();
+            let violates = judged.violates(Some(invariant));
             assert!(violates, "{}: seed {seed}, {invariant}", flaw.name());
             sizes.push(shrunk.plan.operations());
         }

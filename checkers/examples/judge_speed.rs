@@ -196,6 +196,7 @@ impl Cluster {
             keys: names("k", self.load.keys),
             operations: self.operations,
             faults: Vec::new(),
+            tables: (),
         }
     }
 

@@ -120,5 +120,6 @@ fn history(siblings: u32, dotted: bool) -> History {
         keys: vec!["x".into()],
         operations,
         faults: Vec::new(),
+        tables: (),
     }
 }

@@ -119,7 +119,7 @@ impl Examination {
             violations,
             unknown,
             exercised,
-            situations: self.situations.clone(),
+            figures: self.situations.clone(),
         }
     }
 

@@ -5,6 +5,7 @@ mod clocks;
 mod faults;
 mod replica;
 mod sessions;
+mod siblings;
 mod timeline;
 
 use std::{
@@ -16,11 +17,11 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     history::{
-        Action, History, Name, OpId, Operation, Read, ReportedClock, Sibling, Status, TimeNs,
-        Version, Write,
+        Action, Clock, History, Name, OpId, Operation, Read, ReportedClock, Sibling, Status,
+        TimeNs, Version, Write,
     },
+    object::{Numbers, Object},
     object_model::ObjectModel,
-    scarcity::Scarcity,
     shown,
     verdict::{Finding, Reason, Step, Unknown, Verdict, Violation},
 };
@@ -36,9 +37,9 @@ const ENTRIES: usize = 20;
 /// So many operations of the evidence stand in JSON.
 const MOST_STEPS: usize = 1_000;
 
-impl Verdict {
+impl<A: Object> Verdict<A> {
     /// The verdict as JSON, with names; the same content as its sentences.
-    pub fn to_json(&self, history: &History) -> Json {
+    pub fn to_json(&self, history: &History<A>) -> Json {
         let violations: Vec<_> = self.violations.iter().map(|v| v.to_json(history)).collect();
         let unknown: Vec<_> = self.unknown.iter().map(|u| u.to_json(history)).collect();
         let exercised: serde_json::Map<_, _> = self
@@ -46,31 +47,36 @@ impl Verdict {
             .iter()
             .map(|(invariant, count)| (invariant.name().to_owned(), count.into()))
             .collect();
-        json!({
+        let mut verdict = json!({
+            "object": A::NAME,
             "outcome": self.outcome,
             "claim": self.claim.name(),
             "replica_monotonic": self.replica_monotonic,
             "violations": violations,
             "unknown": unknown,
             "exercised": exercised,
-        })
+        });
+        if let Some(figures) = A::figures_as_json(&self.figures) {
+            verdict["figures"] = figures;
+        }
+        verdict
     }
 }
 
 /// Operations of a history as a report tells them, in the order in which they are given.
-pub fn told_operations(history: &History, operations: &[OpId]) -> Vec<Step> {
+pub fn told_operations<A: Object>(history: &History<A>, operations: &[OpId]) -> Vec<Step> {
     let teller = Teller(history);
     operations.iter().map(|op| teller.step(*op)).collect()
 }
 
-impl Violation {
+impl<A: Object> Violation<A> {
     /// One sentence: what should have been returned, and why.
-    pub fn sentence(&self, history: &History) -> String {
-        Teller(history).finding(&self.finding)
+    pub fn sentence(&self, history: &History<A>) -> String {
+        A::sentence(history, self)
     }
 
     /// The operations of the evidence, in the order of their invocation.
-    pub fn steps(&self, history: &History) -> Vec<Step> {
+    pub fn steps(&self, history: &History<A>) -> Vec<Step> {
         told_operations(history, &self.evidence)
     }
 
@@ -78,12 +84,12 @@ impl Violation {
     ///
     /// Of an answer and of the evidence it holds so much as there is room for, and says how much it
     /// leaves out.
-    pub fn to_json(&self, history: &History) -> Json {
+    pub fn to_json(&self, history: &History<A>) -> Json {
         let evidence = self.evidence.iter().take(MOST_STEPS);
         let evidence: Vec<Step> = evidence.map(|op| Teller(history).step(*op)).collect();
         json!({
             "invariant": self.invariant,
-            "key": history.keys[self.key as usize],
+            "key": history.key_name(self.key),
             "sentence": self.sentence(history),
             "evidence": evidence,
             "evidence_left_out": self.evidence.len() - evidence.len(),
@@ -97,22 +103,21 @@ impl Violation {
 
 impl Unknown {
     /// One sentence: what was not tested, and why.
-    pub fn sentence(&self, history: &History) -> String {
+    pub fn sentence<A: Object>(&self, history: &History<A>) -> String {
         let key = self.key.map_or("the history".into(), |key| {
-            shown::key(history.keys[key as usize].as_str())
+            shown::key(history.key_name(key).as_str())
         });
         match self.reason {
-            Reason::NothingTested => Scarcity::of(history).told().to_owned(),
+            Reason::NothingTested => A::why_nothing_was_tested(history).to_owned(),
             Reason::NoFinalRead { write, left_out } => {
-                let teller = Teller(history);
-                let write = teller.known_write(write, None);
+                let write = A::told(history, write);
                 match left_out {
                     None => format!(
                         "no final read of {key} followed {write}, so a lost update would not show"
                     ),
                     Some(read) => format!(
                         "{} followed {write}, but tells nothing since its answer is wrong in itself, so a lost update would not show",
-                        teller.read(read)
+                        A::told(history, read)
                     ),
                 }
             }
@@ -127,6 +132,12 @@ impl Unknown {
                 "nothing in the history could have broken {invariant}: {}",
                 invariant.statement()
             ),
+            Reason::Steps { steps } => format!(
+                "key {key}: the search was given up after {steps} steps; values that are written only once need no search"
+            ),
+            Reason::Memory { bytes } => format!(
+                "key {key}: the search was given up at {bytes} bytes; values that are written only once need no search"
+            ),
             Reason::CutShort { events } => format!(
                 "the run was ended after {events} simulated events, which is more than its operations can need; make the times of the plan shorter, or anti-entropy less frequent"
             ),
@@ -138,17 +149,70 @@ impl Unknown {
         }
     }
 
-    fn to_json(&self, history: &History) -> Json {
+    fn to_json<A: Object>(&self, history: &History<A>) -> Json {
         json!({
-            "key": self.key.map(|key| &history.keys[key as usize]),
+            "key": self.key.map(|key| history.key_name(key)),
             "sentence": self.sentence(history),
             "reason": self.reason,
         })
     }
 }
 
+impl Reason {
+    /// Why something could not be tested, without what differs from history to history. `nothing` says why
+    /// a history shows nothing at all.
+    pub(crate) fn briefly(&self, nothing: &str) -> String {
+        match self {
+            Self::NothingTested => nothing.to_owned(),
+            Self::NoFinalRead { .. } => "an acknowledged write had no final read".to_owned(),
+            Self::HiddenTombstones => "reads hide tombstones".to_owned(),
+            Self::TooManyOperations => {
+                "clients did not wait for answers, and a key has too many operations".to_owned()
+            }
+            Self::NotExercised { invariant } => format!("nothing could have broken {invariant}"),
+            Self::Steps { .. } => "the search for an order ran out of steps".to_owned(),
+            Self::Memory { .. } => "the search for an order ran out of memory".to_owned(),
+            Self::CutShort { .. } => "it came to more events than a run may have".to_owned(),
+            Self::TooManyClients => "there are too many clients to test causality".to_owned(),
+        }
+    }
+}
+
 /// Tells of operations by the names in a history.
-struct Teller<'h>(&'h History);
+struct Teller<'h, A: Object = Action>(&'h History<A>);
+
+impl<A: Object> Teller<'_, A> {
+    fn step(&self, id: OpId) -> Step {
+        let op = &self.0.operations[id as usize];
+        Step {
+            op: id,
+            client: self.0.client_name(op.client).clone(),
+            node: self.0.nodes.get(op.node as usize).cloned(),
+            clock: A::clock(self.0),
+            invoked: op.invoked,
+            completed: op.completed,
+            text: self.line(id, &|_| None),
+        }
+    }
+
+    /// An operation: when, by whom and where, and what was asked and answered. Operations that have a
+    /// number go by it.
+    fn line(&self, id: OpId, numbers: Numbers<'_>) -> String {
+        let op = &self.0.operations[id as usize];
+        let when = moment(A::clock(self.0), op.invoked);
+        format!("{when} {}: {}", self.who(id), A::step(self.0, id, numbers))
+    }
+
+    /// `c1 at n2`
+    fn who(&self, id: OpId) -> String {
+        let op = &self.0.operations[id as usize];
+        let client = self.0.client_name(op.client);
+        match self.0.nodes.get(op.node as usize) {
+            Some(node) => format!("{client} at {node}"),
+            None => client.to_string(),
+        }
+    }
+}
 
 impl Teller<'_> {
     fn finding(&self, finding: &Finding) -> String {
@@ -175,22 +239,9 @@ impl Teller<'_> {
         }
     }
 
-    fn step(&self, id: OpId) -> Step {
+    /// What an operation asked and was answered.
+    fn asked_and_answered(&self, id: OpId, number: Numbers<'_>) -> String {
         let op = self.op(id);
-        Step {
-            op: id,
-            client: self.0.clients[op.client as usize].clone(),
-            node: self.0.nodes[op.node as usize].clone(),
-            invoked_ns: op.invoked,
-            completed_ns: op.completed,
-            text: self.told(id, &|_| None),
-        }
-    }
-
-    /// An operation: what was asked and answered. Operations that have a number go by it.
-    fn told(&self, id: OpId, number: &dyn Fn(OpId) -> Option<usize>) -> String {
-        let op = self.op(id);
-        let who = self.who(id);
         let asked = match &op.action {
             Action::Write(write) => {
                 let what = if write.tombstone {
@@ -226,11 +277,11 @@ impl Teller<'_> {
                 }
             }
         };
-        format!("at {} {who}: {asked} → {answered}", time(op.invoked))
+        format!("{asked} → {answered}")
     }
 
     /// Where a write's context came from, and what it says.
-    fn carried(&self, write: &Write, number: &dyn Fn(OpId) -> Option<usize>) -> Option<String> {
+    fn carried(&self, write: &Write, number: Numbers<'_>) -> Option<String> {
         let nothing = write.sources.is_empty() && write.context.is_none();
         if nothing && self.0.header.model == ObjectModel::Replica {
             return None;
@@ -284,15 +335,6 @@ impl Teller<'_> {
 
     fn key(&self, id: OpId) -> Cow<'_, str> {
         shown::key(self.0.keys[self.op(id).key as usize].as_str())
-    }
-
-    /// `c1 at n2`
-    fn who(&self, id: OpId) -> String {
-        let op = self.op(id);
-        format!(
-            "{} at {}",
-            self.0.clients[op.client as usize], self.0.nodes[op.node as usize]
-        )
     }
 
     /// `the final read by c1 at n2`; other reads with the time that their step begins with, since a client makes many.
@@ -500,6 +542,14 @@ fn shown_version(version: Option<&Version>) -> String {
         Some(version @ Version::Clock(_)) => format!("the clock {}", Shown(version)),
         Some(version @ Version::Dotted { .. }) => format!("the {}", Shown(version)),
         None => "an unreported clock".to_owned(),
+    }
+}
+
+/// `at 2 ms`
+pub(crate) fn moment(clock: Clock, at: TimeNs) -> String {
+    match clock {
+        Clock::Nanoseconds => format!("at {}", time(at)),
+        Clock::Positions => format!("at {at}"),
     }
 }
 

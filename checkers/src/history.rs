@@ -17,7 +17,7 @@ pub use self::{
     shared::{Siblings, Sources},
 };
 pub use crate::outside::Name;
-use crate::{claim::Claim, object_model::ObjectModel};
+use crate::{claim::Claim, object::Object, object_model::ObjectModel};
 
 /// Position of an operation in [`History::operations`]; operations are ordered by invocation.
 pub type OpId = u32;
@@ -25,9 +25,20 @@ pub type OpId = u32;
 /// Virtual or real time in nanoseconds since the start of the run.
 pub type TimeNs = u64;
 
-/// Everything that was recorded about one run.
+/// What the times of a history mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// Nanoseconds since the start of the run.
+    #[default]
+    Nanoseconds,
+    /// The number of the line, or of the event, in the file that the history was read from: the
+    /// order of events is all that is known of their time.
+    Positions,
+}
+
+/// Everything that was recorded about one run: of siblings, unless another object is named.
 #[derive(Clone, Debug, PartialEq)]
-pub struct History {
+pub struct History<A: Object = Action> {
     /// What the file says about itself.
     pub header: Header,
     /// Client names; [`Operation::client`] indexes them.
@@ -37,9 +48,23 @@ pub struct History {
     /// Key names; [`Operation::key`] indexes them.
     pub keys: Vec<Name>,
     /// The operations, ordered by invocation time.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<Operation<A>>,
     /// What went wrong meanwhile, as far as it was recorded; nobody judges by it.
     pub faults: Vec<Fault>,
+    /// What the actions refer to by number.
+    pub tables: A::Tables,
+}
+
+impl<A: Object> History<A> {
+    /// The name of a key; `?` for a number that has none.
+    pub fn key_name(&self, key: u32) -> &Name {
+        self.keys.get(key as usize).unwrap_or(&NAMELESS)
+    }
+
+    /// The name of a client; `?` for a number that has none.
+    pub fn client_name(&self, client: u32) -> &Name {
+        self.clients.get(client as usize).unwrap_or(&NAMELESS)
+    }
 }
 
 /// What a history says about itself, beside its operations.
@@ -79,11 +104,12 @@ pub struct Expectation {
 }
 
 /// One operation of one client.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Operation {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation<A = Action> {
     /// Index into [`History::clients`].
     pub client: u32,
-    /// Index into [`History::nodes`]: where the client sent it.
+    /// Index into [`History::nodes`]: where the client sent it. Says nothing where the history names no
+    /// nodes.
     pub node: u32,
     /// Index into [`History::keys`].
     pub key: u32,
@@ -94,7 +120,7 @@ pub struct Operation {
     /// What the client learnt.
     pub status: Status,
     /// What was asked and answered.
-    pub action: Action,
+    pub action: A,
 }
 
 /// What a client knows of its operation.

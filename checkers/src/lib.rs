@@ -41,7 +41,9 @@ mod happens_before;
 pub mod history;
 pub mod import;
 mod invariants;
+pub mod judged;
 mod late_writes;
+pub mod object;
 pub mod object_model;
 pub mod outside;
 #[cfg(test)]
@@ -61,6 +63,8 @@ mod write_set;
 pub use claim::{Claim, Promise};
 pub use explanation::told_operations;
 pub use history::History;
+pub use judged::{AnyJudged, Judged};
+pub use object::Object;
 pub use object_model::ObjectModel;
 pub use provenance::HistoryFault;
 pub use scarcity::Scarcity;

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::{
     history::{Action, History, OpId, Operation, Sibling, Status, Write},
+    object::Object,
     object_model::ObjectModel,
     verdict::{Finding, Violation},
 };
@@ -48,7 +49,7 @@ pub struct Link {
 /// Of so many operations the links are told; of more evidence the first and the last are.
 pub(crate) const MOST_OPERATIONS: usize = 30;
 
-impl Violation {
+impl<A: Object> Violation<A> {
     /// The evidence that is told one by one: all, or the first and the last where it is much.
     pub(crate) fn told_evidence(&self) -> Vec<OpId> {
         let few = MOST_OPERATIONS / 2;
@@ -60,34 +61,37 @@ impl Violation {
 
     /// The links of the proof, by the operation that comes after and then by the one before.
     /// O(operations² · siblings) of at most 30 operations.
-    pub fn links(&self, history: &History) -> Vec<Link> {
-        let mut links = BTreeSet::new();
-        let mut link = |from: OpId, to: OpId, relation| {
-            links.insert((to, from, relation));
-        };
-        let evidence = self.told_evidence();
-        for &to in &evidence {
-            for &from in &evidence {
-                if let Some(relation) = direct(history, from, to) {
-                    link(from, to, relation);
-                }
-            }
-        }
-        for (from, to) in self.rests_on(history) {
-            if precedes(history, from, to) && direct(history, from, to).is_none() {
-                let one_client = operation(history, from).client == operation(history, to).client;
-                let relation = if one_client {
-                    Relation::ProgramOrder
-                } else {
-                    Relation::RealTime
-                };
+    pub fn links(&self, history: &History<A>) -> Vec<Link> {
+        A::links(history, self)
+    }
+}
+
+/// The links of a proof about siblings.
+pub(crate) fn links(violation: &Violation, history: &History) -> Vec<Link> {
+    let mut links = BTreeSet::new();
+    let mut link = |from: OpId, to: OpId, relation| {
+        links.insert((to, from, relation));
+    };
+    let evidence = violation.told_evidence();
+    for &to in &evidence {
+        for &from in &evidence {
+            if let Some(relation) = direct(history, from, to) {
                 link(from, to, relation);
             }
         }
-        let link = |(to, from, relation)| Link { from, to, relation };
-        links.into_iter().map(link).collect()
     }
+    for (from, to) in violation.rests_on(history) {
+        if direct(history, from, to).is_none()
+            && let Some(relation) = precedes(history, from, to)
+        {
+            link(from, to, relation);
+        }
+    }
+    let link = |(to, from, relation)| Link { from, to, relation };
+    links.into_iter().map(link).collect()
+}
 
+impl Violation {
     /// Pairs of operations whose order in time the finding rests on.
     fn rests_on(&self, history: &History) -> Vec<(OpId, OpId)> {
         match self.finding {
@@ -162,17 +166,24 @@ fn is_of(sibling: &Sibling, write: &Write) -> bool {
         && (write.tombstone || sibling.value.data == write.value.data)
 }
 
-fn precedes(history: &History, from: OpId, to: OpId) -> bool {
+/// How one operation comes before another in time, if it does.
+pub(crate) fn precedes<A: Object>(history: &History<A>, from: OpId, to: OpId) -> Option<Relation> {
     let (first, second) = (operation(history, from), operation(history, to));
-    let one_client = first.client == second.client && from < to;
-    let done = first.completed.filter(|_| first.status == Status::Ok);
-    done.is_some_and(|done| done < second.invoked || one_client && done == second.invoked)
+    let one_client = first.client == second.client;
+    let at_once = one_client && from < to;
+    let done = first.completed.filter(|_| first.status == Status::Ok)?;
+    let before = done < second.invoked || at_once && done == second.invoked;
+    before.then_some(if one_client {
+        Relation::ProgramOrder
+    } else {
+        Relation::RealTime
+    })
 }
 
 fn completed(op: &Operation) -> u64 {
     op.completed.unwrap_or(u64::MAX)
 }
 
-fn operation(history: &History, op: OpId) -> &Operation {
+fn operation<A: Object>(history: &History<A>, op: OpId) -> &Operation<A> {
     &history.operations[op as usize]
 }

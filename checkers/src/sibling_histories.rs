@@ -291,6 +291,7 @@ impl SiblingHistory {
             keys: self.key_names,
             operations,
             faults: Vec::new(),
+            tables: (),
         }
     }
 

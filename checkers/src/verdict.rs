@@ -5,11 +5,12 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     claim::{Claim, Promise},
-    history::{Name, OpId, TimeNs},
+    history::{Action, Clock, Name, OpId, TimeNs},
+    object::Object,
 };
 
 /// What came of judging a history.
@@ -299,9 +300,9 @@ macro_rules! named {
 named!(Outcome, "outcome");
 named!(Invariant, "invariant");
 
-/// The verdict on one history.
+/// The verdict on one history: of siblings, unless another object is named.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub struct Verdict<A: Object = Action> {
     /// What came of it.
     pub outcome: Outcome,
     /// The claim that was tested.
@@ -310,16 +311,16 @@ pub struct Verdict {
     pub replica_monotonic: bool,
     /// At most one for each key and invariant, causes before what follows from them, then by key: the
     /// first leads.
-    pub violations: Vec<Violation>,
+    pub violations: Vec<Violation<A>>,
     /// What could not be tested, and why. Kept beside violations too.
     pub unknown: Vec<Unknown>,
     /// How often each invariant had something to test.
     pub exercised: Exercised,
-    /// How often the history got into interesting situations.
-    pub situations: crate::situations::Situations,
+    /// What else was counted: of siblings, how often the history got into interesting situations.
+    pub figures: A::Figures,
 }
 
-impl Verdict {
+impl<A: Object> Verdict<A> {
     /// What was tested.
     pub const fn promise(&self) -> Promise {
         Promise {
@@ -354,8 +355,8 @@ impl Exercised {
 }
 
 /// A violated invariant and its proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation<A: Object = Action> {
     /// Which invariant.
     pub invariant: Invariant,
     /// Index into [`crate::history::History::keys`].
@@ -365,7 +366,7 @@ pub struct Violation {
     /// How many more violations of this invariant this key shows.
     pub more: u64,
     /// What is wrong.
-    pub finding: Finding,
+    pub finding: A::Finding,
 }
 
 /// What is wrong, as data: operations by number, siblings by their position in an answer.
@@ -708,6 +709,16 @@ pub enum Reason {
     },
     /// There are too many clients for what happened before what to be kept.
     TooManyClients,
+    /// The search for an order of a register's operations ran out of steps.
+    Steps {
+        /// How many there were.
+        steps: u64,
+    },
+    /// The search for an order of a register's operations ran out of memory.
+    Memory {
+        /// How many bytes it was allowed.
+        bytes: u64,
+    },
     /// The run was ended before its end: it had come to more events than a run may have. Whoever ran
     /// it says so; no history tells it.
     CutShort {
@@ -717,22 +728,45 @@ pub enum Reason {
 }
 
 /// One operation of the evidence, with real names, ready to be listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Its number in the history.
     pub op: OpId,
     /// Who asked.
     pub client: Name,
-    /// Whom.
-    pub node: Name,
+    /// Whom; nobody where the history names no nodes.
+    pub node: Option<Name>,
+    /// What the times mean.
+    pub clock: Clock,
     /// When it was asked.
-    pub invoked_ns: TimeNs,
+    pub invoked: TimeNs,
     /// When it was answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub completed_ns: Option<TimeNs>,
+    pub completed: Option<TimeNs>,
     /// What was asked and answered: `at 2 ms c2 at n1: write "b" with no context → ok
     /// {n1:2}`.
     pub text: String,
+}
+
+/// With the unit of the times in their names: `invoked_ns` or `invoked_position`.
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (invoked, completed) = match self.clock {
+            Clock::Nanoseconds => ("invoked_ns", "completed_ns"),
+            Clock::Positions => ("invoked_position", "completed_position"),
+        };
+        let mut step = serializer.serialize_map(None)?;
+        step.serialize_entry("op", &self.op)?;
+        step.serialize_entry("client", &self.client)?;
+        if let Some(node) = &self.node {
+            step.serialize_entry("node", node)?;
+        }
+        step.serialize_entry(invoked, &self.invoked)?;
+        if let Some(at) = self.completed {
+            step.serialize_entry(completed, &at)?;
+        }
+        step.serialize_entry("text", &self.text)?;
+        step.end()
+    }
 }
 
 #[cfg(test)]

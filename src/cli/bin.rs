@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     interrupt::Interrupt,
     nodes::external::{FailureKind, NodeFailure, Program, Undetected, detect},
-    protocol::Dialect,
+    workloads::Dialect,
 };
 
 use super::{Exit, Failure};

@@ -14,7 +14,9 @@ use sibcheck_checkers::{
 };
 
 use crate::{
-    campaign::{Campaign, Failure as Failing, Judged, judged, run_and_judge, shrink_failure},
+    campaign::{
+        Campaign, Failure as Failing, JudgedRun, RunError, judged, run_and_judge, shrink_failure,
+    },
     files,
     nodes::external::NodeNames,
     plans::{Kinds, Plan, Shape},
@@ -206,8 +208,8 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let watch = Stopwatch::start();
     for (position, &store) in stores.iter().enumerate() {
-        shape.store = store;
-        shape.faults = faults(&arguments.faults, store, shape.nodes)?;
+        shape.store = Some(store);
+        shape.faults = faults(&arguments.faults, Some(store), shape.nodes)?;
         let left = (stores.len() - position) as u64;
         let until = arguments.duration;
         let until = until.map(|duration| watch.next_part(duration.into(), left));
@@ -218,19 +220,21 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
         };
         let go_on = || until.is_none_or(|until| watch.elapsed() < until);
         let campaign = Campaign {
+            store,
             shape: shape.clone(),
             seed,
             runs,
             threads: report.threads,
         };
-        let checked = check_store(campaign, arguments, &listening, go_on);
+        let checked = check_store(campaign, arguments, &listening, go_on)
+            .map_err(|error| Failure::machine(error.to_string()))?;
         report.checked.push(checked);
         report.interrupted = listening.interrupt.signal();
         if report.interrupted.is_some() {
             break;
         }
     }
-    let runs = report.checked.iter().map(|checked| checked.campaign.runs);
+    let runs = report.checked.iter().map(|checked| checked.runs);
     let runs = runs::flag(runs);
     report.command = format!("sibcheck check{named} --seed {seed} --runs {runs}{flags}");
     arguments
@@ -244,36 +248,42 @@ fn check_store(
     arguments: &Arguments,
     listening: &Listening,
     go_on: impl Fn() -> bool,
-) -> Checked {
+) -> Result<Checked, RunError> {
     let limited = arguments.duration.is_none();
     let total = if limited { campaign.runs } else { 0 };
-    let mut progress = Progress::new(&campaign.shape.store.to_string(), total);
+    let mut progress = Progress::new(&campaign.store.to_string(), total);
     let watch = Stopwatch::start();
     let (tally, failure) = campaign.run_while(&listening.interrupt, |done| {
         progress.tell(done);
         go_on()
-    });
+    })?;
     let elapsed = watch.elapsed();
     progress.end();
     if !limited {
         campaign.runs = tally.outcomes.values().sum();
     }
-    let saved_first = (arguments.save_first && failure.is_none()).then(|| {
+    let saved_first = if arguments.save_first && failure.is_none() {
         let plan = campaign.plan(campaign.seed);
-        let observed = observe(&plan);
+        let observed = observe(campaign.store, &plan)?;
         let found = Found::of_one(&plan, &plan, &observed);
-        save(arguments, campaign.seed, &found)
-    });
-    let proof = failure.map(|failure| prove(&campaign, &failure, arguments, listening));
-    Checked {
-        campaign,
+        Some(save(arguments, campaign.seed, &found))
+    } else {
+        None
+    };
+    let proof = failure
+        .map(|failure| prove(&campaign, &failure, arguments, listening))
+        .transpose()?;
+    Ok(Checked {
+        store: Some(campaign.store),
+        shape: campaign.shape,
+        runs: campaign.runs,
         tally,
         elapsed,
         saved_first,
         program: None,
         proof,
         asked: asked_by_name(&arguments.faults),
-    }
+    })
 }
 
 /// The kinds of fault that are named on the command line, `all` and `none` left out.
@@ -282,15 +292,15 @@ fn asked_by_name(asked: &[String]) -> Vec<FaultName> {
     FaultName::ALL.into_iter().filter(named).collect()
 }
 
-/// Runs a plan on the in-process store that it names, with everything that is kept of a violation.
-fn observe(plan: &Plan) -> Observed {
-    let (run, trace) = run_traced(plan);
-    Observed {
-        judged: judged(plan, run),
+/// Runs a plan on a store in this process, with everything that is kept of a violation.
+fn observe(store: StoreName, plan: &Plan) -> Result<Observed, RunError> {
+    let (recorded, trace) = run_traced(store, plan);
+    Ok(Observed {
+        judged: judged(plan, recorded)?,
         trace,
         logs: Vec::new(),
         failure: None,
-    }
+    })
 }
 
 /// Shrinks a failure and saves it.
@@ -299,11 +309,11 @@ fn prove(
     failure: &Failing,
     arguments: &Arguments,
     listening: &Listening,
-) -> Proof {
-    let judged = run_and_judge(&failure.plan);
+) -> Result<Proof, RunError> {
+    let judged = run_and_judge(campaign.store, &failure.plan)?;
     let invariant = judged.gravest();
     let command = campaign.command(failure.seed);
-    let found = found_line(&campaign.shape.store.to_string(), &judged, &command);
+    let found = found_line(&campaign.store.to_string(), &judged, &command);
     output::tell(&found);
     listening.found(found);
     let original = failure.plan.operations();
@@ -313,13 +323,14 @@ fn prove(
         arguments.shrink_for.map(Into::into),
         true,
     );
-    let shrunk = shrink_failure(failure.plan.clone(), invariant, |tries| {
+    let plan = failure.plan.clone();
+    let shrunk = shrink_failure(campaign.store, plan, invariant, |tries| {
         shrinking.go_on(tries)
     });
     shrinking.end();
-    let observed = observe(&shrunk.plan);
+    let observed = observe(campaign.store, &shrunk.plan)?;
     let found = Found::of_one(&failure.plan, &shrunk.plan, &observed);
-    Proof {
+    Ok(Proof {
         seed: failure.seed,
         command,
         original,
@@ -329,17 +340,17 @@ fn prove(
         failure: None,
         repeats: None,
         notes: Vec::new(),
-    }
+    })
 }
 
 /// What is told of a finding as soon as it is made.
-pub(super) fn found_line(subject: &str, judged: &Judged, command: &str) -> String {
+pub(super) fn found_line(subject: &str, judged: &JudgedRun, command: &str) -> String {
     let what = judged.gravest().map_or_else(
         || "a node failed".to_owned(),
         |invariant| invariant.to_string(),
     );
     let word = output::bold_red("VIOLATED");
-    if judged.verdict.outcome == Outcome::Violated {
+    if judged.told.outcome() == Outcome::Violated {
         format!(
             "{subject}: {word} ({what}); repeat with: {}",
             Outside(command)
@@ -352,9 +363,9 @@ pub(super) fn found_line(subject: &str, judged: &Judged, command: &str) -> Strin
 /// Saves a finding in the results folder; an error says why that failed.
 pub(super) fn save(arguments: &Arguments, seed: u64, found: &Found<'_>) -> Result<PathBuf, String> {
     let plan = found.first.or(found.smallest.map(|(_, seen)| seen));
-    let subject = plan.map_or_else(String::new, |seen| match &seen.plan.program {
-        Some(_) => "program".to_owned(),
-        None => seen.plan.store.to_string(),
+    let subject = plan.map_or_else(String::new, |seen| match seen.plan.store {
+        Some(store) if seen.plan.program.is_none() => store.to_string(),
+        _ => "program".to_owned(),
     });
     let name = format!("{subject}-seed-{seed}");
     results::save(&arguments.results, &name, found).map_err(|error| {
@@ -369,7 +380,7 @@ pub(super) fn save(arguments: &Arguments, seed: u64, found: &Found<'_>) -> Resul
 fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
     let (nodes, claim) = nodes_and_claim(arguments)?;
     Ok(Shape {
-        store: StoreName::Versioned,
+        store: None,
         program: None,
         time: arguments.time.0.unwrap_or_default(),
         period: arguments.period.map(|period| period.0),
@@ -379,7 +390,7 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
         clients: arguments.clients,
         keys: arguments.keys,
         operations: arguments.ops,
-        faults: faults(&arguments.faults, StoreName::Versioned, nodes)?,
+        faults: faults(&arguments.faults, None, nodes)?,
         bursts: arguments.bursts && arguments.no_ladder,
         left_out: arguments.leave_out.unwrap_or_default(),
     })
@@ -416,7 +427,11 @@ pub(super) fn nodes_because(arguments: &Arguments, nodes: u32) -> Option<String>
 }
 
 /// The kinds of fault that were asked for, or all that make sense.
-fn faults(asked: &[String], store: StoreName, nodes: u32) -> Result<Vec<FaultName>, Failure> {
+fn faults(
+    asked: &[String],
+    store: Option<StoreName>,
+    nodes: u32,
+) -> Result<Vec<FaultName>, Failure> {
     let mut faults = Vec::new();
     for name in asked {
         match name.as_str() {
@@ -500,7 +515,7 @@ mod tests {
 
     #[test]
     fn faults_are_named_once_in_a_fixed_order() {
-        let decided = |line: &str, nodes| faults(&parse(line).faults, StoreName::Dotted, nodes);
+        let decided = |line: &str, nodes| faults(&parse(line).faults, None, nodes);
         let two = [FaultName::Partition, FaultName::Crash];
         for line in ["--faults crash,partition", "--faults partition,crash,crash"] {
             assert_eq!(decided(line, 3).unwrap(), two);

@@ -5,15 +5,15 @@ use std::{path::PathBuf, time::Duration};
 use sibcheck_checkers::{Outcome, outside::Outside};
 
 use crate::{
-    campaign::{Campaign, Tally},
+    campaign::{RunError, Tally},
     files::IfEmpty,
     interrupt::Interrupt,
     nodes::external::{Program, kinds_not_taken},
     plans::{Plan, STRATA, SeededChoices, Shape, Time, generate},
-    program_under_test::{Observed, ProgramUnderTest, Purpose, RunError},
-    protocol::Dialect,
+    program_under_test::{Observed, ProgramUnderTest, Purpose},
     reports::{Checked, Oddity, ProgramFigures, Report, Rung, Told},
     simulation::FaultName,
+    workloads::{Dialect, Workload, WorkloadName, with_workload},
 };
 
 use super::{
@@ -133,6 +133,35 @@ fn enough_names(arguments: &Arguments, shape: &Shape) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Holds a program to the claim that was named, or to the usual one of its workload.
+fn settle_claim(
+    arguments: &Arguments,
+    dialect: &Dialect,
+    shape: &mut Shape,
+) -> Result<(), Failure> {
+    let workload = dialect.workload();
+    let claims = with_workload!(workload, W => W::claims(shape.nodes));
+    if let Some(claim) = arguments.claim.filter(|claim| !claims.contains(claim)) {
+        let known = claims.iter().map(ToString::to_string).collect::<Vec<_>>();
+        return Err(Failure::usage(format!(
+            "--claim {claim} makes no sense of a {}, which the dialect {dialect} speaks of: it is judged \
+             by {}; leave --claim out",
+            workload.object(),
+            known.join(", ")
+        )));
+    }
+    if let (None, Some(usual)) = (arguments.claim, claims.first()) {
+        shape.claim = *usual;
+    }
+    if shape.replica_monotonic && workload != WorkloadName::Siblings {
+        return Err(Failure::usage(format!(
+            "--replica-monotonic speaks of siblings, and the dialect {dialect} of a {}: leave it out",
+            workload.object()
+        )));
+    }
+    Ok(())
+}
+
 pub(super) fn check_program(
     arguments: &Arguments,
     command_line: &str,
@@ -146,8 +175,8 @@ pub(super) fn check_program(
     runs::check(&arguments.runs, "rungs", rungs)?;
     let (program, named) = program(arguments, command_line, &listening.interrupt)?;
     let dialect = program.dialect.clone();
-    shape.store = dialect.reference();
     shape.program = Some(dialect.clone());
+    settle_claim(arguments, &dialect, &mut shape)?;
     let not_taken = match arguments.leave_out {
         Some(_) => Vec::new(),
         None => kinds_not_taken(&program, || !listening.interrupt.is_raised()),
@@ -183,14 +212,9 @@ pub(super) fn check_program(
         }
         Err(RunError::Machine(why)) => (None, Some(why)),
     };
-    let campaign = Campaign {
-        runs: ladder.iter().map(|rung| rung.planned).sum(),
-        shape: climber.shape.clone(),
-        seed,
-        threads: 1,
-    };
     let held = proof.is_none() && refused.is_none() && !interrupt.is_raised();
     let saved_first = (arguments.save_first && held).then(|| climber.save_first(seed, &ladder));
+    let planned = ladder.iter().map(|rung| rung.planned).sum();
     let figures = ProgramFigures {
         command_line: command_line.to_owned(),
         names_flag,
@@ -220,7 +244,9 @@ pub(super) fn check_program(
         command,
         threads: 1,
         checked: vec![Checked {
-            campaign,
+            store: None,
+            shape: climber.shape.clone(),
+            runs: planned,
             tally: climber.tally,
             elapsed,
             saved_first,
@@ -298,7 +324,7 @@ impl Climber<'_> {
                 self.shape.bursts = rung.bursts;
                 let seed = seed.wrapping_add(climb);
                 let (plan, observed) = self.run(seed)?;
-                let violated = observed.judged.verdict.outcome == Outcome::Violated;
+                let violated = observed.judged.told.outcome() == Outcome::Violated;
                 if violated || observed.failure.is_none() {
                     self.tally.count(&plan, &observed.judged);
                 }
@@ -331,7 +357,7 @@ impl Climber<'_> {
         let (bin, dialect) = (shell_words::quote(self.command_line), &self.dialect);
         let mut shape = self.shape.clone();
         // The faults are told as they were asked for: as a ladder.
-        shape.faults = Shape::usual_faults(shape.store, shape.nodes);
+        shape.faults = Shape::usual_faults(None, shape.nodes);
         shape.bursts = arguments.bursts;
         let mut flags = shape.flags() + &arguments.node_names.flag();
         if !arguments.faults.is_empty() {

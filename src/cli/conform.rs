@@ -10,15 +10,17 @@ use clap::Args;
 use sibcheck_checkers::outside;
 
 use crate::{
+    campaign::RunError,
     files::{self, Temporary},
     nodes::external::{FailureKind, NodeNames, Program, converse},
     plans::demands,
-    program_under_test::{ProgramUnderTest, Purpose, RunError},
-    protocol::{Case, Dialect, samples_of},
+    program_under_test::{ProgramUnderTest, Purpose},
+    protocol::Case,
     reports::{
         Told,
         conform::{Came, Conformed, Ran, Report},
     },
+    workloads::{Dialect, samples_of},
 };
 
 use super::{

@@ -4,7 +4,7 @@ use std::{fmt, path::Path, str::FromStr};
 
 use sibcheck_checkers::outside::Outside;
 
-use crate::{files, protocol::Dialect};
+use crate::{files, workloads::Dialect};
 
 /// A dialect, and how it was named.
 #[derive(Clone, Debug)]

@@ -73,7 +73,7 @@ pub(super) fn generate(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut history = generate::generate(&shape, &mut |bound| {
         choices.below(Purpose::Operations, bound)
     });
-    history.origin = format!(
+    history.header.origin = format!(
         "sibcheck generate register --operations {} --keys {} --clients {} --unknown {} --values {} --seed {}{}",
         shape.operations,
         shape.keys,

@@ -2,7 +2,7 @@
 
 use sibcheck_checkers::Claim;
 
-use crate::{protocol::Dialect, simulation::FaultName};
+use crate::{simulation::FaultName, workloads::Dialect};
 
 fn list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")

@@ -8,8 +8,8 @@ use crate::{
     corpus::{CorpusError, find},
     files::Temporary,
     nodes::external::{NodeNames, Program},
-    protocol::Dialect,
     reports::{Replayed, Told},
+    workloads::Dialect,
 };
 
 use super::{Exit, Failure, bin, format::GivenFormat, output};

@@ -5,10 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sibcheck_checkers::format::write_history;
-
 use crate::{
-    campaign::Judged,
     corpus::{LOG_EXTENSION, TRACE_FILE, VERDICT_FILE},
     files,
     plans::{Plan, write_plan},
@@ -103,14 +100,14 @@ fn plan_file(plan: &Plan) -> io::Result<Vec<u8>> {
 
 fn files_of(seen: Seen<'_>) -> io::Result<Vec<File>> {
     let Observed {
-        judged: Judged { run, verdict },
+        judged,
         trace,
         logs,
         failure,
     } = seen.observed;
     let mut history = Vec::new();
-    write_history(&run.history, &mut history)?;
-    let mut verdict = verdict.to_json(&run.history);
+    judged.told.write_history(&mut history)?;
+    let mut verdict = judged.told.to_json();
     if let Some(failure) = failure {
         verdict["node_failure"] = failure.to_string().into();
     }

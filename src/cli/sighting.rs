@@ -10,10 +10,11 @@ use std::{collections::BTreeSet, time::Duration};
 use sibcheck_checkers::{Outcome, outside};
 
 use crate::{
+    campaign::RunError,
     interrupt::Interrupt,
     nodes::external::{FailureKind, NodeFailure},
     plans::{self, Plan, Position, Shrunk, Sighting},
-    program_under_test::{Observed, ProgramUnderTest, Purpose, RunError},
+    program_under_test::{Observed, ProgramUnderTest, Purpose},
     reports::{Proof, Repeats},
 };
 
@@ -49,7 +50,7 @@ enum Finding {
 
 impl Finding {
     fn of(observed: &Observed) -> Option<Self> {
-        if observed.judged.verdict.outcome == Outcome::Violated {
+        if observed.judged.told.outcome() == Outcome::Violated {
             return Some(Self::Violation(observed.judged.gravest()));
         }
         let failure = observed.failure.as_ref()?;
@@ -137,7 +138,7 @@ pub(super) fn follow_up(
     let found = check::found_line("program", &first.judged, &command);
     let found = format!("{found}\n{place}");
     output::tell(&found);
-    if first.judged.verdict.outcome == Outcome::Violated {
+    if first.judged.told.outcome() == Outcome::Violated {
         listening.found(found);
     }
     let again = match Finding::of(&first) {
@@ -275,7 +276,7 @@ impl Search<'_> {
             failed += 1;
             if let Some(shown) = &shown {
                 alike &= again.trace == shown.trace
-                    && again.judged.run.history == shown.judged.run.history;
+                    && again.judged.told.has_history_of(&*shown.judged.told);
             }
             shown = Some(again);
         }

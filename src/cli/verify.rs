@@ -5,21 +5,22 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::{Args, ValueEnum};
 use sibcheck_checkers::{
-    Claim, History, Promise,
-    format::{FormatError, read_history},
+    Claim, History, Judged, Promise,
+    format::{FormatError, Recorded, read_any},
     history::Tombstones,
     import, judge, outside,
-    registers::Budget,
+    registers::{self, Budget},
     strongest,
 };
 
 use crate::{
     corpus::claim_of,
-    reports::{Judged, Judgement, Told, Verified},
+    reports::{Found, Judgement, Told, Verified},
 };
 
 use super::{Exit, Failure, format::GivenFormat, lists, output, verify_foreign};
@@ -120,7 +121,7 @@ pub(super) fn verify(arguments: &Arguments) -> Result<Exit, Failure> {
         reporter.tell(Told::Verify(&verified))?;
         match verified.came {
             Ok(judgement) => {
-                exit = exit.and(judgement.judged.outcome().into());
+                exit = exit.and(judgement.found.outcome().into());
                 if let Some(fault) = judgement.source.and_then(|source| source.fault) {
                     let name = outside::path(file);
                     output::complain(&format!("{name}: {fault}; what came before was judged"));
@@ -169,35 +170,58 @@ fn verify_file(arguments: &Arguments, file: &Path) -> Result<Judgement, Failure>
     {
         return verify_foreign::verify(input, &name.to_string(), arguments);
     }
-    let history = read_history(input).map_err(|error| {
+    let recorded = read_any(input).map_err(|error| {
         let message = format!("{name}: {error}");
         match error {
             FormatError::Io { source, .. } => Failure::reading(&source, message),
             _ => Failure::usage(message),
         }
     })?;
+    let found = match recorded {
+        Recorded::Siblings(history) => siblings(arguments, history),
+        Recorded::Registers(history) => registers(arguments, history),
+    };
     Ok(Judgement {
-        judged: judged(arguments, history)
-            .map_err(|problem| Failure::usage(format!("{name}: {problem}")))?,
+        found: found.map_err(|problem| Failure::usage(format!("{name}: {problem}")))?,
         source: None,
     })
 }
 
 /// Judges a history of siblings.
-pub(super) fn judged(arguments: &Arguments, history: History) -> Result<Judged, String> {
+pub(super) fn siblings(arguments: &Arguments, history: History) -> Result<Found, String> {
     if arguments.strongest {
         let strongest = strongest(&history).map_err(contradicts)?.into();
-        return Ok(Judged::Strongest { history, strongest });
+        let history = Arc::new(history);
+        return Ok(Found::Strongest { history, strongest });
     }
     let promise = Promise {
-        claim: arguments.claim.unwrap_or_else(|| claim_of(&history)),
+        claim: arguments.claim.unwrap_or_else(|| claim_of(&history.header)),
         replica_monotonic: arguments.replica_monotonic,
     };
-    let verdict = judge(&history, promise).map_err(contradicts)?.into();
-    Ok(Judged::Siblings { history, verdict })
+    let verdict = judge(&history, promise).map_err(contradicts)?;
+    let history = Arc::new(history);
+    Ok(Found::Judged(Box::new(Judged { history, verdict })))
+}
+
+/// Judges a history of registers.
+pub(super) fn registers(
+    arguments: &Arguments,
+    history: registers::History,
+) -> Result<Found, String> {
+    let claim = arguments.claim.unwrap_or(Claim::Linearizable);
+    if claim != Claim::Linearizable || arguments.replica_monotonic {
+        return Err(
+            "these are registers, which are judged for linearizability only; leave --claim and \
+             --replica-monotonic out"
+                .to_owned(),
+        );
+    }
+    let verdict = registers::judge(&history, arguments.budget()).map_err(contradicts)?;
+    let history = Arc::new(history);
+    Ok(Found::Judged(Box::new(Judged { history, verdict })))
 }
 
 /// Says that a history cannot be judged.
-pub(super) fn contradicts(fault: impl Display) -> String {
+fn contradicts(fault: impl Display) -> String {
     format!("the history contradicts itself: {fault}")
 }

@@ -2,17 +2,13 @@
 
 use std::io::BufRead;
 
-use sibcheck_checkers::{
-    Claim,
-    import::{Content, ImportError, import_as},
-    registers,
-};
+use sibcheck_checkers::import::{Content, ImportError, import_as};
 
-use crate::reports::{Judged, Judgement, Source};
+use crate::reports::{Judgement, Source};
 
 use super::{
     Exit, Failure,
-    verify::{Arguments, contradicts, judged},
+    verify::{Arguments, registers, siblings},
 };
 
 /// Judges a file of a foreign format.
@@ -23,10 +19,12 @@ pub(super) fn verify(
 ) -> Result<Judgement, Failure> {
     let import =
         import_as(input, name, arguments.options()).map_err(|error| failed(name, &error))?;
-    let judged = judge_content(import.content, arguments)
-        .map_err(|problem| Failure::usage(format!("{name}: {problem}")))?;
+    let found = match import.content {
+        Content::Registers(history) => registers(arguments, history),
+        Content::Siblings(history) => siblings(arguments, history),
+    };
     Ok(Judgement {
-        judged,
+        found: found.map_err(|problem| Failure::usage(format!("{name}: {problem}")))?,
         source: Some(Source {
             format: import.format,
             notes: import.notes,
@@ -49,26 +47,5 @@ pub(super) fn failed(name: &str, error: &ImportError) -> Failure {
         | ImportError::Unrecognised { .. }
         | ImportError::OtherObject { .. }
         | ImportError::NoHistory { .. } => Failure::usage(message),
-    }
-}
-
-fn judge_content(content: Content, arguments: &Arguments) -> Result<Judged, String> {
-    let claim = arguments.claim;
-    match content {
-        Content::Registers(_)
-            if claim.is_some_and(|claim| claim != Claim::Linearizable)
-                || arguments.replica_monotonic =>
-        {
-            Err(
-                "these are registers, which are judged for linearizability only; leave --claim and \
-                 --replica-monotonic out"
-                    .to_owned(),
-            )
-        }
-        Content::Registers(history) => {
-            let verdict = registers::judge(&history, arguments.budget()).map_err(contradicts)?;
-            Ok(Judged::Registers { history, verdict })
-        }
-        Content::Siblings(history) => judged(arguments, history),
     }
 }

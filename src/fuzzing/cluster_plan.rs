@@ -13,8 +13,8 @@ use crate::{
 /// second.
 const MOST_OPERATIONS: u64 = 40;
 
-/// The plan that these bytes choose, for a correct store.
-pub fn decode(data: &[u8]) -> Plan {
+/// A correct store, and the plan that these bytes choose for it.
+pub fn decode(data: &[u8]) -> (StoreName, Plan) {
     let mut choices = ByteChoices::new(data);
     let store = StoreName::CORRECT[usize::from(choices.percent(Purpose::Shape, 50))];
     let mut below = |bound| u32::try_from(choices.below(Purpose::Shape, bound)).unwrap_or(0);
@@ -36,9 +36,10 @@ pub fn decode(data: &[u8]) -> Plan {
         program: None,
         bursts: false,
         left_out: Kinds::NONE,
-        store,
+        store: Some(store),
     };
-    generate(&shape, &mut choices, "bytes of a fuzzer".to_owned())
+    let plan = generate(&shape, &mut choices, "bytes of a fuzzer".to_owned());
+    (store, plan)
 }
 
 /// Runs the plan that these bytes choose.
@@ -49,16 +50,15 @@ pub fn decode(data: &[u8]) -> Plan {
 /// histories, when it is judged differently in short and in full, or when the plan does not survive
 /// being saved.
 pub fn run(data: &[u8]) {
-    let plan = decode(data);
-    let run = runner::run(&plan);
+    let (store, plan) = decode(data);
+    let run = runner::run(store, &plan);
     let verdict = match judge(&run.history, plan.promise()) {
         Ok(verdict) => verdict,
         Err(fault) => panic!("the harness recorded a history that makes no sense: {fault}"),
     };
     assert!(
         verdict.outcome != Outcome::Violated,
-        "{} is correct, but: {}",
-        plan.store,
+        "{store} is correct, but: {}",
         verdict.violations[0].sentence(&run.history)
     );
     assert!(
@@ -66,7 +66,7 @@ pub fn run(data: &[u8]) {
         "in short and in full a run is judged differently"
     );
     assert!(
-        run == runner::run(&plan),
+        run == runner::run(store, &plan),
         "the same plan gave two different runs"
     );
     let mut saved = Vec::new();

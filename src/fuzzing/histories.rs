@@ -79,6 +79,7 @@ pub(super) fn decode(bytes: &mut Unstructured<'_>) -> arbitrary::Result<History>
         let length: u64 = bytes.int_in_range(0..=7)?;
         operations.push(Operation {
             client: names.client(&number.to_string()),
+            node: 0,
             key: names.key("x"),
             action,
             status,

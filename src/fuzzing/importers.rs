@@ -176,8 +176,8 @@ fn has_words(history: &registers::History) -> bool {
         operation.key == history.operations[0].key && !refused && !append
     };
     !history.operations.is_empty()
-        && history.value(history.initial).is_null()
-        && history.values.iter().all(simple)
+        && history.value(history.tables.initial).is_null()
+        && history.tables.values.iter().all(simple)
         && history.operations.iter().all(has_words)
 }
 

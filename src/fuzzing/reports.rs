@@ -4,19 +4,22 @@
 //! error that comes of it holds no character that acts but line feeds and the colours of reports, and
 //! as JSON it says what was recorded.
 
+use std::sync::Arc;
+
 use arbitrary::{Arbitrary, Unstructured};
 use serde_json::{Map, Value as Json, json};
 use sibcheck_checkers::{
-    Claim, History,
-    format::read_history,
+    Claim, History, Judged,
+    format::{Recorded, read_any},
     import::{Content, import},
     judge, outside, registers, strongest,
 };
 
 use crate::{
     plans::read_plan,
-    protocol::{Case, Dialect, parse_line},
-    reports::{FORMATS, Judged, Judgement, Page, Source, Told, Verified, json as json_report},
+    protocol::{Case, parse_line},
+    reports::{FORMATS, Found, Judgement, Page, Source, Told, Verified, json as json_report},
+    workloads::Dialect,
 };
 
 use super::histories::BUDGET;
@@ -80,23 +83,25 @@ pub fn run(data: &[u8]) {
 }
 
 fn files(data: &[u8]) {
-    match read_history(data) {
-        Ok(history) => report(&history),
+    match read_any(data) {
+        Ok(Recorded::Siblings(history)) => report(&history),
+        Ok(Recorded::Registers(history)) => {
+            if let Some(found) = judge_registers(history) {
+                let source = None;
+                reported(Judgement { found, source });
+            }
+        }
         Err(error) => assert_harmless_line(&error.to_string()),
     }
     match import(data, "bytes of a fuzzer") {
         Ok(import) => {
-            let judged = match import.content {
-                Content::Registers(history) => registers::judge(&history, BUDGET)
-                    .ok()
-                    .map(|verdict| Judged::Registers { history, verdict }),
+            let found = match import.content {
+                Content::Registers(history) => judge_registers(history),
                 Content::Siblings(history) => {
                     report(&history);
                     let verdict = judge(&history, Claim::Eventual).ok();
-                    verdict.map(|verdict| Judged::Siblings {
-                        history,
-                        verdict: verdict.into(),
-                    })
+                    let history = Arc::new(history);
+                    verdict.map(|verdict| Found::Judged(Box::new(Judged { history, verdict })))
                 }
             };
             let source = Some(Source {
@@ -104,8 +109,8 @@ fn files(data: &[u8]) {
                 notes: import.notes,
                 fault: import.fault,
             });
-            if let Some(judged) = judged {
-                reported(Judgement { judged, source });
+            if let Some(found) = found {
+                reported(Judgement { found, source });
             }
         }
         Err(error) => assert_harmless_line(&error.to_string()),
@@ -128,6 +133,12 @@ fn files(data: &[u8]) {
     }
 }
 
+fn judge_registers(history: registers::History) -> Option<Found> {
+    let verdict = registers::judge(&history, BUDGET).ok()?;
+    let history = Arc::new(history);
+    Some(Found::Judged(Box::new(Judged { history, verdict })))
+}
+
 /// Every report of a history.
 fn report(history: &History) {
     for claim in Claim::ALL {
@@ -142,11 +153,12 @@ fn report(history: &History) {
                         assert_harmless_line(&moment.line());
                     }
                 }
+                let judged = Judged {
+                    history: Arc::new(history.clone()),
+                    verdict,
+                };
                 reported(Judgement {
-                    judged: Judged::Siblings {
-                        history: history.clone(),
-                        verdict: verdict.into(),
-                    },
+                    found: Found::Judged(Box::new(judged)),
                     source: None,
                 });
             }
@@ -154,12 +166,12 @@ fn report(history: &History) {
         }
     }
     if let Ok(strongest) = strongest(history) {
-        let judged = Judged::Strongest {
-            history: history.clone(),
+        let found = Found::Strongest {
+            history: Arc::new(history.clone()),
             strongest: strongest.into(),
         };
         reported(Judgement {
-            judged,
+            found,
             source: None,
         });
     }

@@ -1,54 +1,24 @@
 //! Nodes in this process: a reference store behind the node interface, called directly.
 
 use serde_json::Value as Json;
-use sibcheck_checkers::history::{
-    ClockPool, Data, Read, ReportedClock, Sibling as RecordedSibling, Value,
-    Version as RecordedVersion,
-};
+use sibcheck_checkers::history::Read;
 
 use crate::{
-    clocks::{Actor, VectorClock},
+    clocks::Actor,
     plans::Plan,
     simulation::{Address, Disk, Nanos, NodeClock},
     stores::{
         ActorScheme, DottedRules, DottedStore, Effect, Effects, Key, Replica, ReplicaConfig,
-        ReplicaMessage, ReplicaRules, SiblingStore, Siblings, Stamp, Version, VersionedRules,
+        ReplicaMessage, ReplicaRules, SiblingStore, Siblings, Stamp, StoreName, VersionedRules,
         VersionedStore, faulty::Flaw,
+    },
+    workloads::{
+        Request,
+        siblings::{Ask, ClientBehaviour, Context, RecordedValues, Reply, Reports, TaggedValue},
     },
 };
 
-use super::{Ask, Context, Nodes, Output, Reply, Request};
-
-/// A value, or a tombstone, and the tag by which the harness tells it from an equal one.
-///
-/// Equality is the value's alone: the tag is the harness's own, and no store can see it.
-#[derive(Clone, Copy, Debug, Eq)]
-pub struct TaggedValue {
-    /// Unique in the run: the number of the operation that writes it.
-    pub tag: u64,
-    /// The value, by its position in the plan; `None` for a tombstone. No two values of a plan are
-    /// equal.
-    pub position: Option<u32>,
-}
-
-impl PartialEq for TaggedValue {
-    fn eq(&self, other: &Self) -> bool {
-        self.position == other.position
-    }
-}
-
-/// The values of a plan as they stand in histories.
-struct Values(Vec<Data>);
-
-impl Values {
-    fn recorded(&self, value: TaggedValue) -> Value {
-        let data = value.position.and_then(|at| self.0.get(at as usize));
-        Value {
-            tag: Some(value.tag),
-            data: data.cloned().unwrap_or(Data::NULL),
-        }
-    }
-}
+use super::{Nodes, Output};
 
 /// What travels between clients and in-process nodes.
 #[derive(Clone, Debug)]
@@ -84,7 +54,7 @@ pub struct InProcess<T: SiblingStore<TaggedValue>> {
     make: Box<dyn Fn(u32) -> Replica<T>>,
     effects: Effects<TaggedValue, T>,
     reports: Reports,
-    values: Values,
+    values: RecordedValues,
 }
 
 /// What a node keeps on its disk: the siblings of every key.
@@ -115,7 +85,7 @@ impl<T: SiblingStore<TaggedValue>> InProcess<T> {
             make: Box::new(make),
             effects: Vec::new(),
             reports: Reports::default(),
-            values: Values(plan.values.iter().cloned().map(Data::from).collect()),
+            values: RecordedValues::of(&plan.values),
         }
     }
 
@@ -141,10 +111,9 @@ pub(crate) fn node_name(position: u32) -> Actor {
 }
 
 /// Makes the configuration of each replica of a plan.
-fn configure(plan: &Plan) -> impl Fn(u32) -> ReplicaConfig + use<> {
+fn configure(store: StoreName, plan: &Plan) -> impl Fn(u32) -> ReplicaConfig + use<> {
     let (nodes, anti_entropy) = (plan.nodes, plan.anti_entropy_ns);
-    let rules = plan
-        .store
+    let rules = store
         .flaw()
         .map_or_else(ReplicaRules::default, Flaw::replica);
     move |node| ReplicaConfig {
@@ -156,12 +125,11 @@ fn configure(plan: &Plan) -> impl Fn(u32) -> ReplicaConfig + use<> {
 
 impl InProcess<VersionedStore<TaggedValue>> {
     /// The replicas of a plan whose store is based on vector clocks.
-    pub fn versioned(plan: &Plan) -> Self {
-        let rules = plan
-            .store
+    pub fn versioned(store: StoreName, plan: &Plan) -> Self {
+        let rules = store
             .flaw()
             .map_or_else(VersionedRules::default, Flaw::versioned);
-        let configuration = configure(plan);
+        let configuration = configure(store, plan);
         let alone = plan.nodes == 1;
         Self::new(plan, move |node| {
             let scheme = if alone {
@@ -176,12 +144,9 @@ impl InProcess<VersionedStore<TaggedValue>> {
 
 impl InProcess<DottedStore<TaggedValue>> {
     /// The replicas of a plan whose store is based on dotted version vectors.
-    pub fn dotted(plan: &Plan) -> Self {
-        let rules = plan
-            .store
-            .flaw()
-            .map_or_else(DottedRules::default, Flaw::dotted);
-        let configuration = configure(plan);
+    pub fn dotted(store: StoreName, plan: &Plan) -> Self {
+        let rules = store.flaw().map_or_else(DottedRules::default, Flaw::dotted);
+        let configuration = configure(store, plan);
         Self::new(plan, move |node| {
             Replica::new(
                 DottedStore::new(node_name(node), rules),
@@ -313,71 +278,14 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         self.crash(node);
     }
 
-    fn recorded(&self, value: TaggedValue) -> Value {
-        self.values.recorded(value)
+    fn behaviour(&self) -> ClientBehaviour {
+        ClientBehaviour {
+            tagged: true,
+            ..ClientBehaviour::default()
+        }
     }
 
     fn shown(&self, message: &Self::Message) -> String {
         Json::from(format!("{message:?}")).to_string()
-    }
-}
-
-/// A clock as a history holds it.
-pub(crate) fn reported(clock: &VectorClock) -> ReportedClock {
-    ReportedClock::from_sorted(clock.entries())
-}
-
-/// What was reported, as a history holds it: equal clocks share their entries.
-pub(crate) struct Reports {
-    clocks: ClockPool,
-    /// Room for the counters of one clock.
-    counters: Vec<u64>,
-}
-
-/// How many clocks of a run are remembered: about as many as are current at a time.
-const REMEMBERED: usize = 1 << 6;
-
-impl Default for Reports {
-    fn default() -> Self {
-        Self {
-            clocks: ClockPool::remembering(REMEMBERED),
-            counters: Vec::new(),
-        }
-    }
-}
-
-impl Reports {
-    pub(crate) fn clock(&mut self, clock: &VectorClock) -> ReportedClock {
-        let entries = clock.entries();
-        self.counters.clear();
-        self.counters
-            .extend(entries.iter().map(|(_, counter)| *counter));
-        let names = entries.iter().map(|(name, _)| name.as_str().as_bytes());
-        let pooled = self.clocks.clock(names, &self.counters);
-        pooled.unwrap_or_else(|| reported(clock))
-    }
-
-    /// A version. Reads of dotted stores leave the past of a dot out.
-    fn version(&mut self, version: &Version, with_past: bool) -> RecordedVersion {
-        match version {
-            Version::Clock(clock) => RecordedVersion::Clock(self.clock(clock)),
-            Version::Dotted(dotted) => RecordedVersion::Dotted {
-                actor: dotted.dot().actor().clone(),
-                counter: dotted.dot().counter(),
-                past: with_past.then(|| self.clock(dotted.past())),
-            },
-        }
-    }
-
-    fn sibling<S: Stamp>(
-        &mut self,
-        sibling: &crate::stores::Sibling<TaggedValue, S>,
-        values: &Values,
-    ) -> RecordedSibling {
-        RecordedSibling {
-            value: values.recorded(sibling.value),
-            tombstone: sibling.value.position.is_none(),
-            version: Some(self.version(&sibling.stamp.version(), false)),
-        }
     }
 }

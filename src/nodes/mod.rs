@@ -8,122 +8,15 @@ mod in_process;
 pub mod process;
 mod serve;
 
-pub use in_process::{Answer, InProcess, Packet, TaggedValue};
-pub(crate) use in_process::{Reports, node_name, reported};
+pub(crate) use in_process::node_name;
+pub use in_process::{Answer, InProcess, Packet};
 pub use serve::{ServeError, Server, serve};
 
-use serde_json::Value as Json;
-use sibcheck_checkers::{
-    ObjectModel,
-    history::{Name, Read, Tombstones, Value, Version},
-};
-
 use crate::{
-    clocks::{Actor, VectorClock},
+    clocks::Actor,
     simulation::{Address, Nanos},
-    stores::Key,
+    workloads::{Request, Siblings, Workload},
 };
-
-/// What a client asks of a node.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Unique in the run; the answer repeats it.
-    pub id: u32,
-    /// The client's name.
-    pub client: Name,
-    /// The number under which messages for it are addressed.
-    pub identity: u32,
-    /// The position of the node that is asked.
-    pub node: u32,
-    /// The key.
-    pub key: Key,
-    /// What is asked.
-    pub ask: Ask,
-}
-
-/// The operations of a sibling store.
-#[derive(Clone, Debug)]
-pub enum Ask {
-    /// All siblings of the key.
-    Read,
-    /// Write a value in place of what the context covers.
-    Write {
-        /// The value, or a tombstone.
-        value: TaggedValue,
-        /// The context.
-        context: Context,
-        /// The client has just read the siblings that this is to replace.
-        resolving: bool,
-    },
-}
-
-/// What a client passes with a write.
-#[derive(Clone, Debug)]
-pub enum Context {
-    /// The vectors whose join it is; none for a blind write.
-    Clocks(Vec<VectorClock>),
-    /// What nobody but the store can read: it is passed back as it came.
-    Opaque(Json),
-}
-
-impl Context {
-    /// Nothing seen.
-    pub const BLIND: Self = Self::Clocks(Vec::new());
-
-    /// True when nobody but the store can read it.
-    pub const fn is_opaque(&self) -> bool {
-        matches!(self, Self::Opaque(_))
-    }
-
-    /// The join of the vectors; `None` when it is opaque. O(vectors × entries).
-    pub fn joined(&self) -> Option<VectorClock> {
-        let Self::Clocks(parents) = self else {
-            return None;
-        };
-        let joined = parents
-            .iter()
-            .fold(VectorClock::new(), |joined, parent| joined.merge(parent));
-        Some(joined)
-    }
-}
-
-/// What is peculiar to the clients of some nodes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ClientBehaviour {
-    /// Whether reads hide tombstones.
-    pub tombstones: Tombstones,
-    /// What a write supersedes.
-    pub model: ObjectModel,
-    /// Clients make the clocks of their writes. A client whose write ended unknown goes on under
-    /// its own name then, and its clock tells the store that the next write follows that one.
-    pub clients_make_clocks: bool,
-}
-
-/// What a node answered.
-#[derive(Clone, Debug)]
-pub enum Reply {
-    /// A write was applied.
-    Written {
-        /// The version it got.
-        version: Option<Version>,
-        /// What the client may pass back as a context; none when no context can be formed.
-        context: Option<Context>,
-    },
-    /// The siblings of a key.
-    Siblings {
-        /// As they are recorded.
-        read: Read,
-        /// What the client may pass back as a context; none when no context can be formed.
-        context: Option<Context>,
-        /// The context of each sibling alone, where they have clocks that nobody but the store can read,
-        /// which cannot be joined; else none.
-        each: Vec<Context>,
-    },
-    /// The node refused, and certainly did nothing.
-    Refused,
-    /// The node reported an error after which the operation may still take effect.
-    Uncertain,
-}
 
 /// What a node wants done.
 #[derive(Clone, Debug)]
@@ -144,7 +37,7 @@ pub struct Grace<M> {
 }
 
 /// The nodes of one run, addressed by position from 0.
-pub trait Nodes {
+pub trait Nodes<W: Workload = Siblings> {
     /// What travels over the network.
     type Message: Clone;
 
@@ -152,14 +45,14 @@ pub trait Nodes {
     fn start(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>);
 
     /// Encodes a client's request.
-    fn request(&mut self, request: Request) -> Self::Message;
+    fn request(&mut self, request: Request<W>) -> Self::Message;
 
     /// The id of the request that a message is, if it is one.
     fn request_id(&self, message: &Self::Message) -> Option<u32>;
 
     /// Decodes a message that arrived at a client: the id of the request it answers, and the
     /// answer. `None` when it answers nothing.
-    fn reply(&mut self, client: u32, message: Self::Message) -> Option<(u32, Reply)>;
+    fn reply(&mut self, client: u32, message: Self::Message) -> Option<(u32, W::Reply)>;
 
     /// A message arrives at a node.
     fn deliver(
@@ -223,12 +116,9 @@ pub trait Nodes {
     }
 
     /// What is peculiar to clients of these nodes.
-    fn client_behaviour(&self) -> ClientBehaviour {
-        ClientBehaviour::default()
+    fn behaviour(&self) -> W::Behaviour {
+        W::Behaviour::default()
     }
-
-    /// How a value that is written stands in the history.
-    fn recorded(&self, value: TaggedValue) -> Value;
 
     /// True when a node broke the protocol or died by itself: the run cannot go on.
     fn failed(&self) -> bool {

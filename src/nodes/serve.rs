@@ -16,15 +16,15 @@ use sibcheck_checkers::outside::Outside;
 
 use crate::{
     clocks::{Actor, DottedVersionVector, VectorClock},
-    protocol::{
-        ClientRequest, Dialect, Envelope, ErrorCode, Malformed, dvv_siblings, dvv_written,
-        error_body, object, parse_line, vc_siblings, vc_written,
-    },
+    protocol::{Envelope, ErrorCode, Malformed, error_body, object, parse_line},
     simulation::Nanos,
     stores::{
         ActorScheme, DottedRules, DottedStore, Effect, Key, Replica, ReplicaConfig, ReplicaMessage,
         ReplicaRules, Sibling, SiblingStore, Siblings, StoreName, VersionedRules, VersionedStore,
         faulty::{Basis, Flaw},
+    },
+    workloads::siblings::{
+        ClientRequest, Wording, dvv_siblings, dvv_written, vc_siblings, vc_written, words,
     },
 };
 
@@ -292,16 +292,12 @@ trait Node {
 
 /// What a store needs to speak over the wire.
 trait WireStore: SiblingStore<Json, Stamp: Serialize + DeserializeOwned> {
-    const DIALECT: Dialect;
-
     fn written(key: &Key, stamp: &Self::Stamp) -> Map<String, Json>;
 
     fn siblings(siblings: &Siblings<Json, Self::Stamp>) -> Map<String, Json>;
 }
 
 impl WireStore for VersionedStore<Json> {
-    const DIALECT: Dialect = Dialect::Vc;
-
     fn written(key: &Key, clock: &VectorClock) -> Map<String, Json> {
         vc_written(key, clock)
     }
@@ -312,8 +308,6 @@ impl WireStore for VersionedStore<Json> {
 }
 
 impl WireStore for DottedStore<Json> {
-    const DIALECT: Dialect = Dialect::Dvv;
-
     fn written(_: &Key, version: &DottedVersionVector) -> Map<String, Json> {
         dvv_written(version)
     }
@@ -326,6 +320,7 @@ impl WireStore for DottedStore<Json> {
 
 /// A replica with the names of its cluster.
 struct WireNode<T> {
+    words: Wording,
     replica: Replica<T>,
     names: Vec<Actor>,
 }
@@ -355,12 +350,22 @@ fn node(store: StoreName, name: &str, names: &[String]) -> Box<dyn Node> {
                 ActorScheme::ClientAtNode(name.into())
             };
             let replica = Replica::new(VersionedStore::new(scheme, rules), config);
-            Box::new(WireNode { replica, names })
+            let words = words::vc();
+            Box::new(WireNode {
+                words,
+                replica,
+                names,
+            })
         }
         Basis::Dotted => {
             let rules = flaw.map_or_else(DottedRules::default, Flaw::dotted);
             let replica = Replica::new(DottedStore::new(name.into(), rules), config);
-            Box::new(WireNode { replica, names })
+            let words = words::dvv();
+            Box::new(WireNode {
+                words,
+                replica,
+                names,
+            })
         }
     }
 }
@@ -502,7 +507,7 @@ impl<T: WireStore> Node for WireNode<T> {
         if envelope.kind() == REPLICATE {
             return Some(self.replicate(envelope));
         }
-        let request = T::DIALECT.decode(envelope, &self.names)?;
+        let request = self.words.decode(envelope, &self.names)?;
         Some(request.and_then(|request| {
             self.request(&envelope.src, request)
                 .map_err(|what| envelope.malformed(what))

@@ -3,11 +3,14 @@
 use std::{collections::BTreeMap, io};
 
 use serde::Deserialize;
-use sibcheck_checkers::outside;
+use sibcheck_checkers::{Claim, outside};
 
-use crate::simulation::FaultKind;
+use crate::{
+    simulation::FaultKind,
+    workloads::{Act, Dialect, Workload, with_workload},
+};
 
-use super::{Act, PLAN_VERSION, Plan, version_1};
+use super::{PLAN_VERSION, Plan, Step, WorkloadName, version_1, workload_of};
 
 /// Why a file is not a plan.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +54,26 @@ pub enum PlanError {
         /// What is wrong with it, and what should be done.
         what: String,
     },
+    /// It says neither what store nor what program it is for.
+    #[error("it is for no store and for no program: give \"store\" or \"program\"")]
+    Subject,
+    /// A claim by which the workload is not judged.
+    #[error("claim is {claim}, but a {object} is judged by {known}")]
+    Claim {
+        /// The claim.
+        claim: Claim,
+        /// What the workload's histories are of.
+        object: &'static str,
+        /// The claims that it can be judged by.
+        known: String,
+    },
     /// The dialect of the program has no words for a step.
-    #[error("{place} is a delete, and the dialect {dialect} has no words for it: drop the step")]
+    #[error("{place} is {what}, and the dialect {dialect} has no words for it: drop the step")]
     Inexpressible {
         /// Where in the plan.
         place: String,
+        /// What the step is.
+        what: &'static str,
         /// The dialect.
         dialect: String,
     },
@@ -86,7 +104,13 @@ pub fn read_plan(text: &str) -> Result<Plan, PlanError> {
     struct Version {
         sibcheck_plan: u64,
     }
-    // The version first: a later format may have fields that this one does not know.
+    #[derive(Deserialize)]
+    struct Program {
+        #[serde(default)]
+        program: Option<Dialect>,
+    }
+    // The version first: a later format may have fields that this one does not know. Then whose acts
+    // they are.
     let syntax = |error: serde_json::Error| PlanError::Syntax {
         line: error.line(),
         column: error.column(),
@@ -95,11 +119,48 @@ pub fn read_plan(text: &str) -> Result<Plan, PlanError> {
     let version: Version = serde_json::from_str(text).map_err(syntax)?;
     let plan = match version.sibcheck_plan {
         1 => version_1::upgraded(serde_json::from_str(text).map_err(syntax)?)?,
-        found if found == u64::from(PLAN_VERSION) => serde_json::from_str(text).map_err(syntax)?,
+        found if found == u64::from(PLAN_VERSION) => {
+            let Program { program } = serde_json::from_str(text).map_err(syntax)?;
+            with_workload!(workload_of(program.as_ref()), W => {
+                let plan: Plan<<W as Workload>::Act> = serde_json::from_str(text).map_err(syntax)?;
+                of_any(plan)
+            })
+        }
         found => return Err(PlanError::Version { found }),
     };
     validate(&plan)?;
     Ok(plan)
+}
+
+/// The plan with acts that may be of any workload.
+fn of_any<A: Into<Act>>(plan: Plan<A>) -> Plan {
+    let step = |step: Step<A>| Step {
+        think_ns: step.think_ns,
+        node: step.node,
+        key: step.key,
+        act: step.act.into(),
+    };
+    let steps = |steps: Vec<Step<A>>| steps.into_iter().map(step).collect();
+    Plan {
+        clients: plan.clients.into_iter().map(steps).collect(),
+        sibcheck_plan: plan.sibcheck_plan,
+        origin: plan.origin,
+        store: plan.store,
+        program: plan.program,
+        time: plan.time,
+        claim: plan.claim,
+        replica_monotonic: plan.replica_monotonic,
+        nodes: plan.nodes,
+        keys: plan.keys,
+        values: plan.values,
+        numbered_values: plan.numbered_values,
+        network: plan.network,
+        timeout_ns: plan.timeout_ns,
+        anti_entropy_ns: plan.anti_entropy_ns,
+        settle_ns: plan.settle_ns,
+        faults: plan.faults,
+        expect: plan.expect,
+    }
 }
 
 /// The plan as text that [`read_plan`] reads.
@@ -156,7 +217,7 @@ fn check_unique_values(plan: &Plan) -> Result<(), PlanError> {
     for (number, steps) in plan.clients.iter().enumerate() {
         for (index, step) in steps.iter().enumerate() {
             let place = || format!("clients[{number}][{index}]");
-            if let Some(value) = step.act.value()
+            if let Some(value) = step.act.values().first().copied()
                 && let Some(other) = writers.insert((step.key, value), place())
             {
                 return Err(PlanError::Table {
@@ -170,6 +231,23 @@ fn check_unique_values(plan: &Plan) -> Result<(), PlanError> {
         }
     }
     Ok(())
+}
+
+fn check_claim(plan: &Plan) -> Result<(), PlanError> {
+    let workload = plan.workload();
+    let claims = with_workload!(workload, W => W::claims(plan.nodes));
+    if claims.contains(&plan.claim) {
+        return Ok(());
+    }
+    Err(PlanError::Claim {
+        claim: plan.claim,
+        object: workload.object(),
+        known: claims
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
 }
 
 fn validate(plan: &Plan) -> Result<(), PlanError> {
@@ -186,9 +264,14 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
         plan.values.iter().map(ToString::to_string),
         LONGEST_VALUE,
     )?;
-    if plan.program.is_some() && !plan.numbered_values {
+    if plan.program.is_none() && plan.store.is_none() {
+        return Err(PlanError::Subject);
+    }
+    let only_values_tell = plan.workload() == WorkloadName::Siblings;
+    if plan.program.is_some() && only_values_tell && !plan.numbered_values {
         check_unique_values(plan)?;
     }
+    check_claim(plan)?;
     let last_node = u64::from(plan.nodes) - 1;
     check("timeout_ns".into(), plan.timeout_ns.0, 1, LONGEST_NS)?;
     check(
@@ -215,7 +298,7 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
             let place = |field| format!("clients[{number}][{index}].{field}");
             check(place("node"), step.node.into(), 0, last_node)?;
             check(place("key"), step.key.into(), 0, keys - 1)?;
-            if let Some(value) = step.act.value() {
+            for value in step.act.values() {
                 match plan.values.len() as u64 {
                     0 => {
                         return Err(PlanError::Table {
@@ -227,11 +310,12 @@ fn validate(plan: &Plan) -> Result<(), PlanError> {
                     values => check(place("act.value"), value.into(), 0, values - 1)?,
                 }
             }
-            if let (Act::Delete { .. }, Some(dialect)) = (step.act, &plan.program)
-                && dialect.wording().delete.is_none()
+            if let Some(dialect) = &plan.program
+                && let Some(what) = dialect.lacks(step.act)
             {
                 return Err(PlanError::Inexpressible {
                     place: place("act"),
+                    what,
                     dialect: dialect.to_string(),
                 });
             }
@@ -268,7 +352,7 @@ mod tests {
 
     use super::super::{SeededChoices, Shape, generate};
     use super::*;
-    use crate::{protocol::Dialect, stores::StoreName};
+    use crate::{stores::StoreName, workloads::siblings};
 
     fn text() -> String {
         let shape = Shape::new(StoreName::Dotted);
@@ -370,7 +454,7 @@ mod tests {
             for client in 0..2 {
                 plan.clients[client].truncate(1);
                 plan.clients[client][0].key = 0;
-                plan.clients[client][0].act = Act::Resolve { value: 1 };
+                plan.clients[client][0].act = siblings::Act::Resolve { value: 1 }.into();
             }
             plan.clients.truncate(2);
         };

@@ -8,29 +8,29 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value as Json;
 use sibcheck_checkers::Claim;
 
 use crate::{
-    protocol::{Contexts, Dialect},
+    choices::Choices,
     simulation::{
         Fault, FaultKind, FaultName, Latency, Link, Nanos, NetworkPlan, PartitionShape, Purpose,
     },
     stores::StoreName,
     stores::faulty::Flaw,
+    workloads::{
+        Acts, Dialect, Drawing, Values, Workload, WorkloadName, with_words, with_workload,
+    },
 };
 
-use super::{
-    Act, Choices, ContextChoice, Kinds, PLAN_VERSION, Plan, Step, Stratum, Time, tables, vocabulary,
-};
+use super::{Kinds, PLAN_VERSION, Plan, Step, Stratum, Time, vocabulary, workload_of};
 
 /// The bounds within which plans are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// The store to be run.
-    pub store: StoreName,
-    /// The dialect of the outside program to be run in its place, if there is one. What it has no
-    /// words for is left out of the plans: deletes, and equal values that only a tag tells apart.
+    /// The store in this process to be run, unless there is a program.
+    pub store: Option<StoreName>,
+    /// The dialect of the outside program to be run, if there is one. What it has no words for is left
+    /// out of the plans.
     pub program: Option<Dialect>,
     /// Whose time passes.
     pub time: Time,
@@ -67,23 +67,29 @@ impl Shape {
     /// The usual number of operations.
     pub const OPERATIONS: u32 = 100;
 
-    /// The usual bounds for a store: three nodes and every kind of fault under `eventual`.
+    /// The usual bounds for a store: three nodes and every kind of fault under its usual claim.
     pub fn new(store: StoreName) -> Self {
         Self::with_nodes(store, Self::NODES)
     }
 
-    /// The usual bounds for so many nodes. One node alone promises to be linearizable.
+    /// The usual bounds for so many nodes of a store.
     pub fn with_nodes(store: StoreName, nodes: u32) -> Self {
+        Self::usual(Some(store), None, nodes)
+    }
+
+    /// The usual bounds for so many nodes of a program.
+    pub fn of_program(dialect: Dialect, nodes: u32) -> Self {
+        Self::usual(None, Some(dialect), nodes)
+    }
+
+    fn usual(store: Option<StoreName>, program: Option<Dialect>, nodes: u32) -> Self {
+        let claims = with_workload!(workload_of(program.as_ref()), W => W::claims(nodes));
         Self {
             store,
-            program: None,
+            program,
             time: Time::Lockstep,
             period: None,
-            claim: if nodes == 1 {
-                Claim::Linearizable
-            } else {
-                Claim::Eventual
-            },
+            claim: claims.first().copied().unwrap_or(Claim::Eventual),
             replica_monotonic: false,
             nodes,
             clients: Self::CLIENTS,
@@ -95,10 +101,15 @@ impl Shape {
         }
     }
 
+    /// The workload of what is run.
+    pub fn workload(&self) -> WorkloadName {
+        workload_of(self.program.as_ref())
+    }
+
     /// The kinds of fault that so many nodes can have, but for those on request: of these the one that a
     /// planted bug needs.
-    pub fn usual_faults(store: StoreName, nodes: u32) -> Vec<FaultName> {
-        let needed = store.flaw().and_then(Flaw::needs);
+    pub fn usual_faults(store: Option<StoreName>, nodes: u32) -> Vec<FaultName> {
+        let needed = store.and_then(StoreName::flaw).and_then(Flaw::needs);
         let possible = |fault: &FaultName| {
             let peers = nodes > 1 || !fault.needs_peers();
             peers && (!fault.is_on_request() || needed == Some(*fault))
@@ -109,7 +120,7 @@ impl Shape {
     /// The flags of `sibcheck check` that ask for these bounds, the store's left out: those that
     /// are not the usual ones.
     pub fn flags(&self) -> String {
-        let usual = Self::with_nodes(self.store, self.nodes);
+        let usual = Self::usual(self.store, self.program.clone(), self.nodes);
         let mut flags = String::new();
         let mut flag = |name: &str, unusual: bool, value: &dyn fmt::Display| {
             if unusual {
@@ -167,67 +178,34 @@ pub(super) const REAL_TIMEOUT: Nanos = Nanos::from_millis(1_000);
 /// most latencies, so that most clients and peers have one under way.
 const BURSTS: Nanos = Nanos::from_millis(2);
 
-/// How likely each kind of operation is in one plan.
-struct Mix {
-    read: u64,
-    resolve: u64,
-    delete: u64,
-    write: u64,
-    /// In the order of [`CONTEXTS`].
-    contexts: [u64; 5],
-    /// In how many of a hundred writes the value is one that other clients write too.
-    equal_values_percent: u64,
+/// How clients go about what they do, in one plan.
+struct Ways {
     /// In how many of a hundred operations a client goes to another node than its own.
     roaming_percent: u64,
     /// In how many of a hundred operations the hot key is used.
     hot_key_percent: u64,
     /// The longest pause between two operations of a client.
     think_ns: u64,
-    /// In how many of a hundred operations that get a context a client uses it at once at another
+    /// In how many of a hundred operations that can be passed on a client does so at once at another
     /// node.
     outrunning_percent: u64,
-    /// Clients pass the clock of one sibling back where others would join two reads.
-    clocks_apart: bool,
 }
 
-const CONTEXTS: [ContextChoice; 5] = [
-    ContextChoice::Blind,
-    ContextChoice::LastRead,
-    ContextChoice::LastWrite,
-    ContextChoice::Stale(0),
-    ContextChoice::TwoReads,
-];
-
-impl Mix {
+impl Ways {
     fn draw(choices: &mut impl Choices) -> Self {
         let mut weight = |low, high| choices.between(Purpose::Shape, low, high);
         Self {
-            read: weight(2, 8),
-            write: weight(2, 8),
-            resolve: weight(0, 4),
-            delete: weight(0, 2),
-            contexts: [
-                weight(1, 4),
-                weight(1, 6),
-                weight(0, 3),
-                weight(0, 3),
-                weight(0, 2),
-            ],
-            equal_values_percent: weight(0, 30),
             roaming_percent: [0, 0, 20, 60][usize::try_from(weight(0, 3)).unwrap_or(0)],
             hot_key_percent: weight(20, 80),
             think_ns: [2_000_000, 200_000, 10_000_000][usize::try_from(weight(0, 2)).unwrap_or(0)],
             outrunning_percent: 0,
-            clocks_apart: false,
         }
     }
-}
 
-impl Mix {
     /// Lays down what a stratum demands.
     fn lay_down(&mut self, stratum: Stratum) {
         match stratum {
-            Stratum::Free => {}
+            Stratum::Free | Stratum::Alike => {}
             Stratum::Staying => self.roaming_percent = 0,
             Stratum::Roaming => self.roaming_percent = 80,
             Stratum::Outrunning => {
@@ -235,13 +213,7 @@ impl Mix {
                 self.think_ns = 1_000_000;
             }
             Stratum::HotKey => self.hot_key_percent = 95,
-            Stratum::Alike => self.equal_values_percent = 60,
-            Stratum::Deleting => {
-                self.delete = self.write.div_ceil(2);
-                self.hot_key_percent = 80;
-                // In the order of [`CONTEXTS`].
-                self.contexts = [1, 1, 5, 2, 0];
-            }
+            Stratum::Deleting => self.hot_key_percent = 80,
         }
     }
 
@@ -254,65 +226,74 @@ impl Mix {
             _ => period.0,
         };
     }
-
-    /// Leaves out what a program's dialect has no words for.
-    fn leave_out(&mut self, dialect: &Dialect, claim: Claim) {
-        let wording = dialect.wording();
-        // Only its value tells whose write it is.
-        self.equal_values_percent = 0;
-        if wording.delete.is_none() {
-            self.delete = 0;
-        } else if wording.hides_tombstones() && claim == Claim::Linearizable {
-            // Whether keys with deletes are linearizable cannot be told then: leave most alone.
-            self.delete = self.delete.saturating_sub(1);
-        }
-        let [_, _, _, _, two_reads] = &mut self.contexts;
-        match wording.contexts() {
-            Contexts::Absent => {
-                self.contexts = [1, 0, 0, 0, 0];
-                self.resolve = 0;
-            }
-            Contexts::Carried if wording.has_clocks_apart() => {
-                self.clocks_apart = true;
-                *two_reads = (*two_reads).max(1) * 3;
-            }
-            Contexts::Carried if wording.is_opaque() => *two_reads = 0,
-            Contexts::Carried | Contexts::Made => {}
-        }
-    }
 }
 
 /// Draws a plan.
 pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Plan {
+    match &shape.program {
+        Some(dialect) => with_words!(dialect.words(), W, words => {
+            generate_of::<W>(shape, Some(words), choices, origin)
+        }),
+        None => with_workload!(shape.workload(), W => {
+            generate_of::<W>(shape, None, choices, origin)
+        }),
+    }
+}
+
+fn generate_of<W: Workload>(
+    shape: &Shape,
+    words: Option<&W::Words>,
+    choices: &mut impl Choices,
+    origin: String,
+) -> Plan {
     let (nodes, keys) = (shape.nodes.max(1), shape.keys.max(1));
-    let mut mix = Mix::draw(choices);
+    let mut drawing = W::Drawing::draw(choices);
+    let mut ways = Ways::draw(choices);
     let stratum = choices
         .seed()
         .filter(|_| shape.program.is_some())
         .map_or(Stratum::Free, |seed| Stratum::of(seed, shape));
-    mix.lay_down(stratum);
-    if let Some(dialect) = &shape.program {
-        mix.leave_out(dialect, shape.claim);
+    ways.lay_down(stratum);
+    if let Some(habit) = stratum.habit() {
+        drawing.lay_down(habit);
+    }
+    if let Some(words) = words {
+        drawing.leave_out(words, shape.claim);
     }
     if let Some(period) = shape.period {
-        mix.stretch(period);
+        ways.stretch(period);
     }
     let mut network = network(nodes, choices);
     if let Some(period) = shape.period
         && choices.percent(Purpose::Shape, 40)
     {
-        // As slow as it takes for what is sent in one period to overtake what was in another.
+        // As slow as it takes for what is sent in one period to overtake what was in another; or for
+        // rounds of messages to take a good part of one, where nobody is answered before them.
         network.node_latency = Latency::Uniform {
             min_ns: Nanos::ZERO,
-            max_ns: period.times(4),
+            max_ns: if W::AGREES_FIRST {
+                Nanos(period.0 / 4)
+            } else {
+                period.times(4)
+            },
         };
     }
     if shape.bursts {
         network.together_ns = BURSTS;
     }
     stratum.slow_down(&mut network);
-    let mut values = Values::new(shape);
-    let clients = clients(shape, nodes, keys, &mix, &mut values, choices);
+    let mut values = if shape.program.is_some() {
+        Values::unique(|at| W::plain_value(at, true))
+    } else {
+        Values::shared()
+    };
+    let clients = clients::<W>(
+        shape,
+        (nodes, keys),
+        (&ways, &drawing),
+        &mut values,
+        choices,
+    );
     let anti_entropy_ns = Nanos::from_millis(50);
     let mut length = expected_length(&clients, &network);
     if let Some(period) = shape.period {
@@ -329,8 +310,8 @@ pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Pl
         claim: shape.claim,
         replica_monotonic: shape.replica_monotonic,
         nodes,
-        keys: (0..keys as usize).map(tables::plain_key).collect(),
-        values: values.table,
+        keys: (0..keys as usize).map(W::plain_key).collect(),
+        values: values.into_table(),
         numbered_values: false,
         timeout_ns: Nanos::ZERO,
         anti_entropy_ns,
@@ -434,11 +415,10 @@ fn latency(typical_micros: u64, choices: &mut impl Choices) -> Latency {
     }
 }
 
-fn clients(
+fn clients<W: Workload>(
     shape: &Shape,
-    nodes: u32,
-    keys: u32,
-    mix: &Mix,
+    (nodes, keys): (u32, u32),
+    (ways, drawing): (&Ways, &W::Drawing),
     values: &mut Values,
     choices: &mut impl Choices,
 ) -> Vec<Vec<Step>> {
@@ -451,40 +431,41 @@ fn clients(
                 shape.operations / clients + u32::from(client < shape.operations % clients);
             let mut steps = Vec::with_capacity(left as usize);
             while left > 0 {
-                let act = act(client, left, mix, values, choices);
-                left -= if matches!(act, Act::Resolve { .. }) {
-                    2
-                } else {
-                    1
-                };
+                let act = drawing.act(client, left, values, choices);
+                left -= act.operations();
                 let step = Step {
-                    think_ns: Nanos(choices.below(Purpose::Operations, mix.think_ns)),
+                    think_ns: Nanos(choices.below(Purpose::Operations, ways.think_ns)),
                     node: narrow(
-                        if choices.percent(Purpose::Operations, mix.roaming_percent) {
+                        if choices.percent(Purpose::Operations, ways.roaming_percent) {
                             choices.below(Purpose::Operations, u64::from(nodes))
                         } else {
                             home
                         },
                     ),
                     key: narrow(
-                        if choices.percent(Purpose::Operations, mix.hot_key_percent) {
+                        if choices.percent(Purpose::Operations, ways.hot_key_percent) {
                             hot_key
                         } else {
                             choices.below(Purpose::Operations, u64::from(keys))
                         },
                     ),
-                    act,
+                    act: act.into(),
                 };
                 steps.push(step.clone());
-                if left > 0
-                    && let Some(act) = at_once(act, mix, values, choices)
-                {
+                // Nothing is drawn where it cannot be, so that other plans stay as they are.
+                let outruns = left > 0
+                    && ways.outrunning_percent > 0
+                    && drawing.passed_on(act, 0).is_some()
+                    && choices.percent(Purpose::Operations, ways.outrunning_percent);
+                let value =
+                    outruns.then(|| values.position(choices.below(Purpose::Operations, u64::MAX)));
+                if let Some(passed_on) = value.and_then(|value| drawing.passed_on(act, value)) {
                     left -= 1;
                     let further = choices.between(Purpose::Operations, 1, u64::from(nodes) - 1);
                     steps.push(Step {
                         think_ns: Nanos::ZERO,
                         node: narrow((u64::from(step.node) + further) % u64::from(nodes)),
-                        act,
+                        act: passed_on.into(),
                         ..step
                     });
                 }
@@ -492,98 +473,6 @@ fn clients(
             steps
         })
         .collect()
-}
-
-fn act(client: u32, left: u32, mix: &Mix, values: &mut Values, choices: &mut impl Choices) -> Act {
-    let resolve = if left >= 2 { mix.resolve } else { 0 };
-    let weights = [mix.read, mix.write, resolve, mix.delete];
-    match choices.weighted(Purpose::Operations, &weights) {
-        0 => Act::Read,
-        1 => Act::Write {
-            value: values.position(value(client, mix, choices)),
-            context: context(mix, choices),
-        },
-        2 => Act::Resolve {
-            value: values.position(value(client, mix, choices)),
-        },
-        _ => Act::Delete {
-            context: context(mix, choices),
-        },
-    }
-}
-
-/// The write that passes the context of an operation on, elsewhere and at once; none in most plans.
-fn at_once(act: Act, mix: &Mix, values: &mut Values, choices: &mut impl Choices) -> Option<Act> {
-    let context = match act {
-        Act::Read => ContextChoice::LastRead,
-        Act::Write { .. } | Act::Resolve { .. } => ContextChoice::LastWrite,
-        Act::Delete { .. } => return None,
-    };
-    // Nothing is drawn where it cannot be, so that other plans stay as they are.
-    let outruns =
-        mix.outrunning_percent > 0 && choices.percent(Purpose::Operations, mix.outrunning_percent);
-    outruns.then(|| Act::Write {
-        value: values.position(choices.below(Purpose::Operations, u64::MAX)),
-        context,
-    })
-}
-
-/// The position of each number; looked up only.
-#[expect(
-    clippy::disallowed_types,
-    reason = "nothing iterates it, so its order decides nothing"
-)]
-type Positions = std::collections::HashMap<u64, u32>;
-
-/// The values of a plan while it is drawn.
-struct Values {
-    /// Where each number stands, looked up but never listed; none where every write has a value of
-    /// its own.
-    positions: Option<Positions>,
-    table: Vec<Json>,
-}
-
-impl Values {
-    fn new(shape: &Shape) -> Self {
-        Self {
-            positions: shape.program.is_none().then(Positions::default),
-            table: Vec::new(),
-        }
-    }
-
-    fn position(&mut self, number: u64) -> u32 {
-        let next = narrow(self.table.len() as u64);
-        if let Some(positions) = &mut self.positions {
-            let position = *positions.entry(number).or_insert(next);
-            if position == next {
-                self.table.push(number.into());
-            }
-            return position;
-        }
-        self.table.push(tables::plain_text(next as usize));
-        next
-    }
-}
-
-/// Values below ten are shared by all clients; the others tell who wrote them.
-fn value(client: u32, mix: &Mix, choices: &mut impl Choices) -> u64 {
-    if choices.percent(Purpose::Operations, mix.equal_values_percent) {
-        choices.below(Purpose::Operations, 3)
-    } else {
-        u64::from(client + 1) * 1_000 + choices.below(Purpose::Operations, 1_000)
-    }
-}
-
-fn context(mix: &Mix, choices: &mut impl Choices) -> ContextChoice {
-    match CONTEXTS[choices.weighted(Purpose::Operations, &mix.contexts)] {
-        ContextChoice::Stale(_) => {
-            ContextChoice::Stale(narrow(choices.between(Purpose::Operations, 1, 4)))
-        }
-        ContextChoice::TwoReads if mix.clocks_apart => {
-            ContextChoice::OneSibling(narrow(choices.between(Purpose::Operations, 0, 3)))
-        }
-        other => other,
-    }
 }
 
 /// Roughly how long the operations will take: what faults are placed within.

@@ -4,7 +4,6 @@
 //! draws them, the faults with begin and end, and the claim to check. The seed that it was
 //! generated from is recorded beside it and decides nothing: a saved plan outlives the generator.
 
-mod choices;
 mod demands;
 mod file;
 mod generate;
@@ -15,7 +14,8 @@ mod tables;
 mod version_1;
 mod vocabulary;
 
-pub use choices::{ByteChoices, Choices, SeededChoices};
+pub use crate::choices::{ByteChoices, Choices, SeededChoices};
+pub use crate::workloads::Act;
 pub use demands::{Demand, Denied, demands};
 pub use file::{PlanError, read_plan, write_plan};
 pub use generate::{Shape, generate};
@@ -31,28 +31,32 @@ use serde_json::Value as Json;
 use sibcheck_checkers::{Claim, Invariant, Outcome, Promise};
 
 use crate::{
-    protocol::Dialect,
     simulation::{Fault, Nanos, NetworkPlan},
     stores::Key,
     stores::StoreName,
+    workloads::{Dialect, WorkloadName},
 };
 
 /// The version of the plan format that this build writes. It reads version 1, too.
 pub const PLAN_VERSION: u32 = 2;
 
-/// What one run does.
+/// What one run does, in the acts of any workload; a file holds those of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
+pub struct Plan<A = Act> {
     /// The format's version.
     pub sibcheck_plan: u32,
     /// Where the plan came from: for people, it decides nothing.
     pub origin: String,
-    /// The store that the plan was made for.
-    #[serde(with = "as_text")]
-    pub store: StoreName,
-    /// The dialect of the outside program that the plan was made for, if it was; `store` is then
-    /// the reference store that speaks it too.
+    /// The store in this process that the plan was made for, if it was.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "as_optional_text"
+    )]
+    pub store: Option<StoreName>,
+    /// The dialect of the outside program that the plan was made for, if it was; then `store` says
+    /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Dialect>,
     /// Whose time passes.
@@ -84,7 +88,7 @@ pub struct Plan {
     /// How long the healed cluster is left alone before the final reads.
     pub settle_ns: Nanos,
     /// What each client does, one operation after the other.
-    pub clients: Vec<Vec<Step>>,
+    pub clients: Vec<Vec<Step<A>>>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// The verdict that a saved regression expects.
@@ -120,6 +124,11 @@ impl Plan {
         }
     }
 
+    /// The workload that its acts are of.
+    pub fn workload(&self) -> WorkloadName {
+        workload_of(self.program.as_ref())
+    }
+
     /// The same plan by the clock on the wall, with more patience for nodes that take real time.
     #[must_use]
     pub fn in_real_time(&self) -> Self {
@@ -151,15 +160,12 @@ impl Plan {
         each_node.saturating_mul(self.nodes.into()).min(MOST)
     }
 
-    /// How many client operations the plan asks for; resolving counts as a read and a write.
+    /// How many client operations the plan asks for: a step may come to several.
     pub fn operations(&self) -> usize {
         self.clients
             .iter()
             .flatten()
-            .map(|step| match step.act {
-                Act::Resolve { .. } => 2,
-                _ => 1,
-            })
+            .map(|step| step.act.operations() as usize)
             .sum()
     }
 }
@@ -222,7 +228,7 @@ impl FromStr for Time {
 /// One operation of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
+pub struct Step<A = Act> {
     /// How long the client waits before it.
     pub think_ns: Nanos,
     /// The node that it is sent to, by position from 0.
@@ -230,53 +236,40 @@ pub struct Step {
     /// The key, by position from 0.
     pub key: u32,
     /// What is done.
-    pub act: Act,
+    pub act: A,
 }
 
-/// What a client does in one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Act {
-    /// Read all siblings.
-    Read,
-    /// Write a value.
-    Write {
-        /// The value, by position from 0. Equal values from different writers are wanted, where the
-        /// store is in this process.
-        value: u32,
-        /// The context to pass.
-        context: ContextChoice,
-    },
-    /// Delete the key.
-    Delete {
-        /// The context to pass.
-        context: ContextChoice,
-    },
-    /// Read all siblings and at once write one value in their place.
-    Resolve {
-        /// The value, by position from 0.
-        value: u32,
-    },
+/// The workload of programs that speak a dialect, or of the stores in this process.
+fn workload_of(program: Option<&Dialect>) -> WorkloadName {
+    program.map_or(WorkloadName::Siblings, Dialect::workload)
 }
 
-/// Which context a client passes with a write. Where it has nothing of the kind yet (or, with
-/// dotted version vectors, none that claims no more than it saw) the write is blind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ContextChoice {
-    /// None.
-    Blind,
-    /// That of its last read of the key.
-    LastRead,
-    /// That of its last acknowledged write of the key.
-    LastWrite,
-    /// That of an answer for this key which is this many answers older than its last one.
-    Stale(u32),
-    /// Those of its last two reads of the key, merged.
-    TwoReads,
-    /// That of one of the siblings of its last read of the key, by position and round again, where each
-    /// has a clock that only the store can read: what replaces that one and leaves the others.
-    OneSibling(u32),
+/// Serialises a name, where there is one, through `Display` and `FromStr`.
+mod as_optional_text {
+    use std::{fmt::Display, str::FromStr};
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
+    pub(super) fn serialize<T: Display, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let name = Option::<String>::deserialize(deserializer)?;
+        name.map(|name| name.parse().map_err(D::Error::custom))
+            .transpose()
+    }
 }
 
 /// Serialises a name through `Display` and `FromStr`.

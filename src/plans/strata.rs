@@ -5,11 +5,9 @@
 //! of six has a habit that is laid down, and two are drawn freely. The stratum follows from the
 //! run's own seed, so that the seed alone repeats the run.
 
-use sibcheck_checkers::Claim;
-
 use crate::{
-    protocol::Contexts,
     simulation::{Latency, Nanos, NetworkPlan},
+    workloads::{Drawing, Habit, Workload, with_words, with_workload},
 };
 
 use super::Shape;
@@ -39,32 +37,37 @@ pub enum Stratum {
     Deleting,
 }
 
-/// True where a program can delete, and its claim can be decided all the same.
-fn deletes(shape: &Shape) -> bool {
-    shape.program.as_ref().is_some_and(|dialect| {
-        let wording = dialect.wording();
-        let undecided = wording.hides_tombstones() && shape.claim == Claim::Linearizable;
-        wording.delete.is_some() && !undecided
-    })
-}
-
 impl Stratum {
     /// That of the run with this seed. Where a habit would change nothing the run is free: going to
     /// other nodes where there is one, taking contexts there where writes carry none, and deletes
     /// where there are no words for them or where they would leave linearizability undecided.
     pub fn of(seed: u64, shape: &Shape) -> Self {
-        let contexts = shape
-            .program
-            .as_ref()
-            .map(|dialect| dialect.wording().contexts());
+        let suits = |habit| match &shape.program {
+            Some(dialect) => with_words!(dialect.words(), W, words => {
+                <W as Workload>::Drawing::suits(habit, Some(words), shape.claim)
+            }),
+            None => with_workload!(shape.workload(), W => {
+                <W as Workload>::Drawing::suits(habit, None, shape.claim)
+            }),
+        };
         match seed % STRATA {
             0 if shape.nodes > 1 => Self::Staying,
             1 if shape.nodes > 1 => Self::Roaming,
-            2 if shape.nodes > 1 && contexts != Some(Contexts::Absent) => Self::Outrunning,
+            2 if shape.nodes > 1 && suits(Habit::Outrunning) => Self::Outrunning,
             3 => Self::HotKey,
-            4 => Self::Alike,
-            5 if deletes(shape) => Self::Deleting,
+            4 if suits(Habit::Alike) => Self::Alike,
+            5 if suits(Habit::Deleting) => Self::Deleting,
             _ => Self::Free,
+        }
+    }
+
+    /// What it lays down for what clients do, if that is anything.
+    pub(super) const fn habit(self) -> Option<Habit> {
+        match self {
+            Self::Free | Self::Staying | Self::Roaming | Self::HotKey => None,
+            Self::Outrunning => Some(Habit::Outrunning),
+            Self::Alike => Some(Habit::Alike),
+            Self::Deleting => Some(Habit::Deleting),
         }
     }
 

@@ -2,49 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use compact_str::format_compact;
 use serde_json::Value as Json;
 
-use crate::stores::Key;
+use crate::{
+    stores::Key,
+    workloads::{Workload, with_workload},
+};
 
-use super::{Act, Plan};
-
-impl Act {
-    /// The position of the value that it writes, if it writes one.
-    pub const fn value(self) -> Option<u32> {
-        match self {
-            Self::Write { value, .. } | Self::Resolve { value } => Some(value),
-            Self::Read | Self::Delete { .. } => None,
-        }
-    }
-
-    fn value_mut(&mut self) -> Option<&mut u32> {
-        match self {
-            Self::Write { value, .. } | Self::Resolve { value } => Some(value),
-            Self::Read | Self::Delete { .. } => None,
-        }
-    }
-}
-
-/// The plain key at a position: `k1` at 0.
-pub(super) fn plain_key(position: usize) -> Key {
-    format_compact!("k{}", position + 1).into()
-}
-
-/// The plain text at a position, for programs: `v1` at 0.
-pub(super) fn plain_text(position: usize) -> Json {
-    format!("v{}", position + 1).into()
-}
+use super::Plan;
 
 impl Plan {
-    /// The plain value at a position: a number, or a text for programs, some of which take nothing
-    /// else.
+    /// The plain key at a position.
+    pub(super) fn plain_key(&self, position: usize) -> Key {
+        with_workload!(self.workload(), W => W::plain_key(position))
+    }
+
+    /// The plain value at a position.
     pub(super) fn plain_value(&self, position: usize) -> Json {
-        if self.program.is_some() {
-            plain_text(position)
-        } else {
-            (position + 1).into()
-        }
+        let of_program = self.program.is_some();
+        with_workload!(self.workload(), W => W::plain_value(position, of_program))
     }
 
     /// The first plain value from a position on that no other one equals. O(values).
@@ -70,19 +46,18 @@ impl Plan {
             step.key = moves(step.key);
         }
         if self.keys.is_empty() {
-            self.keys.push(plain_key(0));
+            let plain = self.plain_key(0);
+            self.keys.push(plain);
         }
     }
 
     /// Drops the values that no step uses.
     pub(super) fn drop_unused_values(&mut self) {
         let steps = self.clients.iter().flatten();
-        let used: BTreeSet<u32> = steps.filter_map(|step| step.act.value()).collect();
+        let used: BTreeSet<u32> = steps.flat_map(|step| step.act.values()).collect();
         let moves = kept(&mut self.values, &used);
         for step in self.clients.iter_mut().flatten() {
-            if let Some(value) = step.act.value_mut() {
-                *value = moves(*value);
-            }
+            step.act = step.act.with_values(&moves);
         }
     }
 }
@@ -106,8 +81,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::{SeededChoices, Shape, generate};
-    use super::*;
-    use crate::stores::StoreName;
+    use crate::{stores::StoreName, workloads::siblings::Act};
 
     #[test]
     fn what_is_not_used_is_dropped_and_the_rest_keeps_its_meaning() {
@@ -118,16 +92,22 @@ mod tests {
         plan.clients.truncate(1);
         plan.clients[0].truncate(2);
         plan.clients[0][0].key = 1;
-        plan.clients[0][0].act = Act::Resolve { value: 3 };
+        plan.clients[0][0].act = Act::Resolve { value: 3 }.into();
         plan.clients[0][1].key = 2;
-        plan.clients[0][1].act = Act::Resolve { value: 1 };
+        plan.clients[0][1].act = Act::Resolve { value: 1 }.into();
         plan.drop_unused_keys();
         plan.drop_unused_values();
         assert_eq!(plan.keys, ["b", "c"]);
         assert_eq!(plan.values, [json!([1]), json!(null)]);
         let [first, second] = [0, 1].map(|at| plan.clients[0][at].clone());
-        assert_eq!((first.key, first.act), (0, Act::Resolve { value: 1 }));
-        assert_eq!((second.key, second.act), (1, Act::Resolve { value: 0 }));
+        assert_eq!(
+            (first.key, first.act),
+            (0, Act::Resolve { value: 1 }.into())
+        );
+        assert_eq!(
+            (second.key, second.act),
+            (1, Act::Resolve { value: 0 }.into())
+        );
         plan.clients.clear();
         plan.drop_unused_keys();
         assert_eq!(plan.keys, ["k1"]);

@@ -12,13 +12,16 @@ use serde_json::Value as Json;
 use sibcheck_checkers::Claim;
 
 use crate::{
-    protocol::Dialect,
     simulation::{Fault, Nanos, NetworkPlan},
     stores::StoreName,
+    workloads::{
+        Dialect,
+        siblings::{self, ContextChoice},
+    },
 };
 
 use super::{
-    Act, ContextChoice, Expected, PLAN_VERSION, Plan, Step, Time, as_text,
+    Act, Expected, PLAN_VERSION, Plan, Step, Time, as_text,
     file::{MOST_KEYS, PlanError, check},
 };
 
@@ -93,22 +96,22 @@ pub(super) fn upgraded(old: OldPlan) -> Result<Plan, PlanError> {
         think_ns: old.think_ns,
         node: old.node,
         key: old.key,
-        act: match old.act {
-            OldAct::Read => Act::Read,
-            OldAct::Write { value, context } => Act::Write {
+        act: Act::from(match old.act {
+            OldAct::Read => siblings::Act::Read,
+            OldAct::Write { value, context } => siblings::Act::Write {
                 value: positions[&value],
                 context,
             },
-            OldAct::Delete { context } => Act::Delete { context },
-            OldAct::Resolve { value } => Act::Resolve {
+            OldAct::Delete { context } => siblings::Act::Delete { context },
+            OldAct::Resolve { value } => siblings::Act::Resolve {
                 value: positions[&value],
             },
-        },
+        }),
     };
     Ok(Plan {
         sibcheck_plan: PLAN_VERSION,
         origin: old.origin,
-        store: old.store,
+        store: old.program.is_none().then_some(old.store),
         numbered_values: old.program.is_some(),
         program: old.program,
         time: old.time,

@@ -10,7 +10,10 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde_json::{Value as Json, json};
 
-use crate::simulation::Purpose;
+use crate::{
+    simulation::Purpose,
+    workloads::{Workload, with_workload},
+};
 
 use super::{Choices, Plan, strata::STRATA};
 
@@ -326,6 +329,12 @@ const MOST_KINDS: u64 = 3;
 /// them. `always` draws other ones in every plan. With consecutive seeds the kinds take turns, so that
 /// few runs meet many. O(values · log values).
 pub(super) fn draw(plan: &mut Plan, left_out: Kinds, always: bool, choices: &mut impl Choices) {
+    let mut left_out = left_out;
+    if with_workload!(plan.workload(), W => W::COMPARES_VALUES) {
+        // What some languages take for equal.
+        left_out.insert(Kind::Booleans);
+        left_out.insert(Kind::WholeFloats);
+    }
     let mut keys = Deck::draw(&left_out.others_of(Table::Keys), WILD_KEYS, always, choices);
     let kinds = left_out.others_of(Table::Values);
     let mut values = Deck::draw(&kinds, WILD_VALUES, always, choices);
@@ -364,7 +373,7 @@ fn by_time(plan: &Plan) -> Vec<usize> {
     let longest = plan.clients.iter().map(Vec::len).max().unwrap_or(0);
     let steps = (0..longest).flat_map(|at| plan.clients.iter().filter_map(move |all| all.get(at)));
     let mut order = Vec::with_capacity(seen.len());
-    for value in steps.filter_map(|step| step.act.value()) {
+    for value in steps.flat_map(|step| step.act.values()) {
         let at = value as usize;
         if !std::mem::replace(&mut seen[at], true) {
             order.push(at);
@@ -447,7 +456,7 @@ impl Deck {
 mod tests {
     use super::super::{SeededChoices, Shape, generate};
     use super::*;
-    use crate::{protocol::Dialect, stores::StoreName};
+    use crate::{stores::StoreName, workloads::Dialect};
 
     #[test]
     fn the_members_of_a_kind_all_differ_and_are_of_their_table() {

@@ -104,6 +104,14 @@ pub fn parse_line(line: &[u8]) -> Result<Envelope, Malformed> {
     Ok(Envelope { src, dest, body })
 }
 
+/// The map of a JSON object; empty for anything else.
+pub(crate) fn object(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

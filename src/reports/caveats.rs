@@ -1,44 +1,38 @@
 //! What a VALID does not rest on: few runs, or an important situation that never arose.
 
-use sibcheck_checkers::{Outcome, Situation};
+use sibcheck_checkers::Outcome;
 
-use crate::{plans::STRATA, protocol::Contexts, simulation::FaultName};
+use crate::{
+    plans::STRATA,
+    simulation::FaultName,
+    workloads::{Workload, with_words, with_workload},
+};
 
 use super::{Checked, words::count};
 
 /// Why a VALID says less than it seems to, a few words each; nothing for other outcomes.
 pub(super) fn caveats(checked: &Checked) -> Vec<String> {
-    let (shape, tally) = (&checked.campaign.shape, &checked.tally);
+    let (shape, tally) = (&checked.shape, &checked.tally);
     if tally.outcome() != Outcome::Valid {
         return Vec::new();
     }
     let mut caveats = few_runs(checked);
-    let has_contexts = shape
-        .program
-        .as_ref()
-        .is_none_or(|dialect| dialect.wording().contexts() != Contexts::Absent);
+    let wanted = match &shape.program {
+        Some(dialect) => with_words!(dialect.words(), W, words => {
+            <W as Workload>::wanted(Some(words), shape.nodes)
+        }),
+        None => with_workload!(shape.workload(), W => W::wanted(None, shape.nodes)),
+    };
+    let missing = wanted
+        .into_iter()
+        .filter(|(situation, _)| tally.situations.count(situation) == 0);
+    caveats.extend(missing.map(|(_, what)| what.to_owned()));
     let had_partitions = tally
         .faults
         .get(&FaultName::Partition)
         .is_some_and(|count| count.planned > 0);
-    let concurrent = tally.situations.count(Situation::ConcurrentWrites);
-    for (missing, what) in [
-        (
-            has_contexts && concurrent == 0,
-            "no two writes of a key were concurrent",
-        ),
-        (
-            has_contexts && shape.nodes > 1 && tally.contexts_ahead == 0,
-            "no context was ahead of its coordinator",
-        ),
-        (
-            had_partitions && tally.writes_during_partition == 0,
-            "nothing was written during a partition",
-        ),
-    ] {
-        if missing {
-            caveats.push(what.to_owned());
-        }
+    if had_partitions && tally.writes_during_partition == 0 {
+        caveats.push("nothing was written during a partition".to_owned());
     }
     caveats
 }

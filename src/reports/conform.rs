@@ -1,10 +1,10 @@
 //! What every store has to do, and conformance cases: what came of each.
 
 use serde_json::Value as Json;
-use sibcheck_checkers::{History, Outcome, told_operations};
+use sibcheck_checkers::{Outcome, history::Name};
 
 use crate::{
-    campaign::Judged,
+    campaign::JudgedRun,
     exit::Exit,
     plans::{Demand, Denied},
     protocol::{Compared, Difference},
@@ -48,7 +48,7 @@ pub enum Came {
 /// A demand's run.
 #[derive(Debug)]
 pub struct Ran {
-    pub(super) judged: Judged,
+    pub(super) judged: JudgedRun,
     denied: Option<Denied>,
     /// How many writes were refused, of how many.
     pub(super) refused: (usize, usize),
@@ -60,38 +60,34 @@ pub struct Ran {
 
 impl Ran {
     /// A demand's run, with what became of every message.
-    pub fn new(demand: &Demand, judged: Judged, trace: &str) -> Self {
-        let history = &judged.run.history;
-        let writes = history
-            .operations
-            .iter()
-            .filter(|operation| operation.is_write());
+    pub fn new(demand: &Demand, judged: JudgedRun, trace: &str) -> Self {
+        let told = &*judged.told;
         Self {
-            denied: demand.denied(history),
-            refused: (Demand::refused(history), writes.count()),
+            denied: demand.denied(told),
+            refused: Demand::refused(told),
             said: trace.lines().filter_map(said).collect(),
             among_nodes: trace
                 .lines()
-                .filter(|line| is_among_nodes(line, history))
+                .filter(|line| is_among_nodes(line, told.nodes()))
                 .count(),
             judged,
         }
     }
 
     pub(super) fn is_met(&self) -> bool {
-        self.denied.is_none() && self.judged.verdict.outcome != Outcome::Violated
+        self.denied.is_none() && self.judged.told.outcome() != Outcome::Violated
     }
 
     /// Why it is not met.
     pub(super) fn fault(&self) -> String {
-        let history = &self.judged.run.history;
-        let (op, what) = match (self.denied, self.judged.verdict.violations.first()) {
+        let violations = self.judged.told.violations();
+        let (op, what) = match (self.denied, violations.first()) {
             (None, Some(violation)) => return violation.invariant.to_string(),
             (None, None) => return String::new(),
             (Some(Denied::Refused(op)), _) => (op, "was refused"),
             (Some(Denied::Unanswered(op)), _) => (op, "got no answer that tells what happened"),
         };
-        let told = told_operations(history, &[op]);
+        let told = self.judged.told.told(&[op]);
         let told = told.first().map_or("", |step| step.text.as_str());
         format!("an operation {what}: {told}")
     }
@@ -109,10 +105,10 @@ fn said(line: &str) -> Option<(String, String, Json)> {
 }
 
 /// True of the line of the trace that tells of a message which one node sent to another.
-fn is_among_nodes(line: &str, history: &History) -> bool {
+fn is_among_nodes(line: &str, nodes: &[Name]) -> bool {
     let event: Json = serde_json::from_str(line).unwrap_or_default();
     let is_node = |field: &str| {
-        let mut nodes = history.nodes.iter();
+        let mut nodes = nodes.iter();
         nodes.any(|node| event[field] == node.as_str())
     };
     event["event"] == "sent" && is_node("from") && is_node("to")

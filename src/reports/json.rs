@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    Checked, Judged, Judgement, ProgramFigures, Proof, Replayed, Report, SCHEMA_VERSION, Verified,
+    Checked, Found, Judgement, ProgramFigures, Proof, Replayed, Report, SCHEMA_VERSION, Verified,
     caveats::caveats,
     conform::{self, Came, Conformed, silence},
     format::{Told, Writer},
@@ -96,18 +96,9 @@ fn verify(verified: &Verified) -> Json {
 
 /// A history's verdict.
 pub(crate) fn judgement(judgement: &Judgement) -> Json {
-    let (operations, what, verdict) = match &judgement.judged {
-        Judged::Registers { history, verdict } => (
-            history.operations.len(),
-            "verdict",
-            verdict.to_json(history),
-        ),
-        Judged::Siblings { history, verdict } => (
-            history.operations.len(),
-            "verdict",
-            verdict.to_json(history),
-        ),
-        Judged::Strongest { history, strongest } => (
+    let (operations, what, verdict) = match &judgement.found {
+        Found::Judged(judged) => (judged.operations(), "verdict", judged.to_json()),
+        Found::Strongest { history, strongest } => (
             history.operations.len(),
             "strongest",
             strongest.to_json(history),
@@ -157,7 +148,7 @@ pub(crate) fn line(json: &Json) -> String {
 }
 
 fn store(checked: &Checked, report: &Report) -> Json {
-    let (shape, tally) = (&checked.campaign.shape, &checked.tally);
+    let (shape, tally) = (&checked.shape, &checked.tally);
     let outcomes: Map<String, Json> = Outcome::ALL
         .into_iter()
         .map(|outcome| (outcome.name().to_owned(), tally.runs(outcome).into()))
@@ -199,7 +190,7 @@ fn store(checked: &Checked, report: &Report) -> Json {
         "clients": shape.clients,
         "keys": shape.keys,
         "left_out": shape.left_out.to_string(),
-        "runs_asked": checked.campaign.runs,
+        "runs_asked": checked.runs,
         "interrupted_after": checked.interrupted_after(report),
         "runs": outcomes,
         "inconclusive": tally.unknown,
@@ -263,7 +254,7 @@ fn program(program: &ProgramFigures, checked: &Checked) -> Json {
         "command_line": program.command_line,
         "dialect": program.dialect.name(),
         "time": program.time.name(),
-        "period_ns": checked.campaign.shape.period.map(|period| period.0),
+        "period_ns": checked.shape.period.map(|period| period.0),
         "clock_refused": program.clock_refused,
         "leaks": {"calls": program.leaks.calls, "crept_ns": program.leaks.crept},
         "real_time_because": program.real_time_because,
@@ -296,7 +287,7 @@ fn proof(proof: &Proof) -> Json {
         "notes": proof.notes,
         "saved_in": saved_in,
         "not_saved": not_saved,
-        "verdict": proof.judged.verdict.to_json(&proof.judged.run.history),
+        "verdict": proof.judged.told.to_json(),
     })
 }
 
@@ -315,7 +306,7 @@ fn conform(report: &conform::Report) -> Json {
                     said.map(|(from, to, body)| json!({"from": from, "to": to, "body": body}));
                 told["refused"] = ran.refused.0.into();
                 told["fault"] = (!ran.is_met()).then(|| ran.fault()).into();
-                told["verdict"] = ran.judged.verdict.to_json(&ran.judged.run.history);
+                told["verdict"] = ran.judged.told.to_json();
                 told["said"] = said.collect();
             }
             Came::Lines(difference) => {

@@ -4,14 +4,17 @@
 //! case or a demand. What was not exercised never passes: an invariant that had nothing to test is
 //! skipped, and where that leaves the outcome open there is an error.
 
+use std::sync::Arc;
+
 use quick_junit::{
     NonSuccessKind, Property, Report as Document, TestCase, TestCaseStatus, TestSuite,
 };
 use sibcheck_checkers::{
-    History, Invariant, Outcome, Promise, Verdict, Violation,
+    AnyJudged, History, Invariant, Judged, Outcome, Promise, Verdict,
     explanation::Moment,
+    judged::Violated,
     outside::{Outside, OutsideLines, path},
-    registers, shown,
+    shown,
     strongest::Strongest,
     verdict::Exercised,
 };
@@ -22,7 +25,7 @@ use crate::{
 };
 
 use super::{
-    Checked, Judged, Judgement, Proof, Replayed, Report, Verified,
+    Checked, Found, Judgement, Proof, Replayed, Report, Verified,
     caveats::caveats,
     conform::{self, Came},
     format::{Told, Writer},
@@ -109,10 +112,10 @@ fn property(name: &str, value: &impl ToString) -> Property {
 }
 
 /// A sentence, the operations that prove it, and what binds them.
-fn told(history: &History, violation: &Violation) -> String {
-    let key = shown::key(history.keys[violation.key as usize].as_str());
-    let timeline = violation.timeline(history);
-    let mut lines = vec![format!("key {key}: {}", violation.sentence(history))];
+fn told(violation: &Violated<'_>) -> String {
+    let key = shown::key(violation.key.as_str());
+    let timeline = violation.timeline();
+    let mut lines = vec![format!("key {key}: {}", violation.sentence())];
     lines.extend(timeline.moments.iter().map(Moment::line));
     lines.extend(Some(timeline.links).filter(|links| !links.is_empty()));
     lines.join("\n")
@@ -122,20 +125,18 @@ fn told(history: &History, violation: &Violation) -> String {
 fn invariants(
     promise: Promise,
     tests: &Exercised,
-    found: Option<(&History, &[Violation])>,
+    found: Option<&[Violated<'_>]>,
 ) -> Vec<TestCase> {
     let of = |(invariant, times): (Invariant, u64)| {
         let name = invariant.name();
-        let violations = found.into_iter().flat_map(|(history, violations)| {
-            let mine = violations.iter().filter(|v| v.invariant == invariant);
-            mine.map(|violation| told(history, violation))
-        });
-        let violations: Vec<String> = violations.collect();
+        let violations = found.into_iter().flatten();
+        let mine = violations.filter(|violation| violation.invariant == invariant);
+        let violations: Vec<String> = mine.map(told).collect();
         if !violations.is_empty() {
             let all = violations.join("\n\n");
             return unsuccessful(name, NonSuccessKind::Failure, name, &all);
         }
-        if found.is_some_and(|(_, violations)| !violations.is_empty()) {
+        if found.is_some_and(|violations| !violations.is_empty()) {
             // The run that failed may have broken it, too.
             return skipped(
                 name,
@@ -156,7 +157,7 @@ fn invariants(
 }
 
 fn check(checked: &Checked, report: &Report) -> TestSuite {
-    let (shape, tally) = (&checked.campaign.shape, &checked.tally);
+    let (shape, tally) = (&checked.shape, &checked.tally);
     let program = checked.program.as_ref();
     let subject = program.map_or_else(
         || checked.subject(),
@@ -194,11 +195,8 @@ fn check(checked: &Checked, report: &Report) -> TestSuite {
         claim: shape.claim,
         replica_monotonic: shape.replica_monotonic,
     };
-    let found = proof.map(|proof| {
-        let judged = &proof.judged;
-        (&judged.run.history, &judged.verdict.violations[..])
-    });
-    suite.add_test_cases(invariants(promise, &tally.exercised, found));
+    let found = proof.map(|proof| proof.judged.told.violations());
+    suite.add_test_cases(invariants(promise, &tally.exercised, found.as_deref()));
     suite.add_test_cases(shortcomings(checked));
     suite
 }
@@ -253,16 +251,13 @@ fn verify(verified: &Verified) -> TestSuite {
 }
 
 fn judged(suite: &mut TestSuite, judgement: &Judgement) {
-    suite.add_property(property("outcome", &judgement.judged.outcome().name()));
-    match &judgement.judged {
-        Judged::Registers { history, verdict } => {
-            suite.add_test_cases(linearizability(history, verdict));
+    suite.add_property(property("outcome", &judgement.found.outcome().name()));
+    match &judgement.found {
+        Found::Judged(judged) => {
+            suite.add_property(property("claim", &judged.promise().claim));
+            suite.add_test_cases(one(&**judged));
         }
-        Judged::Siblings { history, verdict } => {
-            suite.add_property(property("claim", &verdict.claim));
-            suite.add_test_cases(siblings(history, verdict));
-        }
-        Judged::Strongest { history, strongest } => {
+        Found::Strongest { history, strongest } => {
             suite.add_test_cases(claims(history, strongest));
         }
     }
@@ -283,41 +278,26 @@ fn judged(suite: &mut TestSuite, judgement: &Judgement) {
     }
 }
 
-fn siblings(history: &History, verdict: &Verdict) -> Vec<TestCase> {
-    let found = Some((history, &verdict.violations[..]));
-    let mut cases = invariants(verdict.promise(), &verdict.exercised, found);
-    let unknown = verdict.unknown.iter();
-    cases.extend(unknown.map(|unknown| open("decided", &unknown.sentence(history))));
-    cases
-}
-
-fn linearizability(history: &registers::History, verdict: &registers::Verdict) -> Vec<TestCase> {
-    let name = "linearizability";
-    let mut cases = Vec::new();
-    for violation in &verdict.violations {
-        let key = shown::key(history.key_name(violation.key).as_str());
-        let mut lines = vec![format!("key {key}: {}", violation.sentence(history))];
-        let steps = (1..).zip(violation.steps(history));
-        lines.extend(steps.map(|(number, step)| format!("{number}. {step}")));
-        let text = lines.join("\n");
-        cases.push(unsuccessful(name, NonSuccessKind::Failure, name, &text));
-    }
-    if verdict.outcome == Outcome::Valid {
-        cases.push(passed(name));
-    }
-    let unknown = verdict.unknown.iter();
-    cases.extend(unknown.map(|unknown| open("decided", &unknown.sentence(history))));
+/// A test case for each invariant that was promised, and for what was not decided.
+fn one(judged: &dyn AnyJudged) -> Vec<TestCase> {
+    let violations = judged.violations();
+    let mut cases = invariants(judged.promise(), judged.exercised(), Some(&violations));
+    let unknown = judged.unknown().iter();
+    cases.extend(unknown.map(|unknown| open("decided", &judged.why(unknown))));
     cases
 }
 
 /// A test case for each claim. Nobody promised them, so one that fails is a failure only where none
 /// holds, and one that is open an error only there; else they are skipped, with the reason.
-fn claims(history: &History, strongest: &Strongest) -> Vec<TestCase> {
+fn claims(history: &Arc<History>, strongest: &Strongest) -> Vec<TestCase> {
     let outcome = strongest.outcome();
     let case = |verdict: &Verdict| {
         let name = verdict.claim.to_string();
-        let violations = verdict.violations.iter();
-        let all: Vec<String> = violations.map(|each| told(history, each)).collect();
+        let judged = Judged {
+            history: Arc::clone(history),
+            verdict: verdict.clone(),
+        };
+        let all: Vec<String> = judged.violations().iter().map(told).collect();
         let all = all.join("\n\n");
         let unknown = verdict.unknown.iter();
         let why: Vec<String> = unknown.map(|each| each.sentence(history)).collect();
@@ -349,11 +329,9 @@ fn replay(replayed: &Replayed) -> TestSuite {
         let expected = expected.map_or_else(String::new, |what| format!("; expected: {what}"));
         let mut all = vec![format!("{}{expected}", judged.found)];
         if let Some(evidence) = &judged.evidence {
-            let (history, verdict) = &**evidence;
-            let violations = verdict.violations.iter();
-            all.extend(violations.map(|violation| told(history, violation)));
-            let unknown = verdict.unknown.iter();
-            all.extend(unknown.map(|each| format!("not tested: {}", each.sentence(history))));
+            all.extend(evidence.violations().iter().map(told));
+            let unknown = evidence.unknown().iter();
+            all.extend(unknown.map(|each| format!("not tested: {}", evidence.why(each))));
         }
         let all = all.join("\n\n");
         let unjudged = judged.evidence.is_none() && judged.outcome == Outcome::Unknown;
@@ -379,9 +357,7 @@ fn conform(report: &conform::Report) -> TestSuite {
         suite.add_test_case(match &case.came {
             came if came.is_met() => passed(name),
             Came::Run(ran) => {
-                let (history, verdict) = (&ran.judged.run.history, &ran.judged.verdict);
-                let violations = verdict.violations.iter();
-                let all: Vec<String> = violations.map(|each| told(history, each)).collect();
+                let all: Vec<String> = ran.judged.told.violations().iter().map(told).collect();
                 let all = [vec![ran.fault()], all].concat().join("\n\n");
                 unsuccessful(name, NonSuccessKind::Failure, "demand", &all)
             }

@@ -15,21 +15,22 @@ mod words;
 
 pub use format::{FORMATS, Format, Page, Told, Writer};
 pub use replayed::Replayed;
-pub use verified::{Judged, Judgement, Source, Verified};
+pub use verified::{Found, Judgement, Source, Verified};
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use sibcheck_checkers::{Outcome, Situation, history::Fault};
+use sibcheck_checkers::{Outcome, history::Fault};
 
 use crate::{
-    campaign::{self, Campaign, Tally},
+    campaign::{JudgedRun, Tally},
     exit::Exit,
     interrupt::EndSignal,
     nodes::external::{Deviation, FailureKind, NodeFailure, NotTaken},
     nodes::process::Leaks,
-    plans::{Plan, Shrunk, Time},
-    protocol::Dialect,
+    plans::{Plan, Shape, Shrunk, Time},
     simulation::FaultName,
+    stores::StoreName,
+    workloads::Dialect,
 };
 
 /// The version of the JSON reports' schema.
@@ -65,8 +66,12 @@ impl Report {
 /// What was found of one store.
 #[derive(Debug)]
 pub struct Checked {
-    /// What was asked for.
-    pub campaign: Campaign,
+    /// The store in this process, unless it was a program.
+    pub store: Option<StoreName>,
+    /// The bounds of the plans.
+    pub shape: Shape,
+    /// How many runs there were to be.
+    pub runs: u64,
     /// What happened.
     pub tally: Tally,
     /// How long the campaign took, without shrinking.
@@ -84,17 +89,14 @@ pub struct Checked {
 impl Checked {
     /// What was checked: a store inside, or a program.
     pub fn subject(&self) -> String {
-        if self.program.is_some() {
-            "program".to_owned()
-        } else {
-            self.campaign.shape.store.to_string()
-        }
+        let store = self.store.map(|store| store.to_string());
+        store.unwrap_or_else(|| "program".to_owned())
     }
 
     /// After how many runs it was cut short, if it was.
     pub fn interrupted_after(&self, report: &Report) -> Option<u64> {
         let done = self.tally.outcomes.values().sum();
-        let cut_short = done < self.campaign.runs && self.proof.is_none();
+        let cut_short = done < self.runs && self.proof.is_none();
         (report.interrupted.is_some() && cut_short).then_some(done)
     }
 
@@ -130,7 +132,7 @@ impl Checked {
             count.is_none_or(|count| count.exercised == 0)
         };
         let idle = self.asked.iter().filter(idle);
-        if runs < self.campaign.runs {
+        if runs < self.runs {
             // It was cut short, which is told.
             return Vec::new();
         }
@@ -139,7 +141,7 @@ impl Checked {
 
     /// What would exercise it.
     pub fn advice(&self) -> Option<String> {
-        let shape = &self.campaign.shape;
+        let shape = &self.shape;
         let more = shape.operations.saturating_mul(20).max(2_000);
         let program = self.program.as_ref();
         if self.untested().is_empty() {
@@ -152,7 +154,7 @@ impl Checked {
             ),
             Some(Time::Virtual) => format!("more runs, or longer ones: --ops {more}"),
             Some(Time::Real) => format!("runs that last longer: --ops {more}"),
-            None => format!("more runs: --runs {}", (self.campaign.runs * 20).max(200)),
+            None => format!("more runs: --runs {}", (self.runs * 20).max(200)),
         })
     }
 
@@ -261,7 +263,7 @@ impl Rung {
     }
 
     /// Counts a run that violated nothing and in which no node failed.
-    pub fn count(&mut self, plan: &Plan, judged: &campaign::Judged) {
+    pub fn count(&mut self, plan: &Plan, judged: &JudgedRun) {
         let faults = plan.faults.iter().zip(&judged.run.faults);
         let affected: BTreeSet<FaultName> = faults
             .filter(|(_, record)| record.affected() > 0)
@@ -270,7 +272,7 @@ impl Rung {
             .collect();
         let exercised = self.own.is_empty() || !affected.is_empty();
         self.affected.extend(affected);
-        if judged.verdict.outcome == Outcome::Unknown {
+        if judged.told.outcome() == Outcome::Unknown {
             self.inconclusive += 1;
         } else if exercised {
             self.held += 1;
@@ -326,7 +328,7 @@ pub struct Proof {
     /// The shrunk plan.
     pub shrunk: Shrunk,
     /// Its run and verdict.
-    pub judged: campaign::Judged,
+    pub judged: JudgedRun,
     /// The folder in which it is saved, or why it is not.
     pub saved: Result<PathBuf, String>,
     /// How a node failed in that run, if one did.
@@ -340,7 +342,7 @@ pub struct Proof {
 impl Proof {
     /// True where nothing was violated but a node failed.
     pub fn is_of_a_failure(&self) -> bool {
-        self.failure.is_some() && self.judged.verdict.outcome != Outcome::Violated
+        self.failure.is_some() && self.judged.told.outcome() != Outcome::Violated
     }
 }
 
@@ -363,29 +365,15 @@ impl Proof {
 
     /// True when no fault can have affected anything in the run that proves it.
     pub fn is_faultless(&self) -> bool {
-        let mut faults = self.judged.run.history.faults.iter();
+        let mut faults = self.judged.told.faults().iter();
         !faults.any(Fault::may_have_affected)
     }
 }
 
 /// Every situation with its count, those of the network and the faults included.
 pub(super) fn situations(tally: &Tally) -> impl Iterator<Item = (&'static str, u64)> {
-    let from_histories = Situation::ALL
-        .into_iter()
-        .map(|situation| (situation.name(), tally.situations.count(situation)));
-    from_histories
-        .chain([
-            (
-                "writes whose context is ahead of their coordinator",
-                tally.contexts_ahead,
-            ),
-            ("writes during a partition", tally.writes_during_partition),
-            ("messages delivered twice", tally.traffic.duplicated),
-        ])
-        .chain(tally.one_of_several.into_iter().flat_map(|apart| {
-            [
-                ("writes in place of one of several siblings", apart.writes),
-                ("deletes of one of several siblings", apart.deletes),
-            ]
-        }))
+    tally.situations.iter().chain([
+        ("writes during a partition", tally.writes_during_partition),
+        ("messages delivered twice", tally.traffic.duplicated),
+    ])
 }

@@ -1,11 +1,10 @@
 //! What was found in recorded histories.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use sibcheck_checkers::{
-    History, Outcome, Verdict,
+    AnyJudged, History, Outcome,
     import::{self, Fault, Note},
-    registers,
     strongest::Strongest,
 };
 
@@ -25,33 +24,21 @@ pub struct Verified {
 /// A history with the verdict on it.
 #[derive(Debug)]
 pub struct Judgement {
-    /// What was judged.
-    pub judged: Judged,
+    /// What came of it.
+    pub found: Found,
     /// How it was read; `None` for a history in this project's own form.
     pub source: Option<Source>,
 }
 
 /// A history and what came of it.
 #[derive(Debug)]
-pub enum Judged {
-    /// Of registers.
-    Registers {
-        /// What was judged.
-        history: registers::History,
-        /// The verdict.
-        verdict: registers::Verdict,
-    },
-    /// Of siblings.
-    Siblings {
-        /// What was judged.
-        history: History,
-        /// The verdict.
-        verdict: Box<Verdict>,
-    },
+pub enum Found {
+    /// Of one claim.
+    Judged(Box<dyn AnyJudged>),
     /// Of siblings, by every claim.
     Strongest {
         /// What was judged.
-        history: History,
+        history: Arc<History>,
         /// The verdicts.
         strongest: Box<Strongest>,
     },
@@ -68,12 +55,11 @@ pub struct Source {
     pub fault: Option<Fault>,
 }
 
-impl Judged {
-    /// What came of it.
+impl Found {
+    /// The outcome.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Registers { verdict, .. } => verdict.outcome,
-            Self::Siblings { verdict, .. } => verdict.outcome,
+            Self::Judged(judged) => judged.outcome(),
             Self::Strongest { strongest, .. } => strongest.outcome(),
         }
     }

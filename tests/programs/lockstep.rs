@@ -17,8 +17,8 @@ use sibcheck::{
     nodes::external::Program,
     plans::{SeededChoices, Shape, generate},
     program_under_test::{ProgramUnderTest, Purpose},
-    protocol::Dialect,
     simulation::{Fault, FaultKind, Nanos},
+    workloads::Dialect,
 };
 use sibcheck_checkers::Outcome;
 
@@ -284,12 +284,10 @@ fn nodes_that_stay_apart_are_not_waited_for_long() {
     let folder = folder("deaf");
     let node = folder.join("node.py");
     fs::write(&node, DEAF_NODE).unwrap();
-    let store = Dialect::Vc.reference();
     let shape = Shape {
-        program: Some(Dialect::Vc),
         operations: 12,
         faults: Vec::new(),
-        ..Shape::new(store)
+        ..Shape::of_program(Dialect::Vc, 3)
     };
     let plan = generate(&shape, &mut SeededChoices::new(1), String::new());
     for gossip in ["0.25", "0.02"] {
@@ -301,12 +299,12 @@ fn nodes_that_stay_apart_are_not_waited_for_long() {
         let subject = ProgramUnderTest::new(program);
         for (purpose, most) in [(Purpose::Search, 15), (Purpose::Shrink, 7)] {
             let judged = subject.run(&plan, purpose).unwrap().judged;
-            assert_eq!(judged.verdict.outcome, Outcome::Violated);
+            assert_eq!(judged.told.outcome(), Outcome::Violated);
             if let Some(why) = subject.real_time_because() {
                 println!("skipped: this machine is too busy for such gossip: {why}");
                 return;
             }
-            let reads = judged.run.history.operations.len() - judged.run.planned;
+            let reads = judged.told.operations() - judged.run.planned;
             let rounds = reads / (plan.nodes as usize * plan.keys.len());
             // Twice before it is waited; on a busy machine a node may miss a round.
             assert!((5..=most).contains(&rounds), "{gossip}: {rounds} rounds");
@@ -322,10 +320,9 @@ fn the_first_node_may_be_restarted_before_anything_is_asked() {
     }
     let folder = folder("restarted-early");
     let shape = Shape {
-        program: Some(Dialect::Vc),
         operations: 12,
         faults: Vec::new(),
-        ..Shape::new(Dialect::Vc.reference())
+        ..Shape::of_program(Dialect::Vc, 3)
     };
     let mut plan = generate(&shape, &mut SeededChoices::new(1), String::new());
     for steps in &mut plan.clients {
@@ -346,7 +343,7 @@ fn the_first_node_may_be_restarted_before_anything_is_asked() {
     let observed = ProgramUnderTest::new(program).run(&plan, Purpose::Search);
     let observed = observed.unwrap();
     assert!(observed.failure.is_none(), "{:?}", observed.failure);
-    assert_eq!(observed.judged.verdict.outcome, Outcome::Valid);
+    assert_eq!(observed.judged.told.outcome(), Outcome::Valid);
 }
 
 #[test]

@@ -13,12 +13,13 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Output,
+    sync::Arc,
 };
 
 use serde_json::{Map, Value as Json, json};
-use sibcheck::reports::{FORMATS, Judged, Judgement, Page, Source, Told, Verified};
+use sibcheck::reports::{FORMATS, Found, Judgement, Page, Source, Told, Verified};
 use sibcheck_checkers::{
-    Claim, History,
+    Claim, History, Judged, Object, Verdict,
     format::read_history,
     import::{Content, import},
     judge, outside, registers,
@@ -105,25 +106,27 @@ fn assert_reports_are_harmless(history: &History, whose: &str) {
         return;
     };
     for claim in Claim::ALL {
-        let judged = Judged::Siblings {
-            history: history.clone(),
-            verdict: judge(history, claim).unwrap().into(),
-        };
-        assert_reported(judged, None, whose);
+        let verdict = judge(history, claim).unwrap();
+        assert_reported(found(history.clone(), verdict), None, whose);
     }
-    let judged = Judged::Strongest {
-        history: history.clone(),
+    let found = Found::Strongest {
+        history: Arc::new(history.clone()),
         strongest: strongest.into(),
     };
-    assert_reported(judged, None, whose);
+    assert_reported(found, None, whose);
+}
+
+fn found<A: Object>(history: sibcheck_checkers::history::History<A>, verdict: Verdict<A>) -> Found {
+    let history = Arc::new(history);
+    Found::Judged(Box::new(Judged { history, verdict }))
 }
 
 /// Reports in all formats are harmless.
-fn assert_reported(judged: Judged, source: Option<Source>, whose: &str) {
+fn assert_reported(found: Found, source: Option<Source>, whose: &str) {
     let verified = Verified {
         file: whose.into(),
         alone: false,
-        came: Ok(Judgement { judged, source }),
+        came: Ok(Judgement { found, source }),
     };
     for format in FORMATS {
         for width in [40, 100] {
@@ -275,23 +278,23 @@ fn nothing_that_others_recorded_acts() {
             if let Some(fault) = &import.fault {
                 assert_harmless(&fault.to_string(), false, &text);
             }
-            let judged = match import.content {
-                Content::Registers(history) => Judged::Registers {
-                    verdict: registers::judge(&history, Budget::default()).unwrap(),
-                    history,
-                },
-                Content::Siblings(history) => Judged::Siblings {
-                    verdict: judge(&history, Claim::Eventual).unwrap().into(),
-                    history,
-                },
+            let found = match import.content {
+                Content::Registers(history) => {
+                    let verdict = registers::judge(&history, Budget::default()).unwrap();
+                    found(history, verdict)
+                }
+                Content::Siblings(history) => {
+                    let verdict = judge(&history, Claim::Eventual).unwrap();
+                    found(history, verdict)
+                }
             };
-            violated += usize::from(judged.outcome() == sibcheck_checkers::Outcome::Violated);
+            violated += usize::from(found.outcome() == sibcheck_checkers::Outcome::Violated);
             let source = Source {
                 format: import.format,
                 notes: import.notes,
                 fault: import.fault,
             };
-            assert_reported(judged, Some(source), &text);
+            assert_reported(found, Some(source), &text);
         }
     }
     assert!(violated >= 5, "{violated}");

@@ -6,16 +6,17 @@
 use std::{path::PathBuf, time::Duration};
 
 use sibcheck::{
-    campaign::Judged,
+    campaign::JudgedRun,
     nodes::external::Program,
-    plans::{
-        Act, ContextChoice, Kinds, Plan, STRATA, SeededChoices, Shape, Step, Stratum, generate,
-    },
+    plans::{Kinds, Plan, STRATA, SeededChoices, Shape, Step, Stratum, generate},
     program_under_test::{ProgramUnderTest, Purpose},
-    protocol::Dialect,
     runner,
     simulation::{Latency, Nanos},
     stores::StoreName,
+    workloads::{
+        self, Dialect,
+        siblings::{Act, CONTEXTS_AHEAD, ContextChoice},
+    },
 };
 use sibcheck_checkers::Outcome;
 
@@ -23,10 +24,16 @@ use crate::support::{self, have, of_each};
 
 fn shape() -> Shape {
     Shape {
-        program: Some(Dialect::Vc),
         faults: Vec::new(),
-        ..Shape::new(StoreName::Versioned)
+        ..Shape::of_program(Dialect::Vc, 3)
     }
+}
+
+/// How often the clients of a run got into a situation.
+fn count(run: &runner::Run, situation: &str) -> u64 {
+    let mut situations = run.situations.iter();
+    let found = situations.find(|(name, _)| *name == situation);
+    found.unwrap_or_else(|| panic!("{situation}")).1
 }
 
 fn plan(seed: u64) -> Plan {
@@ -52,7 +59,7 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
     };
     let outcome = |subject: &ProgramUnderTest, seed| {
         let judged = subject.run(&plan(seed), Purpose::Search).unwrap().judged;
-        judged.verdict.outcome
+        judged.told.outcome()
     };
     of_each(&[0, 1, 77, 123_456, 900_000_001, 31, 58], |&first| {
         let forgetful = subject(first, &[]);
@@ -64,8 +71,8 @@ fn a_context_that_is_forgotten_before_its_writes_arrive_is_caught_from_every_see
     let mut ahead = Vec::new();
     for seed in 0..STRATA {
         let judged = correct.run(&plan(seed), Purpose::Search).unwrap().judged;
-        assert_eq!(judged.verdict.outcome, Outcome::Valid, "seed {seed}");
-        ahead.push(judged.run.contexts_ahead);
+        assert_eq!(judged.told.outcome(), Outcome::Valid, "seed {seed}");
+        ahead.push(count(&judged.run, CONTEXTS_AHEAD));
     }
     assert!(ahead[0] == 0 && ahead[2] > 20, "{ahead:?}");
 }
@@ -77,7 +84,6 @@ fn a_delete_of_what_its_client_never_saw_is_caught_from_every_seed_on() {
     }
     let dialect = Dialect::from_toml(include_str!("../nodes/document_store.toml")).unwrap();
     let shape = Shape {
-        store: dialect.reference(),
         program: Some(dialect.clone()),
         ..shape()
     };
@@ -97,7 +103,7 @@ fn a_delete_of_what_its_client_never_saw_is_caught_from_every_seed_on() {
         assert_eq!(observed.failure, None);
         observed.judged
     };
-    let violated = |judged: &Judged| judged.verdict.outcome == Outcome::Violated;
+    let violated = |judged: &JudgedRun| judged.told.outcome() == Outcome::Violated;
     let flags = ["--delete-all", "--no-deleted-leaves", "--winner-only"];
     of_each(&flags, |flag| {
         for first in [0, 33] {
@@ -110,8 +116,8 @@ fn a_delete_of_what_its_client_never_saw_is_caught_from_every_seed_on() {
     for seed in 0..STRATA {
         let judged = run(&[], seed);
         assert!(!violated(&judged), "seed {seed}");
-        writes += judged.run.one_of_several.writes;
-        deletes += judged.run.one_of_several.deletes;
+        writes += count(&judged.run, "writes in place of one of several siblings");
+        deletes += count(&judged.run, "deletes of one of several siblings");
     }
     assert!(
         writes > 50 && deletes > 5,
@@ -139,7 +145,7 @@ fn each_stratum_shows_its_habit() {
                     pair[0].node != pair[1].node
                         && pair[0].key == pair[1].key
                         && pair[1].think_ns.0 == 0
-                        && matches!(pair[1].act, Act::Write { .. })
+                        && matches!(pair[1].act, workloads::Act::Siblings(Act::Write { .. }))
                 });
                 assert!(at_once.count() > 10);
             }
@@ -173,11 +179,11 @@ fn ahead(wait: u64, relay: bool) -> u64 {
     plan.network.client_latency = constant(10);
     plan.network.node_latency = constant(1_000);
     plan.network.links.clear();
-    let step = |node, think, act| Step {
+    let step = |node, think, act: Act| Step {
         think_ns: Nanos(think),
         node,
         key: 0,
-        act,
+        act: act.into(),
     };
     let (last, blind) = (ContextChoice::LastWrite, ContextChoice::Blind);
     let write = |value, context| Act::Write { value, context };
@@ -193,7 +199,10 @@ fn ahead(wait: u64, relay: bool) -> u64 {
             step(1, wait, write(1, ContextChoice::LastRead)),
         ]);
     }
-    runner::run(&plan).contexts_ahead
+    count(
+        &runner::run(StoreName::Versioned, &plan).run,
+        CONTEXTS_AHEAD,
+    )
 }
 
 /// The first write is taken after 10 ns, when its copies leave, which arrive at 1,010 ns. The second is

@@ -11,8 +11,7 @@ use sibcheck::{
     nodes::external::Program,
     plans::{Kinds, SeededChoices, Shape, generate},
     program_under_test::{ProgramUnderTest, Purpose},
-    protocol::Dialect,
-    stores::StoreName,
+    workloads::Dialect,
 };
 use sibcheck_checkers::Outcome;
 
@@ -117,15 +116,14 @@ fn first_violation(name: &str, flag: &str, seeds: Range<u64>, left_out: Kinds) -
     let argv = python(node, &[flag]);
     let subject = ProgramUnderTest::new(Program::new(argv, Dialect::Vc, folder));
     let shape = Shape {
-        program: Some(Dialect::Vc),
         faults: Vec::new(),
         left_out,
-        ..Shape::with_nodes(StoreName::Versioned, 1)
+        ..Shape::of_program(Dialect::Vc, 1)
     };
     seeds.into_iter().find(|seed| {
         let plan = generate(&shape, &mut SeededChoices::new(*seed), String::new());
         let judged = subject.run(&plan, Purpose::Search).unwrap().judged;
-        judged.verdict.outcome == Outcome::Violated
+        judged.told.outcome() == Outcome::Violated
     })
 }
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Teller, time, timeline::Within};
 use crate::history::{AffectedMessage, Fault, FaultKind, NAMELESS, Name, Party};
+use crate::object::Object;
 
 /// So many messages of a fault are named.
 const NAMED: usize = 3;
 
-impl Teller<'_> {
+impl<A: Object> Teller<'_, A> {
     /// What a fault did during a span, with the time.
     pub(super) fn fault(&self, within: &Within<'_>) -> String {
         let fault = within.fault;

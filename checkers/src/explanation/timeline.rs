@@ -11,7 +11,8 @@ use serde_json::{Value as Json, json};
 use super::Teller;
 use crate::{
     format::fault_as_json,
-    history::{Action, Fault, History, OpId, TimeNs},
+    history::{Fault, History, OpId, TimeNs},
+    object::Object,
     relations::{MOST_OPERATIONS, Relation},
     verdict::Violation,
 };
@@ -61,9 +62,9 @@ impl Moment {
     }
 }
 
-impl Violation {
+impl<A: Object> Violation<A> {
     /// The proof in the order of time. O(operations shown² × siblings + faults).
-    pub fn timeline(&self, history: &History) -> Timeline {
+    pub fn timeline(&self, history: &History<A>) -> Timeline {
         let all = self.matters(history);
         let shown = self.shown(&all);
         let mut moments = Vec::new();
@@ -73,7 +74,8 @@ impl Violation {
             next = place + 1;
             moments.push(Moment {
                 label: number(&shown, *op).unwrap_or(0).to_string(),
-                text: Teller(history).told(*op, &|source| number(&shown, source)),
+                text: Teller(history).line(*op, &|source| number(&shown, source))
+                    + A::part(self, history, *op),
                 what: What::Operation(*op),
             });
         }
@@ -84,7 +86,7 @@ impl Violation {
     }
 
     /// The timeline as JSON, with the faults as they stand in files.
-    pub(super) fn timeline_as_json(&self, history: &History) -> Json {
+    pub(super) fn timeline_as_json(&self, history: &History<A>) -> Json {
         let moments = self.timeline(history).moments.into_iter();
         let told = moments.map(|moment| match moment.what {
             What::Operation(op) => json!({"label": moment.label, "op": op, "text": moment.text}),
@@ -100,14 +102,12 @@ impl Violation {
 
     /// The evidence and everything that its contexts came from, in the order of invocation.
     /// O(operations that matter · log).
-    fn matters(&self, history: &History) -> Vec<OpId> {
+    fn matters(&self, history: &History<A>) -> Vec<OpId> {
         let mut found: BTreeSet<OpId> = self.evidence.iter().copied().collect();
         let mut open = self.evidence.clone();
         while let Some(op) = open.pop() {
-            if let Action::Write(write) = &history.operations[op as usize].action {
-                let sources = write.sources.iter().copied();
-                open.extend(sources.filter(|source| found.insert(*source)));
-            }
+            let sources = history.operations[op as usize].action.sources();
+            open.extend(sources.iter().filter(|source| found.insert(**source)));
         }
         found.into_iter().collect()
     }
@@ -122,7 +122,7 @@ impl Violation {
     }
 
     /// The links of the proof in words, but for contexts, which their operations tell themselves.
-    fn told_links(&self, history: &History, shown: &[OpId]) -> String {
+    fn told_links(&self, history: &History<A>, shown: &[OpId]) -> String {
         let told = self.links(history).into_iter().filter_map(|link| {
             let (from, to) = (number(shown, link.from)?, number(shown, link.to)?);
             match link.relation {
@@ -152,7 +152,7 @@ fn left_out(number: usize, what: &str) -> Option<Moment> {
 
 /// Puts the faults that affected something, or may have, from the first of these operations until the last had
 /// ended, behind the operation that each of them followed.
-fn add_faults(history: &History, shown: &[OpId], moments: &mut Vec<Moment>) {
+fn add_faults<A: Object>(history: &History<A>, shown: &[OpId], moments: &mut Vec<Moment>) {
     let operations = shown.iter().map(|op| &history.operations[*op as usize]);
     let ends = operations
         .clone()

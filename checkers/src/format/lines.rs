@@ -49,11 +49,7 @@ impl HeaderLine {
             tombstones: header.tombstones,
             model: header.model,
             operations,
-            expect: header.expect.as_ref().map(|expect| ExpectLine {
-                verdict: ByName(expect.outcome),
-                invariants: expect.invariants.iter().copied().map(ByName).collect(),
-                why: expect.why.clone(),
-            }),
+            expect: header.expect.as_ref().map(ExpectLine::of),
         }
     }
 
@@ -64,20 +60,12 @@ impl HeaderLine {
 
     /// The header, and how many operations and faults it announces.
     pub(super) fn header(self) -> (Header, u64, u64) {
-        let expectation = |expect: ExpectLine| {
-            let invariants = expect.invariants.into_iter();
-            Expectation {
-                outcome: expect.verdict.0,
-                invariants: invariants.map(|ByName(invariant)| invariant).collect(),
-                why: expect.why,
-            }
-        };
         let header = Header {
             origin: self.origin,
             claim: self.claim.map(|ByName(claim)| claim),
             tombstones: self.tombstones,
             model: self.model,
-            expect: self.expect.map(expectation),
+            expect: self.expect.map(ExpectLine::expectation),
         };
         (header, self.operations, self.faults.unwrap_or(0))
     }
@@ -85,10 +73,29 @@ impl HeaderLine {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExpectLine {
+pub(super) struct ExpectLine {
     verdict: ByName<crate::verdict::Outcome>,
     invariants: Vec<ByName<crate::verdict::Invariant>>,
     why: String,
+}
+
+impl ExpectLine {
+    pub(super) fn of(expect: &Expectation) -> Self {
+        Self {
+            verdict: ByName(expect.outcome),
+            invariants: expect.invariants.iter().copied().map(ByName).collect(),
+            why: expect.why.clone(),
+        }
+    }
+
+    pub(super) fn expectation(self) -> Expectation {
+        let invariants = self.invariants.into_iter();
+        Expectation {
+            outcome: self.verdict.0,
+            invariants: invariants.map(|ByName(invariant)| invariant).collect(),
+            why: self.why,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -427,7 +434,7 @@ pub(super) fn version(
 }
 
 /// Something that is written by its name.
-struct ByName<T>(T);
+pub(super) struct ByName<T>(pub(super) T);
 
 impl<T: fmt::Display> Serialize for ByName<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -27,6 +27,8 @@
 //!
 //! - Counters of zero mean the same as no entry. Unknown fields are errors.
 //!
+//! Histories of registers are of version 3; see `registers.rs`.
+//!
 //! The same history gives the same bytes. Reading never panics, whatever the bytes, and holds one
 //! line at a time; [`HistoryReader`] and [`HistoryWriter`] hold one operation at a time too. Reading checks the form only; whether a history makes sense is for
 //! [`judge`](crate::judge).
@@ -35,15 +37,19 @@ mod faults;
 mod lines;
 mod plain;
 mod reader;
+mod registers;
 mod writer;
 
 use std::io;
 
 use serde_json::Value as Json;
 
-use crate::{history::History, outside::Outside};
+use crate::{history::History, object::Object, outside::Outside};
 
-pub use reader::{HistoryReader, ReadableHistory, read_history, read_what_is_readable};
+pub use reader::{
+    HistoryReader, ReadableHistory, Recorded, read_any, read_history, read_what_is_readable,
+};
+pub use registers::write_registers;
 pub use writer::{HistoryWriter, Names, write_history};
 
 /// The newest version.
@@ -52,11 +58,14 @@ pub const VERSION: u64 = 2;
 /// The one before it: the same without faults. It is what histories without faults are written in.
 const VERSION_WITHOUT_FAULTS: u64 = 1;
 
-/// All that are read.
+/// Histories of registers are written in this one.
+const VERSION_OF_REGISTERS: u64 = 3;
+
+/// All that are read of siblings.
 const VERSIONS: [u64; 2] = [VERSION_WITHOUT_FAULTS, VERSION];
 
 /// A fault of a history as its line has it.
-pub(crate) fn fault_as_json(history: &History, fault: usize) -> Json {
+pub(crate) fn fault_as_json<A: Object>(history: &History<A>, fault: usize) -> Json {
     let names = Names {
         clients: &history.clients,
         nodes: &history.nodes,
@@ -91,7 +100,7 @@ pub enum FormatError {
     },
     /// Another version of the format.
     #[error(
-        "line 1: this build reads versions {VERSION_WITHOUT_FAULTS} and {VERSION} of the history format, and the file has version {}; use a build that reads it, or convert the file",
+        "line 1: this build reads versions {VERSION_WITHOUT_FAULTS} to {VERSION_OF_REGISTERS} of the history format, and the file has version {}; use a build that reads it, or convert the file",
         Outside(.found)
     )]
     UnknownVersion {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
-    FormatError, VERSIONS,
+    FormatError, VERSION_OF_REGISTERS, VERSIONS,
     faults::FaultLine,
     lines::{HeaderLine, OperationLine},
     plain::{self, Kept},
@@ -20,7 +20,8 @@ use super::{
 use crate::{
     bounded,
     history::{Fault, Header, History, Name, Operation},
-    outside,
+    outside::{self, Outside},
+    registers,
 };
 
 /// Reads a history of any version that this build knows.
@@ -41,35 +42,33 @@ pub fn read_history(reader: impl BufRead) -> Result<History, FormatError> {
 ///
 /// When there is no header.
 pub fn read_what_is_readable(reader: impl BufRead) -> Result<ReadableHistory, FormatError> {
-    let mut reader = HistoryReader::new(reader)?;
-    let mut operations = Vec::new();
-    let fault = loop {
-        match reader.next_operation() {
-            Ok(Some(operation)) => {
-                if operations.len() == operations.capacity() {
-                    operations.reserve_exact(reader.room(operations.len()));
-                }
-                operations.push(operation);
-            }
-            Ok(None) => break None,
-            Err(fault) => break Some(fault),
-        }
-    };
-    let faults = reader.faults();
-    let Interned {
-        clients,
-        nodes,
-        keys,
-    } = reader.names;
-    let history = History {
-        header: reader.header,
-        clients: clients.names,
-        nodes: nodes.names,
-        keys: keys.names,
-        operations,
-        faults,
-    };
-    Ok(ReadableHistory { history, fault })
+    Ok(HistoryReader::new(reader)?.read_all())
+}
+
+/// A history of some object.
+#[derive(Debug)]
+pub enum Recorded {
+    /// Of siblings.
+    Siblings(History),
+    /// Of registers.
+    Registers(registers::History),
+}
+
+/// Reads a history of any object and any version that this build knows.
+///
+/// # Errors
+///
+/// As [`read_history`].
+pub fn read_any(reader: impl BufRead) -> Result<Recorded, FormatError> {
+    let mut lines = Lines::new(reader);
+    let first = lines.first()?;
+    if first.object()?.is_some() {
+        let header = super::registers::header(&first)?;
+        return super::registers::read(header, &mut lines).map(Recorded::Registers);
+    }
+    let header = read_header(&first)?;
+    let read = HistoryReader::after(header, lines)?.read_all();
+    read.fault.map_or(Ok(Recorded::Siblings(read.history)), Err)
 }
 
 /// What could be read of a history, and what stopped it.
@@ -99,18 +98,15 @@ impl<R: BufRead> HistoryReader<R> {
     ///
     /// When the reader fails, there is no header, or a fault is malformed or missing.
     pub fn new(reader: R) -> Result<Self, FormatError> {
-        let mut lines = Lines {
-            reader,
-            line: 0,
-            text: Vec::new(),
-            used: 0,
-        };
-        let Some(first) = lines.next()? else {
-            return Err(FormatError::MissingHeader {
-                found: "an empty file".to_owned(),
-            });
-        };
-        let (header, announced, faults) = read_header(&first)?.header();
+        let mut lines = Lines::new(reader);
+        let first = lines.first()?;
+        let header = read_header(&first)?;
+        Self::after(header, lines)
+    }
+
+    /// Reads the faults after a header.
+    fn after(header: HeaderLine, mut lines: Lines<R>) -> Result<Self, FormatError> {
+        let (header, announced, faults) = header.header();
         let faults = read_faults(&mut lines, faults)?;
         Ok(Self {
             lines,
@@ -121,6 +117,39 @@ impl<R: BufRead> HistoryReader<R> {
             names: Interned::default(),
             kept: Kept::default(),
         })
+    }
+
+    /// Reads up to where it cannot be read.
+    fn read_all(mut self) -> ReadableHistory {
+        let mut operations = Vec::new();
+        let fault = loop {
+            match self.next_operation() {
+                Ok(Some(operation)) => {
+                    if operations.len() == operations.capacity() {
+                        operations.reserve_exact(self.room(operations.len()));
+                    }
+                    operations.push(operation);
+                }
+                Ok(None) => break None,
+                Err(fault) => break Some(fault),
+            }
+        };
+        let faults = self.faults();
+        let Interned {
+            clients,
+            nodes,
+            keys,
+        } = self.names;
+        let history = History {
+            header: self.header,
+            clients: clients.names,
+            nodes: nodes.names,
+            keys: keys.names,
+            operations,
+            faults,
+            tables: (),
+        };
+        ReadableHistory { history, fault }
     }
 
     /// For how many more operations to make room beside so many: for all that are announced, but
@@ -166,7 +195,7 @@ impl<R: BufRead> HistoryReader<R> {
     /// than the header says.
     pub fn next_operation(&mut self) -> Result<Option<Operation>, FormatError> {
         let expected = self.found;
-        let Some(line) = self.lines.next()? else {
+        let Some(line) = self.lines.read()? else {
             if self.found != self.announced {
                 return Err(FormatError::WrongCount {
                     line: self.lines.line,
@@ -212,6 +241,10 @@ pub(super) struct NameTable {
 }
 
 impl NameTable {
+    pub(super) fn names(self) -> Vec<Name> {
+        self.names
+    }
+
     /// The number of a name, a new one when it has none yet.
     pub(super) fn number(&mut self, name: &str) -> u32 {
         let hash = |name: &str| {
@@ -235,7 +268,7 @@ impl NameTable {
 }
 
 /// The lines of a file that are not blank.
-struct Lines<R> {
+pub(super) struct Lines<R> {
     reader: R,
     line: u64,
     /// A line that does not lie in one piece in the reader's buffer.
@@ -245,7 +278,7 @@ struct Lines<R> {
 }
 
 /// One line and its place.
-struct Line<'t> {
+pub(super) struct Line<'t> {
     number: u64,
     text: &'t [u8],
     /// Whether a newline ends it.
@@ -253,7 +286,29 @@ struct Line<'t> {
 }
 
 impl<R: BufRead> Lines<R> {
-    fn next(&mut self) -> Result<Option<Line<'_>>, FormatError> {
+    pub(super) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            line: 0,
+            text: Vec::new(),
+            used: 0,
+        }
+    }
+
+    /// The number of the latest line, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The header's line.
+    fn first(&mut self) -> Result<Line<'_>, FormatError> {
+        self.read()?.ok_or_else(|| FormatError::MissingHeader {
+            found: "an empty file".to_owned(),
+        })
+    }
+
+    /// The next line that is not blank.
+    pub(super) fn read(&mut self) -> Result<Option<Line<'_>>, FormatError> {
         loop {
             let line = self.line + 1;
             let failed = |source| FormatError::Io { line, source };
@@ -293,11 +348,31 @@ impl<R: BufRead> Lines<R> {
 }
 
 impl Line<'_> {
-    fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, FormatError> {
+    /// What a header says that its history is of.
+    fn object(&self) -> Result<Option<String>, FormatError> {
+        let probe: Json = serde_json::from_slice(self.text).unwrap_or_default();
+        let newest =
+            probe.get("sibcheck_history").and_then(Json::as_u64) == Some(VERSION_OF_REGISTERS);
+        match probe.get("object") {
+            Some(Json::String(object)) if newest && object == super::registers::OBJECT => {
+                Ok(Some(object.clone()))
+            }
+            Some(object) if newest => Err(self.malformed(
+                format!(
+                    "expected a history of a \"register\", found {}",
+                    Outside(object)
+                ),
+                "use a build that reads histories of it, or correct the \"object\"",
+            )),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, FormatError> {
         serde_json::from_slice(self.text).map_err(|error| self.explain(&error))
     }
 
-    fn explain(&self, error: &serde_json::Error) -> FormatError {
+    pub(super) fn explain(&self, error: &serde_json::Error) -> FormatError {
         if error.is_eof() && !self.ended {
             return FormatError::Truncated { line: self.number };
         }
@@ -315,7 +390,7 @@ impl Line<'_> {
         }
     }
 
-    fn malformed(&self, problem: String, remedy: &'static str) -> FormatError {
+    pub(super) fn malformed(&self, problem: String, remedy: &'static str) -> FormatError {
         FormatError::Malformed {
             line: self.number,
             column: self.text.len(),
@@ -326,13 +401,13 @@ impl Line<'_> {
 }
 
 /// The lines of so many faults, which stand before the operations.
-fn read_faults<R: BufRead>(
+pub(super) fn read_faults<R: BufRead>(
     lines: &mut Lines<R>,
     announced: u64,
 ) -> Result<Vec<FaultLine>, FormatError> {
     let mut faults = Vec::new();
     for expected in 0..announced {
-        let Some(line) = lines.next()? else {
+        let Some(line) = lines.read()? else {
             return Err(FormatError::MissingFaults {
                 line: lines.line,
                 announced,
@@ -367,6 +442,13 @@ fn read_header(line: &Line<'_>) -> Result<HeaderLine, FormatError> {
     };
     match probe.get("sibcheck_history") {
         Some(version) if VERSIONS.map(Some).contains(&version.as_u64()) => {}
+        Some(version) if version.as_u64() == Some(VERSION_OF_REGISTERS) => {
+            return Err(line.malformed(
+                "expected a history of siblings, found one of version 3, which is of registers"
+                    .to_owned(),
+                "judge it with sibcheck verify, which takes both",
+            ));
+        }
         Some(version) => {
             return Err(FormatError::UnknownVersion {
                 found: version.clone(),

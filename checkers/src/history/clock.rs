@@ -185,6 +185,7 @@ impl<'c> IntoIterator for &Entries<'c> {
 
 /// Clocks that came up lately, and all lists of names that ever did, so that equal ones are held
 /// once: a clock is mostly reported several times, by its write, by reads and as a context.
+#[derive(Debug)]
 pub struct ClockPool {
     /// Clocks, each in the place that a hash of its counters gives.
     recent: Box<[ReportedClock]>,

@@ -191,6 +191,7 @@ impl Events {
         let op = number(self.operations.len());
         self.operations.push(Operation {
             client: self.names.client(event.client.as_str()),
+            node: 0,
             key: self
                 .names
                 .key(event.key.as_ref().map_or("register", Name::as_str)),

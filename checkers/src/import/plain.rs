@@ -485,10 +485,10 @@ pub fn write_registers(history: &History, mut writer: impl Write) -> io::Result<
     let header = HeaderLine {
         sibcheck_events: VERSION,
         object: Some(Object::Register),
-        origin: Some(history.origin.clone()),
-        initial: history.value(history.initial).clone(),
+        origin: Some(history.header.origin.clone()),
+        initial: history.value(history.tables.initial).clone(),
         tombstones: None,
-        numbers: (history.values.iter().any(has_whole_floats)).then_some(Numbers::Typed),
+        numbers: (history.tables.values.iter().any(has_whole_floats)).then_some(Numbers::Typed),
     };
     serde_json::to_writer(&mut writer, &header)?;
     writer.write_all(b"\n")?;

@@ -274,6 +274,7 @@ impl Siblings {
             keys: self.keys.names,
             operations: self.operations,
             faults: Vec::new(),
+            tables: (),
         };
         (history, notes)
     }

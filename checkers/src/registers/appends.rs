@@ -85,7 +85,7 @@ impl<'h> Pieces<'h> {
     /// `None` where there is more than one way to cut.
     fn of(register: &Register<'h>) -> Option<Self> {
         let history = register.history;
-        let initial = match history.value(history.initial) {
+        let initial = match history.value(history.tables.initial) {
             Json::Null => "",
             Json::String(text) => text,
             _ => return None,
@@ -133,11 +133,11 @@ impl<'h> Pieces<'h> {
         let history = register.history;
         let whole = match history.value(value) {
             Json::String(text) => text.as_str(),
-            _ if value == history.initial => return Ok(vec![self.initial.0]),
+            _ if value == history.tables.initial => return Ok(vec![self.initial.0]),
             _ => return Err(register.never_written(observer, value).into()),
         };
         // Whether an absent value reads as the empty string is left to the search.
-        if whole.is_empty() && value != history.initial {
+        if whole.is_empty() && value != history.tables.initial {
             return Err(Obstacle::NotUnique);
         }
         let appended = |state: Local| matches!(register.op(state).action, Action::Append(_));

@@ -23,7 +23,7 @@ pub fn linearizable(history: &History) -> Result<bool, HistoryFault> {
         let of_key = |op: &OpId| history.operations[*op as usize].key == key;
         let all = 0..crate::provenance::number(history.operations.len());
         let operations: Vec<OpId> = all.filter(of_key).collect();
-        let start = vec![Some(history.value(history.initial).clone())];
+        let start = vec![Some(history.value(history.tables.initial).clone())];
         Orders::new(history, &operations, &[], start).exist()
     }))
 }
@@ -40,11 +40,11 @@ pub fn evidence_fails<'h>(
     violation: &'h Violation,
     operations: &[OpId],
 ) -> bool {
-    let start = match violation.start {
-        Start::Initial => vec![Some(history.value(history.initial).clone())],
+    let start = match violation.finding.start {
+        Start::Initial => vec![Some(history.value(history.tables.initial).clone())],
         Start::Anything => {
             let mut start = vec![None];
-            for value in &history.values {
+            for value in &history.tables.values {
                 if let Json::String(text) = value {
                     let ends = text.char_indices().map(|(end, _)| end);
                     start.extend(ends.map(|end| Some(Json::from(&text[..end]))));
@@ -54,8 +54,8 @@ pub fn evidence_fails<'h>(
             start
         }
     };
-    let mut orders = Orders::new(history, operations, &violation.optional, start);
-    orders.waived = &violation.waived;
+    let mut orders = Orders::new(history, operations, &violation.finding.optional, start);
+    orders.waived = &violation.finding.waived;
     !orders.exist()
 }
 

@@ -1,202 +1,228 @@
-//! Violations of registers told in sentences and as JSON, both from the same data.
+//! Registers as an object: how they are judged and how their findings are told.
+
+use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
 use super::{
-    history::{Action, Clock, History, OpId, Operation, Status, Time},
-    verdict::{Finding, Reason, Start, Unknown, Verdict, Violation},
+    Budget,
+    history::{Action, Clock, History, HistoryFault, OpId, Operation, Status, Tables},
+    verdict::{Contradiction, Figures, Finding, Start, Verdict, Violation},
 };
-use crate::{history::NAMELESS, outside::Name, shown};
+use crate::{
+    claim::Promise,
+    explanation::moment,
+    judged::Judged,
+    object::{Numbers, Object},
+    relations::{Link, Relation, precedes},
+    shown,
+};
 
-impl Verdict {
-    /// The verdict for programs.
-    pub fn to_json(&self, history: &History) -> Json {
-        let violations: Vec<Json> = self
-            .violations
-            .iter()
-            .map(|violation| violation.to_json(history))
-            .collect();
-        let unknown: Vec<Json> = self
-            .unknown
-            .iter()
-            .map(|unknown| {
-                json!({
-                    "key": unknown.key.map(|key| history.key_name(key)),
-                    "reason": unknown.reason,
-                    "sentence": unknown.sentence(history),
-                })
-            })
-            .collect();
-        json!({
-            "outcome": self.outcome,
-            "claim": "linearizable",
-            "object": "register",
-            "violations": violations,
-            "unknown": unknown,
-            "figures": self.figures,
-        })
-    }
-}
+impl Object for Action {
+    type Tables = Tables;
+    type Finding = Contradiction;
+    type Figures = Figures;
+    type Fault = HistoryFault;
 
-impl Violation {
-    /// The violation for programs.
-    pub fn to_json(&self, history: &History) -> Json {
-        let steps: Vec<Json> = self
-            .evidence
-            .iter()
-            .map(|op| {
-                let operation = &history.operations[*op as usize];
-                let unit = match history.clock {
-                    Clock::Nanoseconds => "ns",
-                    Clock::Positions => "position",
-                };
-                json!({
-                    "op": op,
-                    "client": history.client_name(operation.client),
-                    (format!("invoked_{unit}")): operation.invoked,
-                    (format!("completed_{unit}")): operation.completed,
-                    "optional": self.optional.contains(op),
-                    "text": history.step(*op),
-                })
-            })
-            .collect();
-        json!({
-            "invariant": "linearizability",
-            "key": history.key_name(self.key),
-            "sentence": self.sentence(history),
-            "start": self.start,
-            "finding": self.finding,
-            "evidence": steps,
-        })
+    const NAME: &'static str = "register";
+
+    /// Registers are judged for linearizability whatever is promised.
+    fn judge(history: &History, _promise: Promise) -> Result<Verdict, HistoryFault> {
+        super::judge(history, Budget::default())
     }
 
-    /// What is wrong, in a sentence.
-    pub fn sentence(&self, history: &History) -> String {
-        let told = |op: OpId| history.told(op);
-        let value = |op: OpId| history.observed(op);
-        match &self.finding {
-            Finding::NeverWritten {
-                op,
-                value,
-                failed: None,
-            } => format!(
-                "{} found {}, which nothing wrote",
-                told(*op),
-                shown::value(history.value(*value))
-            ),
-            Finding::NeverWritten {
-                op,
-                value,
-                failed: Some(failed),
-            } => format!(
-                "{} found {}, and the only write of it, {}, failed",
-                told(*op),
-                shown::value(history.value(*value)),
-                told(*failed)
-            ),
-            Finding::BeforeItsWrite { op, write } => format!(
-                "{} had completed before {} was invoked, without which it cannot have come about",
-                told(*op),
-                told(*write)
-            ),
-            Finding::ReplacedTwice {
-                ops: [first, second],
-            } => format!(
-                "{} and {} each replaced the same value, which was written only once",
-                told(*first),
-                told(*second)
-            ),
-            Finding::Circle { op } => format!(
-                "{} found a value that could only come about after it",
-                told(*op)
-            ),
-            Finding::Stale { op, gone_by } => format!(
-                "{} found {}, which had been replaced: {} had completed before",
-                told(*op),
-                value(*op),
-                told(*gone_by)
-            ),
-            Finding::Garbled { op, against: None } => format!(
-                "{} found {}, which no appends to what was written can have made",
-                told(*op),
-                value(*op)
-            ),
-            Finding::Garbled {
-                op,
-                against: Some(other),
-            } => format!(
-                "{} found {}, and {} found the same appends in another order",
-                told(*op),
-                value(*op),
-                told(*other)
-            ),
-            Finding::CameBack {
-                before: Some(before),
-                after,
-                between: [first, second],
-            } => format!(
-                "{} shows a value before another one that {}, and {} shows it again; it was written only once",
-                told(*before),
-                shown(history, *first, *second),
-                told(*after)
-            ),
-            Finding::CameBack {
-                before: None,
-                after,
-                between: [first, second],
-            } => format!(
-                "{} still found the value at the start, after another one that {}",
-                told(*after),
-                shown(history, *first, *second)
-            ),
-            Finding::NoOrder { op } => {
-                let start = match self.start {
-                    Start::Initial => {
-                        format!("from {} on", shown::value(history.value(history.initial)))
-                    }
-                    Start::Anything => "whatever was there before".to_owned(),
-                };
-                format!(
-                    "no order of these {} operations explains what they were told, {start}: all have failed when {} completes, and nothing else was under way that wrote what they found",
-                    self.evidence.len(),
-                    told(*op)
-                )
-            }
+    fn clock(history: &History) -> Clock {
+        history.tables.clock
+    }
+
+    fn is_write(&self) -> bool {
+        !matches!(self, Self::Read(_))
+    }
+
+    fn sentence(history: &History, violation: &Violation) -> String {
+        sentence(history, violation)
+    }
+
+    fn told(history: &History, op: OpId) -> String {
+        history.told(op)
+    }
+
+    fn step(history: &History, op: OpId, _numbers: Numbers<'_>) -> String {
+        history.asked_and_answered(op)
+    }
+
+    fn part(violation: &Violation, history: &History, op: OpId) -> &'static str {
+        let answered = history.operations[op as usize].status == Status::Ok;
+        if answered && violation.finding.optional.contains(&op) {
+            " (may have taken effect before the others)"
+        } else {
+            ""
         }
     }
 
-    /// The operations of the evidence, told one by one.
-    pub fn steps(&self, history: &History) -> Vec<String> {
-        self.evidence
-            .iter()
-            .map(|op| {
-                let mut text = history.step(*op);
-                let operation = &history.operations[*op as usize];
-                if self.optional.contains(op) && operation.status == Status::Ok {
-                    text += " (may have taken effect before the others)";
-                }
-                text
-            })
-            .collect()
+    fn links(history: &History, violation: &Violation) -> Vec<Link> {
+        links(history, violation)
+    }
+
+    fn why_nothing_was_tested(_history: &History) -> &'static str {
+        "no operation observed anything, so nothing was tested"
+    }
+
+    fn situations(judged: &Judged<Self>) -> Vec<(&'static str, u64)> {
+        super::situations::of(&judged.history)
+    }
+
+    fn how_decided(verdict: &Verdict) -> Option<String> {
+        let figures = &verdict.figures;
+        let (zones, search, steps) = (
+            figures.keys_by_zones,
+            figures.keys_by_search,
+            figures.search_steps,
+        );
+        Some(format!(
+            "{zones} registers by zones, as their values are unique, {search} by a search of {steps} steps"
+        ))
+    }
+
+    fn write_history(history: &History, writer: &mut dyn Write) -> io::Result<()> {
+        crate::format::write_registers(history, writer)
+    }
+
+    fn figures_as_json(figures: &Figures) -> Option<Json> {
+        Some(json!(figures))
     }
 }
 
-impl Unknown {
-    /// What could not be decided, and what to do.
-    pub fn sentence(&self, history: &History) -> String {
-        let key = self.key.map_or("no key".into(), |key| {
-            shown::key(history.key_name(key).as_str())
-        });
-        match self.reason {
-            Reason::NothingTested => {
-                "no operation observed anything, so nothing was tested".to_owned()
-            }
-            Reason::Steps { steps } => format!(
-                "key {key}: the search was given up after {steps} steps; values that are written only once need no search"
-            ),
-            Reason::Memory { bytes } => format!(
-                "key {key}: the search was given up at {bytes} bytes; values that are written only once need no search"
-            ),
+/// The links that the finding rests on: which operation saw what another wrote, and which came first in
+/// time.
+fn links(history: &History, violation: &Violation) -> Vec<Link> {
+    let in_time = |from: OpId, to: OpId| {
+        let relation = precedes(history, from, to)?;
+        Some(Link { from, to, relation })
+    };
+    let saw = |from: OpId, to: OpId| Link {
+        from,
+        to,
+        relation: Relation::Visibility,
+    };
+    let mut links: Vec<Link> = match &violation.finding.what {
+        Finding::BeforeItsWrite { op, write } => in_time(*op, *write)
+            .into_iter()
+            .chain([saw(*write, *op)])
+            .collect(),
+        Finding::Stale { op, gone_by } => in_time(*gone_by, *op).into_iter().collect(),
+        Finding::CameBack {
+            before,
+            after,
+            between: [first, second],
+        } => {
+            let before = before.and_then(|before| in_time(before, *first));
+            before.into_iter().chain(in_time(*second, *after)).collect()
+        }
+        Finding::NeverWritten { .. }
+        | Finding::ReplacedTwice { .. }
+        | Finding::Circle { .. }
+        | Finding::Garbled { .. }
+        | Finding::NoOrder { .. } => Vec::new(),
+    };
+    links.sort_by_key(|link| (link.to, link.from));
+    links
+}
+
+/// What is wrong, in a sentence.
+fn sentence(history: &History, violation: &Violation) -> String {
+    let told = |op: OpId| history.told(op);
+    let value = |op: OpId| history.observed(op);
+    match &violation.finding.what {
+        Finding::NeverWritten {
+            op,
+            value,
+            failed: None,
+        } => format!(
+            "{} found {}, which nothing wrote",
+            told(*op),
+            shown::value(history.value(*value))
+        ),
+        Finding::NeverWritten {
+            op,
+            value,
+            failed: Some(failed),
+        } => format!(
+            "{} found {}, and the only write of it, {}, failed",
+            told(*op),
+            shown::value(history.value(*value)),
+            told(*failed)
+        ),
+        Finding::BeforeItsWrite { op, write } => format!(
+            "{} had completed before {} was invoked, without which it cannot have come about",
+            told(*op),
+            told(*write)
+        ),
+        Finding::ReplacedTwice {
+            ops: [first, second],
+        } => format!(
+            "{} and {} each replaced the same value, which was written only once",
+            told(*first),
+            told(*second)
+        ),
+        Finding::Circle { op } => format!(
+            "{} found a value that could only come about after it",
+            told(*op)
+        ),
+        Finding::Stale { op, gone_by } => format!(
+            "{} found {}, which had been replaced: {} had completed before",
+            told(*op),
+            value(*op),
+            told(*gone_by)
+        ),
+        Finding::Garbled { op, against: None } => format!(
+            "{} found {}, which no appends to what was written can have made",
+            told(*op),
+            value(*op)
+        ),
+        Finding::Garbled {
+            op,
+            against: Some(other),
+        } => format!(
+            "{} found {}, and {} found the same appends in another order",
+            told(*op),
+            value(*op),
+            told(*other)
+        ),
+        Finding::CameBack {
+            before: Some(before),
+            after,
+            between: [first, second],
+        } => format!(
+            "{} shows a value before another one that {}, and {} shows it again; it was written only once",
+            told(*before),
+            shown(history, *first, *second),
+            told(*after)
+        ),
+        Finding::CameBack {
+            before: None,
+            after,
+            between: [first, second],
+        } => format!(
+            "{} still found the value at the start, after another one that {}",
+            told(*after),
+            shown(history, *first, *second)
+        ),
+        Finding::NoOrder { op } => {
+            let start = match violation.finding.start {
+                Start::Initial => {
+                    format!(
+                        "from {} on",
+                        shown::value(history.value(history.tables.initial))
+                    )
+                }
+                Start::Anything => "whatever was there before".to_owned(),
+            };
+            format!(
+                "no order of these {} operations explains what they were told, {start}: all have failed when {} completes, and nothing else was under way that wrote what they found",
+                violation.evidence.len(),
+                told(*op)
+            )
         }
     }
 }
@@ -210,16 +236,6 @@ fn shown(history: &History, first: OpId, second: OpId) -> String {
 }
 
 impl History {
-    /// The name of a key.
-    pub fn key_name(&self, key: u32) -> &Name {
-        self.keys.get(key as usize).unwrap_or(&NAMELESS)
-    }
-
-    /// The name of a client.
-    pub fn client_name(&self, client: u32) -> &Name {
-        self.clients.get(client as usize).unwrap_or(&NAMELESS)
-    }
-
     /// What an operation observed.
     fn observed(&self, op: OpId) -> String {
         match self.operations[op as usize].action {
@@ -235,7 +251,7 @@ impl History {
     fn told(&self, op: OpId) -> String {
         let operation = &self.operations[op as usize];
         let client = self.client_name(operation.client);
-        let when = self.moment(operation.invoked);
+        let when = moment(self.tables.clock, operation.invoked);
         format!("{} by {client} {when}", self.asked(operation))
     }
 
@@ -256,15 +272,8 @@ impl History {
         }
     }
 
-    fn moment(&self, time: Time) -> String {
-        match self.clock {
-            Clock::Nanoseconds => format!("at {time} ns"),
-            Clock::Positions => format!("at {time}"),
-        }
-    }
-
-    /// An operation by itself: `at 5 ns c1: write 3 → ok at 9 ns`.
-    fn step(&self, op: OpId) -> String {
+    /// `read → ok 3 at 9 ns`
+    fn asked_and_answered(&self, op: OpId) -> String {
         let operation = &self.operations[op as usize];
         let value = |id| shown::value(self.value(id));
         let asked = match operation.action {
@@ -276,7 +285,7 @@ impl History {
             Action::Append(added) => format!("append {}", value(added)),
         };
         let done = operation.completed.map_or(String::new(), |completed| {
-            format!(" {}", self.moment(completed))
+            format!(" {}", moment(self.tables.clock, completed))
         });
         let answered = match (operation.status, operation.action) {
             (Status::Ok, Action::Read(Some(returned))) => format!("ok {}{done}", value(returned)),
@@ -287,10 +296,6 @@ impl History {
             (Status::Fail, _) => format!("failed{done}"),
             (Status::Info, _) => "unknown".to_owned(),
         };
-        format!(
-            "{} {}: {asked} → {answered}",
-            self.moment(operation.invoked),
-            self.client_name(operation.client)
-        )
+        format!("{asked} → {answered}")
     }
 }

@@ -7,8 +7,9 @@
 
 use serde_json::Value as Json;
 
-use super::history::{Action, Clock, History, Name, OpId, Operation, Status, Time, ValueId};
+use super::history::{Action, History, Name, OpId, Operation, Status, Tables, Time, ValueId};
 use crate::provenance::number;
+use crate::{claim::Claim, history::Header};
 
 /// What to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +83,20 @@ impl<'s> Store<'s> {
         Self {
             shape,
             history: History {
-                origin: "generated".to_owned(),
-                clock: Clock::Nanoseconds,
-                initial: 0,
+                header: Header {
+                    origin: "generated".to_owned(),
+                    claim: Some(Claim::Linearizable),
+                    ..Header::default()
+                },
                 clients: names('c', clients),
+                nodes: Vec::new(),
                 keys: names('k', keys),
-                values,
                 operations: Vec::with_capacity(shape.operations as usize),
+                faults: Vec::new(),
+                tables: Tables {
+                    values,
+                    ..Tables::default()
+                },
             },
             held: vec![0; keys as usize],
             turns: (0..clients).map(|client| (client, Turn::Idle)).collect(),
@@ -156,6 +164,7 @@ impl<'s> Store<'s> {
         let op = number(self.history.operations.len());
         self.history.operations.push(Operation {
             client,
+            node: 0,
             key,
             action,
             status,
@@ -172,7 +181,7 @@ impl<'s> Store<'s> {
             return 1 + number(index(below(u64::from(self.shape.values))));
         }
         self.writes += 1;
-        self.history.values.push(Json::from(self.writes));
+        self.history.tables.values.push(Json::from(self.writes));
         self.writes
     }
 
@@ -230,8 +239,8 @@ fn plant(history: &mut History, shape: &Shape) {
             _ => {}
         }
     }
-    let never = number(history.values.len());
-    history.values.push(Json::from("never written"));
+    let never = number(history.tables.values.len());
+    history.tables.values.push(Json::from("never written"));
     let reads = |operation: &&mut Operation| {
         operation.status == Status::Ok && matches!(operation.action, Action::Read(_))
     };
@@ -247,6 +256,7 @@ fn plant(history: &mut History, shape: &Shape) {
     let end = end.unwrap_or(0);
     history.operations.push(Operation {
         client: 0,
+        node: 0,
         key: 0,
         action: Action::Read(Some(never)),
         status: Status::Ok,

@@ -5,59 +5,45 @@ use std::collections::BTreeMap;
 use compact_str::CompactString;
 use serde_json::Value as Json;
 
-pub use crate::history::{Name, OpId, Status};
+pub use crate::history::{Clock, Name, OpId, Status};
+use crate::{
+    claim::Claim,
+    history::{self, Header},
+};
 
 /// A point in time: nanoseconds, or the position of an event in its file; see [`Clock`].
-pub type Time = u64;
+pub type Time = history::TimeNs;
 
-/// Position of a value in [`History::values`].
+/// Position of a value in [`Tables::values`].
 pub type ValueId = u32;
 
-/// What the times of a history mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Clock {
-    /// Nanoseconds since the start of the run.
-    #[default]
-    Nanoseconds,
-    /// The number of the line, or of the event, in the file that the history was read from: the
-    /// order of events is all that is known of their time.
-    Positions,
-}
+/// Everything that was recorded of some registers: a map from keys to values. Its operations may
+/// stand in any order.
+pub type History = history::History<Action>;
 
-/// Everything that was recorded of some registers: a map from keys to values.
+/// One operation of one client on a register.
+pub type Operation = history::Operation<Action>;
+
+/// The values of a history, and what its registers hold at the start.
 #[derive(Clone, Debug, PartialEq)]
-pub struct History {
-    /// Where it came from.
-    pub origin: String,
-    /// What its times mean.
-    pub clock: Clock,
-    /// What every register holds at the start, an index into [`History::values`].
-    pub initial: ValueId,
-    /// Client names; [`Operation::client`] indexes them.
-    pub clients: Vec<Name>,
-    /// Key names; [`Operation::key`] indexes them.
-    pub keys: Vec<Name>,
+pub struct Tables {
     /// Every value that occurs, once. Null is the value of a key that is absent.
     pub values: Vec<Json>,
-    /// The operations, in any order; a position in it is an [`OpId`].
-    pub operations: Vec<Operation>,
+    /// What every register holds at the start, an index into [`Tables::values`].
+    pub initial: ValueId,
+    /// What the times of the history mean.
+    pub clock: Clock,
 }
 
-/// One operation of one client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Index into [`History::clients`].
-    pub client: u32,
-    /// Index into [`History::keys`].
-    pub key: u32,
-    /// What was asked and answered.
-    pub action: Action,
-    /// What the client learnt.
-    pub status: Status,
-    /// When the client sent it.
-    pub invoked: Time,
-    /// When the client learnt its outcome; `None` when it never did.
-    pub completed: Option<Time>,
+/// Registers that are absent at the start.
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            values: vec![Json::Null],
+            initial: 0,
+            clock: Clock::Nanoseconds,
+        }
+    }
 }
 
 /// What an operation asked and was answered.
@@ -116,7 +102,7 @@ pub enum HistoryFault {
     NoSuch {
         /// The operation.
         op: OpId,
-        /// `client`, `key` or `value`.
+        /// `client`, `node`, `key` or `value`.
         what: &'static str,
         /// The index.
         index: u32,
@@ -182,8 +168,8 @@ impl History {
         if names >= OpId::MAX as usize {
             return Err(HistoryFault::TooLong { operations: names });
         }
-        if self.initial as usize >= self.values.len() {
-            let (index, names) = (self.initial, self.values.len());
+        if self.tables.initial as usize >= self.tables.values.len() {
+            let (index, names) = (self.tables.initial, self.tables.values.len());
             return Err(HistoryFault::NoInitial { index, names });
         }
         for (op, operation) in (0..).zip(&self.operations) {
@@ -205,8 +191,11 @@ impl History {
             })
         };
         within("client", operation.client, self.clients.len())?;
+        if !self.nodes.is_empty() {
+            within("node", operation.node, self.nodes.len())?;
+        }
         within("key", operation.key, self.keys.len())?;
-        let value = |index| within("value", index, self.values.len());
+        let value = |index| within("value", index, self.tables.values.len());
         match operation.action {
             Action::Read(None) if operation.status == Status::Ok => {
                 return Err(HistoryFault::NoAnswer { op });
@@ -227,7 +216,7 @@ impl History {
             }
             Action::Append(added) => {
                 value(added)?;
-                if !self.values[added as usize].is_string() {
+                if !self.tables.values[added as usize].is_string() {
                     return Err(HistoryFault::AppendsNoString { op });
                 }
             }
@@ -246,7 +235,7 @@ impl History {
 
     /// The value of this number; null for none.
     pub fn value(&self, id: ValueId) -> &Json {
-        self.values.get(id as usize).unwrap_or(&Json::Null)
+        self.tables.values.get(id as usize).unwrap_or(&Json::Null)
     }
 }
 
@@ -254,6 +243,7 @@ impl History {
 #[derive(Debug, Default)]
 pub struct Interner {
     clients: Names,
+    nodes: Names,
     keys: Names,
     numbers: BTreeMap<i64, ValueId>,
     texts: BTreeMap<String, ValueId>,
@@ -284,6 +274,11 @@ impl Interner {
         self.clients.number(name)
     }
 
+    /// The number of a node.
+    pub fn node(&mut self, name: &str) -> u32 {
+        self.nodes.number(name)
+    }
+
     /// The number of a key.
     pub fn key(&mut self, name: &str) -> u32 {
         self.keys.number(name)
@@ -302,8 +297,13 @@ impl Interner {
         number
     }
 
+    /// The values, by their numbers.
+    pub fn into_values(self) -> Vec<Json> {
+        self.values
+    }
+
     /// The value of a number that was given; null for none.
-    pub(crate) fn named(&self, id: ValueId) -> &Json {
+    pub fn named(&self, id: ValueId) -> &Json {
         self.values.get(id as usize).unwrap_or(&Json::Null)
     }
 
@@ -316,13 +316,21 @@ impl Interner {
         operations: Vec<Operation>,
     ) -> History {
         History {
-            origin,
-            clock,
-            initial,
+            header: Header {
+                origin,
+                claim: Some(Claim::Linearizable),
+                ..Header::default()
+            },
             clients: self.clients.names,
+            nodes: self.nodes.names,
             keys: self.keys.names,
-            values: self.values,
             operations,
+            faults: Vec::new(),
+            tables: Tables {
+                values: self.values,
+                initial,
+                clock,
+            },
         }
     }
 }

@@ -37,6 +37,7 @@ mod explanation;
 pub mod generate;
 pub mod history;
 mod search;
+pub mod situations;
 mod states;
 pub mod verdict;
 mod zones;
@@ -49,10 +50,14 @@ pub use history::{History, HistoryFault};
 pub use search::Budget;
 pub use verdict::{Verdict, Violation};
 
-use crate::{provenance::number, verdict::Outcome};
+use crate::{
+    claim::Claim,
+    provenance::number,
+    verdict::{Exercised, Invariant, Outcome},
+};
 use history::{Action, OpId, Status, ValueId};
 use search::{Part, Searched};
-use verdict::{Figures, Finding, Reason, Start, Unknown};
+use verdict::{Contradiction, Figures, Finding, Reason, Start, Unknown};
 use zones::{Counted, Obstacle, Proof};
 
 /// Judges every key of a history of registers, several at a time.
@@ -105,6 +110,8 @@ fn judge_by(
         unknown.extend(one.unknown);
     }
     name_failed_writes(history, &mut violations);
+    let mut exercised = Exercised::default();
+    exercised.add(Invariant::Linearizability, figures.observations);
     if figures.observations == 0 && violations.is_empty() {
         let (key, reason) = (None, Reason::NothingTested);
         unknown.insert(0, Unknown { key, reason });
@@ -116,15 +123,18 @@ fn judge_by(
     };
     Ok(Verdict {
         outcome,
+        claim: Claim::Linearizable,
+        replica_monotonic: false,
         violations,
         unknown,
+        exercised,
         figures,
     })
 }
 
 /// Adds the writes that failed to what was read although nothing wrote it.
 fn name_failed_writes(history: &History, violations: &mut [Violation]) {
-    let unwritten = |violation: &Violation| match violation.finding {
+    let unwritten = |violation: &Violation| match violation.finding.what {
         Finding::NeverWritten { value, .. } => Some((violation.key, value)),
         _ => None,
     };
@@ -149,7 +159,7 @@ fn name_failed_writes(history: &History, violations: &mut [Violation]) {
     }
     for violation in violations {
         let found = unwritten(violation).and_then(|place| wanted.get(&place).copied().flatten());
-        if let Finding::NeverWritten { failed, .. } = &mut violation.finding {
+        if let Finding::NeverWritten { failed, .. } = &mut violation.finding.what {
             *failed = found;
             violation.evidence.extend(found);
             evidence::sort_by_invocation(history, &mut violation.evidence);
@@ -276,11 +286,15 @@ fn violation(history: &History, key: u32, part: Part, finding: Finding) -> Viola
     let mut evidence = part.operations;
     evidence::sort_by_invocation(history, &mut evidence);
     Violation {
+        invariant: Invariant::Linearizability,
         key,
         evidence,
-        optional: part.optional,
-        waived: part.waived,
-        start: part.start,
-        finding,
+        more: 0,
+        finding: Contradiction {
+            what: finding,
+            optional: part.optional,
+            waived: part.waived,
+            start: part.start,
+        },
     }
 }

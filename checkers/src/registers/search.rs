@@ -236,7 +236,7 @@ impl<'h> Search<'h> {
         let width = 1 + slots.div_ceil(WORD) + classes.len();
         let mut frontier = Frontier::new(width);
         let starts = match part.start {
-            Start::Initial => vec![states.state(history.initial)],
+            Start::Initial => vec![states.state(history.tables.initial)],
             Start::Anything => states.anything(),
         };
         for start in starts {

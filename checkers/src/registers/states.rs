@@ -86,7 +86,7 @@ impl<'h> States<'h> {
         let is_text = |value: &ValueId| history.value(*value).is_string();
         let (texts, mut others): (Vec<_>, Vec<_>) = observed.into_iter().partition(is_text);
         // An append to what is absent makes a string, so absence matters even if nothing sees it.
-        let null = history.values.iter().position(Json::is_null);
+        let null = history.tables.values.iter().position(Json::is_null);
         others.extend(null.map(crate::provenance::number));
         others.sort_unstable();
         others.dedup();

@@ -2,21 +2,15 @@
 
 use serde::Serialize;
 
-use super::history::{OpId, ValueId};
-use crate::verdict::Outcome;
+use super::history::{Action, OpId, ValueId};
+use crate::verdict;
+pub use crate::verdict::{Reason, Unknown};
 
 /// The verdict on one history of registers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// What came of it.
-    pub outcome: Outcome,
-    /// At most one for each key, by key.
-    pub violations: Vec<Violation>,
-    /// What could not be decided, and why. Kept beside violations too.
-    pub unknown: Vec<Unknown>,
-    /// What there was to decide, and how it was decided.
-    pub figures: Figures,
-}
+pub type Verdict = verdict::Verdict<Action>;
+
+/// A register that no order of its operations explains.
+pub type Violation = verdict::Violation<Action>;
 
 /// What there was to decide, and how it was decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -33,22 +27,22 @@ pub struct Figures {
     pub search_steps: u64,
 }
 
-/// A register that no order of its operations explains.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Index into [`super::History::keys`].
-    pub key: u32,
-    /// The operations that prove it, in the order of their invocation.
-    pub evidence: Vec<OpId>,
+/// Operations of a register that contradict each other: what is wrong, and what may be assumed of the
+/// evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Contradiction {
+    /// What is wrong.
+    #[serde(flatten)]
+    pub what: Finding,
     /// Those of the evidence that need not have taken effect, or not after the others began:
     /// their outcome is unknown, or they were under way when the evidence begins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub optional: Vec<OpId>,
     /// Compare-and-sets of the evidence of which it does not matter what they found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<OpId>,
     /// What the register held before the evidence.
     pub start: Start,
-    /// What is wrong.
-    pub finding: Finding,
 }
 
 /// What a register held before the first operation of a proof.
@@ -120,32 +114,5 @@ pub enum Finding {
     NoOrder {
         /// The operation at whose completion all orders had failed.
         op: OpId,
-    },
-}
-
-/// Something that could not be decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unknown {
-    /// The key that it concerns; `None` for the whole history.
-    pub key: Option<u32>,
-    /// Why.
-    pub reason: Reason,
-}
-
-/// Why something could not be decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// No operation observed anything, so that nothing was tested.
-    NothingTested,
-    /// The search ran out of steps.
-    Steps {
-        /// How many there were.
-        steps: u64,
-    },
-    /// The search ran out of memory.
-    Memory {
-        /// How many bytes it was allowed.
-        bytes: u64,
     },
 }

@@ -277,7 +277,7 @@ impl Register<'_> {
                 } => Some(value),
                 _ => None,
             })
-            .chain([self.history.initial])
+            .chain([self.history.tables.initial])
             .collect();
         written.sort_unstable();
         self.locals().find_map(|local| {
@@ -312,7 +312,7 @@ fn resolve(register: &mut Register<'_>) -> Result<(), Obstacle> {
         }
     }
     writers.sort_unstable();
-    let initial = (register.history.initial, register.initial());
+    let initial = (register.history.tables.initial, register.initial());
     // The one operation that can have written a value.
     let writer = |value: u32| -> Result<Option<Local>, Obstacle> {
         let from = writers.partition_point(|(written, _)| *written < value);

@@ -90,6 +90,7 @@ fn enumerate(scope: Scope) -> Counts {
             keys: names("k", scope.keys),
             operations: Vec::new(),
             faults: Vec::new(),
+            tables: (),
         },
         open: Vec::new(),
         late: 0,

@@ -199,7 +199,11 @@ fn faults_of_a_file_are_told_with_their_place() {
         (r#"{"op":0}"#.to_owned() + "\n", "found an operation"),
         (
             text.replace("\"sibcheck_history\":1", "\"sibcheck_history\":3"),
-            "reads versions 1 and 2 of the history format, and the file has version 3",
+            "found one of version 3, which is of registers",
+        ),
+        (
+            text.replace("\"sibcheck_history\":1", "\"sibcheck_history\":4"),
+            "reads versions 1 to 3 of the history format, and the file has version 4",
         ),
         (
             text[..text.len() - 20].to_owned(),

@@ -149,7 +149,7 @@ fn plain_registers() {
     let import = read("registers.jsonl");
     assert_eq!(import.format, Format::Plain);
     let history = of_registers(&import);
-    assert_eq!(history.origin, "a sample");
+    assert_eq!(history.header.origin, "a sample");
     assert_eq!(history.clients, ["c1", "c2", "7"]);
     assert_eq!(outcome(&import), (Outcome::Valid, vec![]));
     // Had the refused one come first, nothing would explain it.

@@ -44,7 +44,7 @@ fn verdict(path: &Path) -> (registers::History, registers::Verdict) {
         println!(
             "{name}: {} {:?}\n  {:#?}",
             violation.sentence(&history),
-            violation.start,
+            violation.finding.start,
             violation.steps(&history)
         );
         assert!(violation.evidence.len() < 30, "{name}: {violation:?}");

@@ -89,6 +89,7 @@ fn a_search_that_grows_too_wide_is_given_up() {
     let mut push = |names: &mut Interner, action, invoked: u64, completed| {
         operations.push(Operation {
             client: names.client(&invoked.to_string()),
+            node: 0,
             key: names.key("x"),
             action,
             status: Status::Ok,
@@ -142,7 +143,7 @@ fn histories_that_contradict_themselves_are_refused() {
     assert!(broken(|h| h.operations[0].client = 99).contains("client number 99"));
     assert!(broken(|h| h.operations[0].key = 99).contains("key number 99"));
     assert!(broken(|h| h.operations[0].action = Action::Write(99)).contains("value number 99"));
-    assert!(broken(|h| h.initial = 99).contains("at the start is number 99"));
+    assert!(broken(|h| h.tables.initial = 99).contains("at the start is number 99"));
     let early = broken(|h| {
         h.operations[0].invoked = 9;
         h.operations[0].completed = Some(8);
@@ -171,8 +172,8 @@ fn histories_that_contradict_themselves_are_refused() {
     });
     assert!(nothing.contains("without a value"), "{nothing}");
     let number = broken(|h| {
-        h.values.push(json!(1));
-        h.operations[0].action = Action::Append(u32::try_from(h.values.len() - 1).unwrap());
+        h.tables.values.push(json!(1));
+        h.operations[0].action = Action::Append(u32::try_from(h.tables.values.len() - 1).unwrap());
     });
     assert!(number.contains("not a string"), "{number}");
 }

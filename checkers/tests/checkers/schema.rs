@@ -6,9 +6,10 @@ use std::{fs, path::Path};
 use serde_json::{Value as Json, json};
 use sibcheck_checkers::{
     Claim, Invariant, Outcome,
-    format::read_history,
+    format::{Recorded, read_any, read_history},
     import::import,
     judge,
+    registers::{self, Budget},
     verdict::{Reason, Unknown},
 };
 
@@ -229,7 +230,7 @@ fn the_documents_examples_are_true() {
     };
     let schema = schema();
     let json = blocks("json");
-    assert_eq!(json.len(), 5);
+    assert_eq!(json.len(), 6);
     for line in json.iter().flat_map(|block| block.lines()) {
         let value: Json = serde_json::from_str(line).unwrap();
         assert!(accepts(&schema, &schema, &value), "{line}");
@@ -238,7 +239,12 @@ fn the_documents_examples_are_true() {
     let verdict = sibcheck_checkers::judge(&history, Claim::Eventual).unwrap();
     assert_ne!(verdict.outcome, Outcome::Violated);
     assert_eq!(read_history(json[1].as_bytes()).unwrap().faults.len(), 2);
-    let others = [&json[2], &json[4], &blocks("clojure")[0]];
+    let Ok(Recorded::Registers(history)) = read_any(json[2].as_bytes()) else {
+        panic!("the third example is of registers");
+    };
+    let verdict = registers::judge(&history, Budget::default()).unwrap();
+    assert_eq!(verdict.outcome, Outcome::Valid);
+    let others = [&json[3], &json[5], &blocks("clojure")[0]];
     for block in others.into_iter().chain(blocks("text").last()) {
         let import = import(block.as_bytes(), "an example").unwrap();
         assert_eq!(import.fault, None, "{block}");
@@ -252,7 +258,14 @@ fn verdicts_satisfy_their_schema() {
     let mut violated = 0;
     for entry in fs::read_dir(root().join("corpora/histories")).unwrap() {
         let text = fs::read(entry.unwrap().path()).unwrap();
-        let history = read_history(text.as_slice()).unwrap();
+        let history = match read_any(text.as_slice()).unwrap() {
+            Recorded::Siblings(history) => history,
+            Recorded::Registers(history) => {
+                let verdict = registers::judge(&history, Budget::default()).unwrap();
+                satisfies(&verdict.to_json(&history));
+                continue;
+            }
+        };
         for claim in Claim::ALL {
             // Some histories are not of the model that a claim speaks of.
             let Ok(verdict) = judge(&history, claim) else {
@@ -278,7 +291,9 @@ fn next(reason: &Reason) -> Option<Reason> {
             invariant: Invariant::ALL[0],
         },
         Reason::NotExercised { .. } => Reason::TooManyClients,
-        Reason::TooManyClients => Reason::CutShort { events: 7 },
+        Reason::TooManyClients => Reason::Steps { steps: 7 },
+        Reason::Steps { .. } => Reason::Memory { bytes: 7 },
+        Reason::Memory { .. } => Reason::CutShort { events: 7 },
         Reason::CutShort { .. } => return None,
     })
 }
@@ -304,5 +319,5 @@ fn verdicts_of_every_unknown_satisfy_their_schema() {
         assert!(!accepts(&schema, &schema, &json), "{json:#}");
         seen += 1;
     }
-    assert_eq!(seen, 7);
+    assert_eq!(seen, 9);
 }

@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::protocol::{Dialect, ErrorCode, SERVICES, Workload, workload_probes};
+use crate::{
+    protocol::{SERVICES, Workload, workload_probes},
+    workloads::{Dialect, Wording as _, with_words},
+};
 
 use super::{FailureKind, INITIATOR, NodeFailure, Program, conversation::hear, deviations};
 
@@ -134,15 +137,15 @@ fn ask_for_dialect(program: &Program) -> Result<Dialect, Undetected> {
     let mut tried: Vec<(String, Vec<String>)> = Vec::new();
     let mut services = BTreeSet::new();
     for dialect in Dialect::BUILT_IN {
-        let kind = dialect.read_type().to_owned();
-        let read = dialect.wording().read_request("c1", "sibcheck-probe");
-        let answered = ask(program, [read]);
-        let understood = |body: &Json| {
-            let no_such_key = ErrorCode::KeyDoesNotExist.number();
-            body["type"] == format!("{kind}_ok")
-                || body["values"].is_array()
-                || body["type"] == "error" && body["code"] == no_such_key
-        };
+        let (probe, kind) = with_words!(dialect.words(), W, words => {
+            let probe = words.probe();
+            let kind = probe.first().and_then(|body| body.get("type")?.as_str());
+            let kind = kind.unwrap_or_default().to_owned();
+            (probe, kind)
+        });
+        let answered = ask(program, probe);
+        let understood =
+            |body: &Json| with_words!(dialect.words(), W, words => words.is_spoken(body));
         if answered.bodies.iter().any(understood) {
             return Ok(dialect);
         }

@@ -10,6 +10,7 @@ use crate::{
         Output,
         process::{ExternalError, Idle, Launch, Line, Process, Unsettled, Waited, now},
     },
+    workloads::Workload,
 };
 
 use super::{
@@ -23,7 +24,7 @@ const MOST_LOG_BYTES: u64 = 16 << 20;
 /// Real time between two looks at a node that starts.
 const START_SLICE: Duration = Duration::from_millis(20);
 
-impl External<'_> {
+impl<W: Workload> External<'_, W> {
     /// Ends the nodes in good order: their input is closed, and what has not ended after a grace
     /// period is killed, with all that it started. A program that was seen not to end by itself
     /// is not waited for again.

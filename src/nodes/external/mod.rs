@@ -19,7 +19,6 @@ mod names;
 mod probe;
 mod program;
 mod routing;
-mod speaker;
 mod speech;
 mod timers;
 mod virtual_time;
@@ -42,20 +41,19 @@ use std::{
 use compact_str::CompactString;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
-use sibcheck_checkers::{history::Value, outside::Outside};
+use sibcheck_checkers::outside::Outside;
 
 use crate::{
     clocks::Actor,
     plans::{Plan, Time},
     simulation::{Address, Nanos},
+    workloads::{Request, Speaker, Workload},
 };
 
 use super::{
-    ClientBehaviour, Grace, Nodes, Output, Reply, Request, TaggedValue,
+    Grace, Nodes, Output,
     process::{ExternalError, Idle, Leaks, Process, await_any, let_start_together, nanos, now},
 };
-use speaker::{Question, Speaker};
-
 use intake::Intake;
 use lull::Lull;
 use virtual_time::VirtualTime;
@@ -84,9 +82,9 @@ pub enum Wire {
 }
 
 /// A request that a client has sent.
-struct Asked {
+struct Asked<Q> {
     client: u32,
-    question: Question,
+    question: Q,
     /// The node that got it, once it did.
     node: Option<u32>,
     answered: bool,
@@ -95,15 +93,15 @@ struct Asked {
 }
 
 /// The nodes of one run.
-pub struct External<'p> {
+pub struct External<'p, W: Workload> {
     program: &'p Program,
     tolerated: &'p Tolerated,
     names: Vec<Actor>,
-    speaker: Speaker<'p>,
+    speaker: W::Speaker<'p>,
     processes: Vec<Option<Process>>,
     folder: PathBuf,
     /// By request.
-    asked: BTreeMap<u32, Asked>,
+    asked: BTreeMap<u32, Asked<<W::Speaker<'p> as Speaker<'p, W>>::Question>>,
     /// The client that bears a name.
     clients: BTreeMap<CompactString, u32>,
     /// What each client has asked at nodes that did not answer yet.
@@ -170,10 +168,12 @@ const GRACE: Duration = Duration::from_secs(1);
 const STDOUT_IS_FOR_MESSAGES: &str =
     "write nothing but messages to stdout, one JSON object a line; logs belong on stderr";
 
-impl<'p> External<'p> {
-    /// The nodes of a plan's run, not yet started. Their folders are below `folder`.
+impl<'p, W: Workload> External<'p, W> {
+    /// The nodes of a plan's run, which are spoken to with these words; not yet started. Their folders are
+    /// below `folder`.
     pub fn new(
         program: &'p Program,
+        words: &'p W::Words,
         tolerated: &'p Tolerated,
         plan: &'p Plan,
         folder: PathBuf,
@@ -184,7 +184,7 @@ impl<'p> External<'p> {
         Self {
             program,
             tolerated,
-            speaker: Speaker::new(&program.dialect, &names, plan.clients.len(), values),
+            speaker: W::Speaker::new(words, &names, plan.clients.len(), values),
             names,
             processes: (0..nodes).map(|_| None).collect(),
             intakes: (0..nodes).map(|_| Intake::default()).collect(),
@@ -240,7 +240,7 @@ impl<'p> External<'p> {
     }
 }
 
-impl Nodes for External<'_> {
+impl<W: Workload> Nodes<W> for External<'_, W> {
     type Message = Wire;
 
     fn start(&mut self, node: u32, out: &mut Vec<Output<Wire>>) {
@@ -260,7 +260,7 @@ impl Nodes for External<'_> {
         }
     }
 
-    fn request(&mut self, request: Request) -> Wire {
+    fn request(&mut self, request: Request<W>) -> Wire {
         let (mut body, question) = self.speaker.ask(&request);
         body.insert("msg_id".into(), (u64::from(request.id) + 1).into());
         let client = request.identity;
@@ -288,7 +288,7 @@ impl Nodes for External<'_> {
         }
     }
 
-    fn reply(&mut self, _client: u32, message: Wire) -> Option<(u32, Reply)> {
+    fn reply(&mut self, _client: u32, message: Wire) -> Option<(u32, W::Reply)> {
         let Wire::Answer {
             node,
             request,
@@ -502,12 +502,8 @@ impl Nodes for External<'_> {
         self.names[node as usize].clone()
     }
 
-    fn client_behaviour(&self) -> ClientBehaviour {
-        self.speaker.client_behaviour()
-    }
-
-    fn recorded(&self, value: TaggedValue) -> Value {
-        self.speaker.recorded(value)
+    fn behaviour(&self) -> W::Behaviour {
+        self.speaker.behaviour()
     }
 
     fn failed(&self) -> bool {

@@ -14,25 +14,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use compact_str::format_compact;
 use serde_json::{Map, Value as Json, json};
 use sibcheck_checkers::shown;
 
 use crate::{
-    nodes::{
-        Ask, Context, Reply, Request, TaggedValue,
-        process::{ExternalError, Idle, Line, Process, now},
-    },
+    nodes::process::{ExternalError, Idle, Line, Process, now},
     plans::{Kind, Table},
     stores::Key,
+    workloads::{Request, Speaker, Workload, with_words},
 };
 
-use super::{
-    INITIATOR, Program,
-    intake::Intake,
-    speaker::{Question, Speaker},
-    speech,
-};
+use super::{INITIATOR, Program, intake::Intake, speech};
+
+/// What has to be known of a request to understand its answer.
+type Question<'p, W> = <<W as Workload>::Speaker<'p> as Speaker<'p, W>>::Question;
 
 /// A kind of keys or values that a program does not take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +47,9 @@ const BUDGET: Duration = Duration::from_secs(20);
 /// How long a program that never rests is waited for after each line that it wrote.
 const RESTLESS_TURN: Duration = Duration::from_millis(1);
 
+/// The plain keys from here on are used for values, each once.
+const OWN_KEYS: usize = 1_000;
+
 /// The client that asks.
 const CLIENT: &str = "c1";
 
@@ -63,11 +61,25 @@ pub fn kinds_not_taken(program: &Program, go_on: impl Fn() -> bool) -> Vec<NotTa
         folder: program.folder.join("probe"),
         ..program.clone()
     };
+    let not_taken = with_words!(program.dialect.words(), W, words => {
+        not_taken_of::<W>(&program, words, go_on)
+    });
+    // What is left behind tells about a failure only, and none here is one.
+    let _ = fs::remove_dir_all(&program.folder);
+    not_taken
+}
+
+fn not_taken_of<W: Workload>(
+    program: &Program,
+    words: &W::Words,
+    go_on: impl Fn() -> bool,
+) -> Vec<NotTaken> {
     let shapes = Kind::ALL.into_iter().flat_map(shapes);
-    let mut values = vec![plain()];
+    let mut values = vec![W::plain_value(0, true)];
     values.extend(shapes.filter_map(|(table, shape)| (table == Table::Values).then_some(shape)));
-    let mut probe = Probe {
-        program: &program,
+    let mut probe: Probe<'_, W> = Probe {
+        program,
+        words,
         values: &values,
         began: now(),
         processes: 0,
@@ -90,9 +102,6 @@ pub fn kinds_not_taken(program: &Program, go_on: impl Fn() -> bool) -> Vec<NotTa
         };
         not_taken.push(NotTaken { kind, how });
     }
-    drop(probe);
-    // What is left behind tells about a failure only, and none here is one.
-    let _ = fs::remove_dir_all(&program.folder);
     not_taken
 }
 
@@ -100,18 +109,15 @@ fn shapes(kind: Kind) -> impl Iterator<Item = (Table, Json)> {
     (0..kind.shapes()).filter_map(move |at| Some((kind.table(), kind.member(at)?)))
 }
 
-fn plain() -> Json {
-    json!("v1")
-}
-
-struct Probe<'p> {
+struct Probe<'p, W: Workload> {
     program: &'p Program,
+    words: &'p W::Words,
     /// All values that are written.
     values: &'p [Json],
     began: Instant,
     /// How many processes were started.
     processes: u32,
-    talk: Option<Talk<'p>>,
+    talk: Option<Talk<'p, W>>,
 }
 
 /// Why a key or a value is not taken.
@@ -124,7 +130,7 @@ enum Failed {
     GaveUp(String),
 }
 
-impl<'p> Probe<'p> {
+impl<'p, W: Workload> Probe<'p, W> {
     /// Writes and reads all shapes of a kind.
     fn try_kind(&mut self, kind: Kind) -> Result<(), Failed> {
         let mut talk = match self.talk.take() {
@@ -150,13 +156,13 @@ impl<'p> Probe<'p> {
     }
 
     /// A process that takes what is plain.
-    fn start(&mut self) -> Result<Talk<'p>, Failed> {
+    fn start(&mut self) -> Result<Talk<'p, W>, Failed> {
         if self.processes == MOST_PROCESSES {
             let why = format!("not tried after {MOST_PROCESSES} processes were lost");
             return Err(Failed::GaveUp(why));
         }
         self.processes += 1;
-        let started = Talk::start(self.program, self.values, self.processes);
+        let started = Talk::start(self.program, self.words, self.values, self.processes);
         let plain = started.and_then(|mut talk| {
             talk.round_trip_alone(0)?;
             Ok(talk)
@@ -170,10 +176,10 @@ impl<'p> Probe<'p> {
 }
 
 /// A conversation with a process.
-struct Talk<'p> {
+struct Talk<'p, W: Workload> {
     program: &'p Program,
     values: &'p [Json],
-    speaker: Speaker<'p>,
+    speaker: W::Speaker<'p>,
     process: Process,
     intake: Intake,
     node: Key,
@@ -182,8 +188,13 @@ struct Talk<'p> {
     restless: bool,
 }
 
-impl<'p> Talk<'p> {
-    fn start(program: &'p Program, values: &'p [Json], number: u32) -> Result<Self, Failed> {
+impl<'p, W: Workload> Talk<'p, W> {
+    fn start(
+        program: &'p Program,
+        words: &'p W::Words,
+        values: &'p [Json],
+        number: u32,
+    ) -> Result<Self, Failed> {
         let node = program.names.of(0);
         let folder = program.folder.join(number.to_string());
         let stderr = folder.join("stderr");
@@ -194,7 +205,7 @@ impl<'p> Talk<'p> {
         let mut talk = Self {
             program,
             values,
-            speaker: Speaker::new(&program.dialect, &names, 1, Some(values)),
+            speaker: W::Speaker::new(words, &names, 1, Some(values)),
             process,
             intake: Intake::default(),
             node,
@@ -211,46 +222,20 @@ impl<'p> Talk<'p> {
 
     /// Writes a value to a key of its own and reads it back.
     fn round_trip_alone(&mut self, position: usize) -> Result<(), Failed> {
-        self.round_trip(format_compact!("probe-{}", self.asked).into(), position)
+        self.round_trip(W::plain_key(OWN_KEYS + self.asked as usize), position)
     }
 
     /// Writes a value to a key and reads it back.
     fn round_trip(&mut self, key: Key, position: usize) -> Result<(), Failed> {
         let value = &self.values[position];
-        let written = Ask::Write {
-            value: TaggedValue {
-                tag: self.asked.into(),
-                position: u32::try_from(position).ok(),
-            },
-            context: Context::BLIND,
-            resolving: false,
-        };
-        let (question, body) = self.ask(key.clone(), written)?;
-        match self.speaker.understand(&question, &body) {
-            Ok(Reply::Written { .. }) => {}
-            Ok(_) => return Err(refused("write", &body)),
-            Err(why) => {
-                return Err(Failed::Changed(format!(
-                    "got an answer without sense: {why}"
-                )));
-            }
-        }
-        let (question, body) = self.ask(key, Ask::Read)?;
-        let siblings = match self.speaker.understand(&question, &body) {
-            Ok(Reply::Siblings { read, .. }) => read.siblings,
-            Ok(_) => return Err(refused("read", &body)),
-            Err(why) => {
-                return Err(Failed::Changed(format!(
-                    "got an answer without sense: {why}"
-                )));
-            }
-        };
-        let returned: Vec<Json> = siblings
-            .iter()
-            .map(|sibling| sibling.value.data.to_json())
-            .collect();
+        let [write, read] = self.speaker.trial(
+            u32::try_from(position).unwrap_or(u32::MAX),
+            self.asked.into(),
+        );
+        self.try_one("write", key.clone(), write)?;
+        let returned = self.try_one("read", key, read)?;
         match &returned[..] {
-            [one] if same(one, value) && !siblings[0].tombstone => Ok(()),
+            [one] if same(one, value) => Ok(()),
             [] => Err(Failed::Changed("was not returned".to_owned())),
             [one] => Err(Failed::Changed(format!(
                 "returned {} as {}",
@@ -265,7 +250,20 @@ impl<'p> Talk<'p> {
         }
     }
 
-    fn ask(&mut self, key: Key, ask: Ask) -> Result<(Question, Map<String, Json>), Failed> {
+    /// Asks for something, and returns the values that the answer holds.
+    fn try_one(&mut self, what: &str, key: Key, ask: W::Ask) -> Result<Vec<Json>, Failed> {
+        let (question, body) = self.ask(key, ask)?;
+        let reply = self.speaker.understand(&question, &body);
+        let reply =
+            reply.map_err(|why| Failed::Changed(format!("got an answer without sense: {why}")))?;
+        W::Speaker::came(reply).ok_or_else(|| refused(what, &body))
+    }
+
+    fn ask(
+        &mut self,
+        key: Key,
+        ask: W::Ask,
+    ) -> Result<(Question<'p, W>, Map<String, Json>), Failed> {
         let request = Request {
             id: self.asked,
             client: CLIENT.into(),

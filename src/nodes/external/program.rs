@@ -10,7 +10,7 @@ use sibcheck_checkers::outside::{self, OutsideLines};
 use crate::{
     interrupt::Interrupt,
     nodes::process::{ExternalError, Launch, locate},
-    protocol::Dialect,
+    workloads::Dialect,
 };
 
 use super::names::NodeNames;

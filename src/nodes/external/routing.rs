@@ -4,12 +4,9 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::{Map, Value as Json};
-use sibcheck_checkers::{
-    history::{Action, History},
-    outside::Outside,
-};
+use sibcheck_checkers::{history::Operation, outside::Outside};
 
-use crate::{protocol::SERVICES, simulation::Address};
+use crate::{protocol::SERVICES, simulation::Address, workloads::Workload};
 
 use super::{
     Deviation, External, FailureKind, INITIATOR, MUTE, Output, STDOUT_IS_FOR_MESSAGES, Wire,
@@ -26,7 +23,7 @@ const DUTY: &str = "it should answer every request";
 /// The body of a message.
 type Body = Map<String, Json>;
 
-impl External<'_> {
+impl<W: Workload> External<'_, W> {
     /// Routes what a node wrote. `ended` tells that it is dead: the beginning of a line that it left
     /// says less than its death.
     pub(super) fn route_written(
@@ -323,15 +320,13 @@ impl External<'_> {
     }
 
     /// Whether a node let all final reads wait in vain, when all faults had healed: such a run could
-    /// hide anything.
-    pub fn check_final_reads(&mut self, history: &History) {
+    /// hide anything. The final reads are those from the `first` on.
+    pub fn check_final_reads(&mut self, operations: &[Operation<W::Object>], first: usize) {
         for node in 0..u32::try_from(self.names.len()).unwrap_or(u32::MAX) {
             let mut final_reads = (0..)
-                .zip(&history.operations)
-                .filter(|(_, operation)| {
-                    operation.node == node
-                        && matches!(&operation.action, Action::Read(read) if read.last)
-                })
+                .zip(operations)
+                .skip(first)
+                .filter(|(_, operation)| operation.node == node)
                 .filter_map(|(op, _)| self.asked.get(&op))
                 .peekable();
             if final_reads.peek().is_some()

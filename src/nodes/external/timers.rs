@@ -10,14 +10,12 @@ use std::{fs, time::Duration};
 use serde_json::json;
 
 use crate::{
-    nodes::{
-        Ask, Context, Request, TaggedValue,
-        process::{ExternalError, Idle, Launch, Line, Process, Tracing, nanos, now},
-    },
+    nodes::process::{ExternalError, Idle, Launch, Line, Process, Tracing, nanos, now},
     simulation::{Nanos, NodeClock},
+    workloads::{Request, Speaker, Workload, with_words},
 };
 
-use super::{INITIATOR, Program, speaker::Speaker};
+use super::{INITIATOR, Program};
 
 /// How long a program is left alone, on its own clock.
 const LEFT_ALONE: Duration = Duration::from_secs(30);
@@ -79,24 +77,20 @@ fn watch(
     };
     let mut process = Process::spawn(&launch)?;
     process.set_patience(program.start_patience);
-    let values = [json!("v1")];
-    let mut speaker = Speaker::new(&program.dialect, &names, 1, Some(&values));
-    let write = Request {
-        id: 1,
-        client: "c1".into(),
-        identity: 0,
-        node: 0,
-        key: "k1".into(),
-        ask: Ask::Write {
-            value: TaggedValue {
-                tag: 0,
-                position: Some(0),
-            },
-            context: Context::BLIND,
-            resolving: false,
-        },
-    };
-    let (mut written, _) = speaker.ask(&write);
+    let mut written = with_words!(program.dialect.words(), W, words => {
+        let values = [W::plain_value(0, true)];
+        let mut speaker = <W as Workload>::Speaker::new(words, &names, 1, Some(&values));
+        let [ask, _] = speaker.trial(0, 0);
+        let write: Request<W> = Request {
+            id: 1,
+            client: "c1".into(),
+            identity: 0,
+            node: 0,
+            key: W::plain_key(0),
+            ask,
+        };
+        speaker.ask(&write).0
+    });
     written.insert("msg_id".into(), 2.into());
     let init = json!({"type": "init", "msg_id": 1, "node_id": node, "node_ids": names});
     let mut lines: Vec<Line> = Vec::new();

@@ -336,7 +336,7 @@ pub fn shrink(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Act, SeededChoices, Shape, generate};
+    use super::super::{SeededChoices, Shape, generate};
     use super::*;
     use crate::stores::StoreName;
 
@@ -348,7 +348,7 @@ mod tests {
     fn deletes(plan: &Plan) -> usize {
         let steps = plan.clients.iter().flatten();
         steps
-            .filter(|step| matches!(step.act, Act::Delete { .. }))
+            .filter(|step| step.act.written_instead(0).is_some())
             .count()
     }
 

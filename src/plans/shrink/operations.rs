@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Act, ContextChoice, Plan, tables::plain_key};
+use super::super::{Act, Plan};
 use super::script::{Line, Script};
 
 /// One way to ask less of clients, or something plainer. Operations are counted by time.
@@ -83,13 +83,13 @@ pub(super) fn pairs(script: &Script) -> Vec<OperationEdit> {
 
 /// Plainer acts in place of what is done.
 pub(super) fn plainer_acts(script: &Script) -> Vec<OperationEdit> {
-    let plainer = |(line, act)| {
-        plainer_than(act)
+    let plainer = |(line, act): (usize, Act)| {
+        act.plainer()
             .into_iter()
             .map(move |act| OperationEdit::Replace { line, act })
     };
     let acts = || script.lines.iter().map(|line| line.step.act).enumerate();
-    let deletes = || acts().filter(|(_, act)| matches!(act, Act::Delete { .. }));
+    let deletes = || acts().filter(|(_, act)| act.written_instead(0).is_some());
     let mut edits = Vec::new();
     // Values tell the writes to programs apart.
     if script.plan.program.is_none() && deletes().next().is_some() {
@@ -114,45 +114,6 @@ pub(super) fn plainer_names(script: &Script) -> Vec<OperationEdit> {
     let keys = each(keys.len()).map(OperationEdit::PlainKeys);
     let values = each(values.len()).map(OperationEdit::PlainValues);
     keys.chain(values).collect()
-}
-
-/// What is plainer than an act, the plainest first.
-fn plainer_than(act: Act) -> Vec<Act> {
-    match act {
-        Act::Read => Vec::new(),
-        Act::Resolve { value } => {
-            let write = |context| Act::Write { value, context };
-            vec![
-                Act::Read,
-                write(ContextChoice::Blind),
-                write(ContextChoice::LastRead),
-                write(ContextChoice::LastWrite),
-            ]
-        }
-        Act::Delete { context } => {
-            let contexts = plainer_contexts(context).iter();
-            contexts.map(|&context| Act::Delete { context }).collect()
-        }
-        Act::Write { value, context } => plainer_contexts(context)
-            .iter()
-            .map(|&context| Act::Write { value, context })
-            .collect(),
-    }
-}
-
-/// Contexts that are plainer than this one, the plainest first.
-fn plainer_contexts(context: ContextChoice) -> &'static [ContextChoice] {
-    match context {
-        ContextChoice::Blind => &[],
-        ContextChoice::LastRead | ContextChoice::OneSibling(0) => &[ContextChoice::Blind],
-        ContextChoice::LastWrite => &[ContextChoice::Blind, ContextChoice::LastRead],
-        ContextChoice::OneSibling(_) => &[ContextChoice::Blind, ContextChoice::OneSibling(0)],
-        ContextChoice::Stale(_) | ContextChoice::TwoReads => &[
-            ContextChoice::Blind,
-            ContextChoice::LastRead,
-            ContextChoice::LastWrite,
-        ],
-    }
 }
 
 /// Fewer nodes, keys and clients.
@@ -246,26 +207,24 @@ impl OperationEdit {
             Self::ChangeKey { line, key } => lines.get_mut(line)?.step.key = key,
             Self::WriteInstead { line } => {
                 let act = &mut lines.get_mut(line)?.step.act;
-                let Act::Delete { context } = *act else {
-                    return None;
-                };
-                let value = plan.add_plain_value();
-                *act = Act::Write { value, context };
+                act.written_instead(0)?;
+                *act = act.written_instead(plan.add_plain_value())?;
             }
             Self::WriteEverywhere => {
                 let value = plan.add_plain_value();
                 for act in lines.iter_mut().map(|line| &mut line.step.act) {
-                    if let Act::Delete { context } = *act {
-                        *act = Act::Write { value, context };
-                    }
+                    *act = act.written_instead(value).unwrap_or(*act);
                 }
             }
             Self::PlainKeys(which) => {
                 let order = by_first_use(lines.iter().map(|line| line.step.key));
-                replace(&mut plan.keys, &order, which, plain_key)?;
+                let mut keys = std::mem::take(&mut plan.keys);
+                let replaced = replace(&mut keys, &order, which, |rank| plan.plain_key(rank));
+                plan.keys = keys;
+                replaced?;
             }
             Self::PlainValues(which) => {
-                let order = by_first_use(lines.iter().filter_map(|line| line.step.act.value()));
+                let order = by_first_use(lines.iter().flat_map(|line| line.step.act.values()));
                 let mut values = std::mem::take(&mut plan.values);
                 replace(&mut values, &order, which, |rank| plan.plain_value(rank))?;
                 plan.values = values;
@@ -278,26 +237,19 @@ impl OperationEdit {
 /// Leaves the writes and deletes, each without a context and by a client of its own; `None` where there
 /// is nothing else.
 fn scatter(lines: &mut Vec<Line>) -> Option<()> {
-    let blind = ContextChoice::Blind;
-    let plain = |act: Act| match act {
-        Act::Write { context, .. } | Act::Delete { context } => context == blind,
-        Act::Read | Act::Resolve { .. } => false,
-    };
-    if lines.iter().all(|line| plain(line.step.act)) {
+    let alone = |act: Act| act.alone() == Some(act);
+    if lines.iter().all(|line| alone(line.step.act)) {
         return None;
     }
-    lines.retain(|line| line.step.act != Act::Read);
+    lines.retain_mut(|line| match line.step.act.alone() {
+        Some(act) => {
+            line.step.act = act;
+            true
+        }
+        None => false,
+    });
     for (client, line) in lines.iter_mut().enumerate() {
         line.client = client;
-        let act = &mut line.step.act;
-        *act = match *act {
-            Act::Write { value, .. } | Act::Resolve { value } => Act::Write {
-                value,
-                context: blind,
-            },
-            Act::Delete { .. } => Act::Delete { context: blind },
-            Act::Read => Act::Read,
-        };
     }
     Some(())
 }

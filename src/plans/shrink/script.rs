@@ -70,10 +70,7 @@ impl Spacing {
 
 /// How many messages one after the other an operation takes its client.
 fn legs(act: Act) -> u64 {
-    match act {
-        Act::Resolve { .. } => 4,
-        _ => 2,
-    }
+    2 * u64::from(act.operations())
 }
 
 /// What a latency comes to, roughly.

@@ -7,9 +7,12 @@
 
 use crate::simulation::{FaultKind, Purpose};
 
-use super::super::{Act, Choices, ContextChoice, SeededChoices};
+use super::super::{Choices, SeededChoices};
 use super::faults::{CERTAIN, probability};
 use super::script::{Line, Script, Spacing};
+
+/// An act has so many variations.
+const VARIATIONS: u32 = 3;
 
 /// Draws variations.
 #[derive(Clone, Debug)]
@@ -93,26 +96,10 @@ impl Wanderer {
             }
             3 => script.lines.get_mut(chosen)?.step.node = self.position(script.plan.nodes),
             4 => script.lines.get_mut(chosen)?.step.key = key,
-            _ => self.vary_act(&mut script.lines.get_mut(chosen)?.step.act)?,
-        }
-        Some(())
-    }
-
-    fn vary_act(&mut self, act: &mut Act) -> Option<()> {
-        const CONTEXTS: [ContextChoice; 3] = [
-            ContextChoice::Blind,
-            ContextChoice::LastRead,
-            ContextChoice::LastWrite,
-        ];
-        let drawn = self.pick(&CONTEXTS)?;
-        match act {
-            Act::Read => {}
-            Act::Delete { context } | Act::Write { context, .. } => *context = drawn,
-            Act::Resolve { value } => {
-                *act = Act::Write {
-                    value: *value,
-                    context: drawn,
-                };
+            _ => {
+                let drawn = self.position(VARIATIONS);
+                let act = &mut script.lines.get_mut(chosen)?.step.act;
+                *act = act.varied(drawn);
             }
         }
         Some(())

@@ -68,7 +68,7 @@ fn write_checked(
     width: usize,
 ) -> fmt::Result {
     let verbose = room.is_none();
-    let shape = &checked.campaign.shape;
+    let shape = &checked.shape;
     let outcome = checked.outcome();
     write!(
         out,
@@ -87,7 +87,7 @@ fn write_checked(
         write!(out, ", {} of {runs} inconclusive", thousands(inconclusive))?;
     }
     if let Some(after) = checked.interrupted_after(report) {
-        let runs = count(checked.campaign.runs, "run");
+        let runs = count(checked.runs, "run");
         write!(out, ", interrupted after {} of {runs}", thousands(after))?;
     }
     writeln!(out, ")")?;
@@ -154,7 +154,7 @@ fn write_program(
         }
         (None, Time::Real) => writeln!(out, "  time        real")?,
         (None, Time::Virtual) => {
-            let period = checked.campaign.shape.period.map(|period| {
+            let period = checked.shape.period.map(|period| {
                 let period = std::time::Duration::from_nanos(period.0);
                 format!(", which fire every {period:?} or so")
             });

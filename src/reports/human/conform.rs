@@ -85,8 +85,7 @@ pub(super) fn write_conform(out: &mut String, report: &Report, width: usize) -> 
 
 /// What is wrong with the run of a demand, and what was said.
 fn write_ran(out: &mut String, ran: &Ran, width: usize) -> fmt::Result {
-    let history = &ran.judged.run.history;
-    write_violations(out, history, &ran.judged.verdict, Others::Names, width)?;
+    write_violations(out, &*ran.judged.told, Others::Names, width)?;
     writeln!(out, "  what was said")?;
     for (from, to, body) in &ran.said {
         let line = Outside(format!("{from} → {to}  {body}")).to_string();

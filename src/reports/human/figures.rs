@@ -64,7 +64,7 @@ pub(super) fn write_all(
     threads: usize,
     width: usize,
 ) -> fmt::Result {
-    let (shape, tally) = (&checked.campaign.shape, &checked.tally);
+    let (shape, tally) = (&checked.shape, &checked.tally);
     let mut row = |name: &str, text: &str| writeln!(out, "{}", row(name, text, width));
     write_saved_first(checked, &mut row)?;
     let cluster = format!(
@@ -140,11 +140,11 @@ fn runs(checked: &Checked) -> String {
     format!(
         "{} of {}: {}; {} and {} on {}",
         thousands(tally.outcomes.values().sum()),
-        thousands(checked.campaign.runs),
+        thousands(checked.runs),
         some_of(outcomes).unwrap_or_else(|| "none".to_owned()),
         count(tally.operations, "operation"),
         count(tally.final_reads, "final read"),
-        count(checked.campaign.shape.nodes.into(), "node"),
+        count(checked.shape.nodes.into(), "node"),
     )
 }
 

@@ -3,10 +3,11 @@
 use std::fmt::{self, Write};
 
 use sibcheck_checkers::{
-    History, Outcome, Verdict, Violation,
+    AnyJudged, Outcome,
     history::OpId,
+    judged::Violated,
     outside::{self, Outside, OutsideLines},
-    shown, told_operations,
+    shown,
 };
 
 use crate::{
@@ -28,42 +29,37 @@ pub(super) enum Others {
 /// The first violation in full, and the others.
 pub(super) fn write_violations(
     out: &mut String,
-    history: &History,
-    verdict: &Verdict,
+    judged: &dyn AnyJudged,
     others: Others,
     width: usize,
 ) -> fmt::Result {
-    let Some((first, rest)) = verdict.violations.split_first() else {
+    let violations = judged.violations();
+    let Some((first, rest)) = violations.split_first() else {
         return Ok(());
     };
-    write_one(out, history, first, width)?;
-    others.write(out, history, rest, width)
+    write_one(out, first, width)?;
+    others.write(out, rest, width)
 }
 
-fn write_one(
-    out: &mut String,
-    history: &History,
-    violation: &Violation,
-    width: usize,
-) -> fmt::Result {
-    let title = told(history, violation);
+fn write_one(out: &mut String, violation: &Violated<'_>, width: usize) -> fmt::Result {
+    let title = told(violation);
     writeln!(out, "{}", wrapped(&title, "  ", "    ", width))?;
-    for line in steps(history, violation, width) {
+    for line in steps(violation, width) {
         writeln!(out, "{line}")?;
     }
     Ok(())
 }
 
 /// `dominance, key k1: the read by c1 …`
-fn told(history: &History, violation: &Violation) -> String {
-    let key = shown::key(history.keys[violation.key as usize].as_str());
-    let sentence = violation.sentence(history);
+fn told(violation: &Violated<'_>) -> String {
+    let key = shown::key(violation.key.as_str());
+    let sentence = violation.sentence();
     format!("{}, key {key}: {sentence}", violation.invariant)
 }
 
 /// The operations that matter, the faults between them and what binds them, a paragraph each.
-fn steps(history: &History, violation: &Violation, width: usize) -> Vec<String> {
-    let timeline = violation.timeline(history);
+fn steps(violation: &Violated<'_>, width: usize) -> Vec<String> {
+    let timeline = violation.timeline();
     let moments = timeline.moments.iter();
     let mut paragraphs: Vec<String> = moments
         .map(|moment| wrapped(&moment.line(), "    ", "       ", width))
@@ -75,18 +71,12 @@ fn steps(history: &History, violation: &Violation, width: usize) -> Vec<String> 
 }
 
 impl Others {
-    fn write(
-        self,
-        out: &mut String,
-        history: &History,
-        others: &[Violation],
-        width: usize,
-    ) -> fmt::Result {
+    fn write(self, out: &mut String, others: &[Violated<'_>], width: usize) -> fmt::Result {
         if self == Self::Names {
-            return write_names(out, history, others, width);
+            return write_names(out, others, width);
         }
         for violation in others {
-            let line = format!("also {}", told(history, violation));
+            let line = format!("also {}", told(violation));
             writeln!(out, "{}", wrapped(&line, "  ", "    ", width))?;
         }
         Ok(())
@@ -103,28 +93,23 @@ pub(super) fn write_proof(
     room: Option<usize>,
     width: usize,
 ) -> fmt::Result {
-    let history = &proof.judged.run.history;
-    let Some((first, others)) = proof.judged.verdict.violations.split_first() else {
+    let violations = proof.judged.told.violations();
+    let Some((first, others)) = violations.split_first() else {
         write_failure(out, proof, width)?;
         return write_origin(out, proof, program, width);
     };
     let word = verdict_word(Outcome::Violated);
     // The colour takes no columns.
-    let title = wrapped(
-        &format!("VIOLATED: {}", told(history, first)),
-        "",
-        "  ",
-        width,
-    );
+    let title = wrapped(&format!("VIOLATED: {}", told(first)), "", "  ", width);
     let title = title.replacen("VIOLATED", &word, 1);
-    let steps = steps(history, first, width);
+    let steps = steps(first, width);
     let mut end = String::new();
     let how = if room.is_some() {
         Others::Names
     } else {
         Others::Sentences
     };
-    how.write(&mut end, history, others, width)?;
+    how.write(&mut end, others, width)?;
     if let Some(failure) = &proof.failure {
         writeln!(
             end,
@@ -159,8 +144,8 @@ fn write_failure(out: &mut String, proof: &Proof, width: usize) -> fmt::Result {
             indented(&OutsideLines(failure).to_string(), "  ")
         )?;
     }
-    let history = &proof.judged.run.history;
-    let begun: Vec<OpId> = (0..).take(history.operations.len()).collect();
+    let judged = &proof.judged.told;
+    let begun: Vec<OpId> = (0..).take(judged.operations()).collect();
     let last = &begun[begun.len().saturating_sub(SHOWN)..];
     let all = begun.len();
     if all == 0 {
@@ -173,7 +158,7 @@ fn write_failure(out: &mut String, proof: &Proof, width: usize) -> fmt::Result {
     };
     let operations = count(all as u64, "operation");
     writeln!(out, "  it failed after {operations}{of_which}:")?;
-    for (number, step) in (all - last.len() + 1..).zip(told_operations(history, last)) {
+    for (number, step) in (all - last.len() + 1..).zip(judged.told(last)) {
         let text = format!("{number}. {}", step.text);
         writeln!(out, "{}", wrapped(&text, "    ", "       ", width))?;
     }
@@ -181,17 +166,12 @@ fn write_failure(out: &mut String, proof: &Proof, width: usize) -> fmt::Result {
 }
 
 /// What else is violated, by name.
-fn write_names(
-    out: &mut String,
-    history: &History,
-    others: &[Violation],
-    width: usize,
-) -> fmt::Result {
+fn write_names(out: &mut String, others: &[Violated<'_>], width: usize) -> fmt::Result {
     if others.is_empty() {
         return Ok(());
     }
     let names = others.iter().map(|violation| {
-        let key = shown::key(history.keys[violation.key as usize].as_str());
+        let key = shown::key(violation.key.as_str());
         format!("{} ({key})", violation.invariant)
     });
     let names = names.collect::<Vec<_>>().join(", ");

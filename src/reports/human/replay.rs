@@ -49,9 +49,8 @@ pub(super) fn write_replay(
         if let Some(evidence) = &judged.evidence
             && (!judged.as_expected || cases.len() == 1)
         {
-            let (history, verdict) = &**evidence;
-            write_violations(out, history, verdict, Others::Sentences, width)?;
-            write_unknown(out, history, verdict, width)?;
+            write_violations(out, &**evidence, Others::Sentences, width)?;
+            write_unknown(out, &**evidence, width)?;
         }
     }
     let good = cases

@@ -1,8 +1,11 @@
 //! The strongest claims that a history bears out and the weakest that it refutes, with evidence.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
 
-use sibcheck_checkers::{Claim, History, Outcome, Verdict, strongest::Strongest};
+use sibcheck_checkers::{Claim, History, Judged, Outcome, Verdict, strongest::Strongest};
 
 use super::{
     proof::{Others, write_violations},
@@ -11,7 +14,7 @@ use super::{
 
 pub(super) fn write_strongest(
     out: &mut String,
-    history: &History,
+    history: &Arc<History>,
     strongest: &Strongest,
     width: usize,
 ) -> fmt::Result {
@@ -34,17 +37,12 @@ pub(super) fn write_strongest(
             verdict.claim,
             verdict.claim.summary()
         )?;
-        write_violations(
-            out,
-            history,
-            &what_it_adds(verdict),
-            Others::Sentences,
-            width,
-        )?;
+        let judged = judged(history, what_it_adds(verdict));
+        write_violations(out, &judged, Others::Sentences, width)?;
     }
     for verdict in strongest.undecided() {
         writeln!(out, "undecided: {}", verdict.claim)?;
-        write_unknown(out, history, verdict, width)?;
+        write_unknown(out, &judged(history, verdict.clone()), width)?;
     }
     let switched = strongest.replica_monotonic();
     let backwards = what_it_adds(switched);
@@ -55,7 +53,14 @@ pub(super) fn write_strongest(
         (false, _) => "nothing speaks against it",
     };
     writeln!(out, "nodes never go backwards (replica-monotonic): {word}")?;
-    write_violations(out, history, &backwards, Others::Sentences, width)
+    write_violations(out, &judged(history, backwards), Others::Sentences, width)
+}
+
+fn judged(history: &Arc<History>, verdict: Verdict) -> Judged {
+    Judged {
+        history: Arc::clone(history),
+        verdict,
+    }
 }
 
 /// The verdict with the violations of what the claim adds to `eventual`.

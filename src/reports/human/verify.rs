@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use sibcheck_checkers::{History, Verdict, outside, registers, registers::verdict::Reason, shown};
+use sibcheck_checkers::{AnyJudged, outside, verdict::Reason};
 
-use crate::reports::verified::{Judged, Judgement, Source, Verified};
+use crate::reports::verified::{Found, Judgement, Source, Verified};
 
 use super::{
     proof::{Others, write_violations},
@@ -24,10 +24,9 @@ pub(super) fn write_verified(out: &mut String, verified: &Verified, width: usize
 }
 
 fn write_judgement(out: &mut String, judgement: &Judgement, width: usize) -> fmt::Result {
-    match &judgement.judged {
-        Judged::Registers { history, verdict } => write_registers(out, history, verdict, width)?,
-        Judged::Siblings { history, verdict } => write_siblings(out, history, verdict, width)?,
-        Judged::Strongest { history, strongest } => {
+    match &judgement.found {
+        Found::Judged(judged) => write_judged(out, &**judged, width)?,
+        Found::Strongest { history, strongest } => {
             write_strongest(out, history, strongest, width)?;
         }
     }
@@ -51,13 +50,9 @@ fn write_source(out: &mut String, source: &Source, width: usize) -> fmt::Result 
     Ok(())
 }
 
-fn write_siblings(
-    out: &mut String,
-    history: &History,
-    verdict: &Verdict,
-    width: usize,
-) -> fmt::Result {
-    let monotonic = if verdict.replica_monotonic {
+fn write_judged(out: &mut String, judged: &dyn AnyJudged, width: usize) -> fmt::Result {
+    let promise = judged.promise();
+    let monotonic = if promise.replica_monotonic {
         ", replica-monotonic"
     } else {
         ""
@@ -65,89 +60,40 @@ fn write_siblings(
     writeln!(
         out,
         "{} (claim {}{monotonic})",
-        verdict_word(verdict.outcome),
-        verdict.claim
+        verdict_word(judged.outcome()),
+        promise.claim
     )?;
-    let tests = verdict.exercised.iter().filter(|(_, times)| *times > 0);
+    let tests = judged.exercised().iter().filter(|(_, times)| *times > 0);
     let tests = tests.map(|(invariant, times)| format!("{} {invariant}", thousands(times)));
     let tests = tests.collect::<Vec<_>>().join(", ");
-    let figures = format!(
-        "{}, {}, {}, {}",
-        count(history.operations.len() as u64, "operation"),
-        count(history.keys.len() as u64, "key"),
-        count(history.clients.len() as u64, "client"),
-        count(history.nodes.len() as u64, "node")
-    );
-    writeln!(out, "{}", row("history", &figures, width))?;
+    let mut figures = vec![
+        count(judged.operations() as u64, "operation"),
+        count(judged.keys().len() as u64, "key"),
+        count(judged.clients().len() as u64, "client"),
+    ];
+    if !judged.nodes().is_empty() {
+        figures.push(count(judged.nodes().len() as u64, "node"));
+    }
+    writeln!(out, "{}", row("history", &figures.join(", "), width))?;
     if !tests.is_empty() {
         writeln!(out, "{}", row("tests", &tests, width))?;
     }
-    write_unknown(out, history, verdict, width)?;
-    write_violations(out, history, verdict, Others::Sentences, width)
-}
-
-fn write_registers(
-    out: &mut String,
-    history: &registers::History,
-    verdict: &registers::Verdict,
-    width: usize,
-) -> fmt::Result {
-    let wrapped = |text: &str, first, others| wrapped(text, first, others, width);
-    writeln!(
-        out,
-        "{} (claim linearizable)",
-        verdict_word(verdict.outcome)
-    )?;
-    for (number, violation) in verdict.violations.iter().enumerate() {
-        let also = if number == 0 { "" } else { "also " };
-        let key = shown::key(history.key_name(violation.key).as_str());
-        let sentence = violation.sentence(history);
-        let told = format!("{also}linearizability, key {key}: {sentence}");
-        writeln!(out, "{}", wrapped(&told, "  ", "    "))?;
-        if number == 0 {
-            for (number, step) in (1..).zip(violation.steps(history)) {
-                let step = format!("{number}. {step}");
-                writeln!(out, "{}", wrapped(&step, "    ", "       "))?;
-            }
-        }
+    if let Some(how) = judged.how_decided() {
+        writeln!(out, "{}", row("decided", &how, width))?;
     }
-    for unknown in &verdict.unknown {
-        let more = match unknown.reason {
-            Reason::NothingTested => "",
-            Reason::Steps { .. } => "; --budget-steps allows more",
-            Reason::Memory { .. } => "; --budget-bytes allows more",
-        };
-        let told = format!("{}{more}", unknown.sentence(history));
-        writeln!(out, "{}", wrapped(&told, "  ", "    "))?;
-    }
-    let figures = &verdict.figures;
-    writeln!(
-        out,
-        "  {}, {}, {}, {} that counted, {}",
-        count(history.operations.len() as u64, "operation"),
-        count(history.keys.len() as u64, "register"),
-        count(history.clients.len() as u64, "client"),
-        figures.operations,
-        count(figures.observations, "observation"),
-    )?;
-    writeln!(
-        out,
-        "  {} with unique values, {} by a search of {}",
-        count(figures.keys_by_zones, "register"),
-        figures.keys_by_search,
-        count(figures.search_steps, "step")
-    )
+    write_unknown(out, judged, width)?;
+    write_violations(out, judged, Others::Sentences, width)
 }
 
 /// What could not be tested, and why.
-pub(super) fn write_unknown(
-    out: &mut String,
-    history: &History,
-    verdict: &Verdict,
-    width: usize,
-) -> fmt::Result {
-    for unknown in &verdict.unknown {
-        let line = format!("not tested: {}", unknown.sentence(history));
+pub(super) fn write_unknown(out: &mut String, judged: &dyn AnyJudged, width: usize) -> fmt::Result {
+    for unknown in judged.unknown() {
+        let more = match unknown.reason {
+            Reason::Steps { .. } => "; --budget-steps allows more",
+            Reason::Memory { .. } => "; --budget-bytes allows more",
+            _ => "",
+        };
+        let line = format!("not tested: {}{more}", judged.why(unknown));
         writeln!(out, "{}", wrapped(&line, "  ", "    ", width))?;
     }
     Ok(())

@@ -46,7 +46,7 @@ impl Counts {
         let outcome = format!("{:?}", verdict.outcome);
         *self.outcomes.entry(outcome).or_default() += 1;
         for violation in &verdict.violations {
-            let finding = format!("{:?}", violation.finding);
+            let finding = format!("{:?}", violation.finding.what);
             let name = finding.split([' ', '{']).next().unwrap_or_default();
             *self.findings.entry(name.to_owned()).or_default() += 1;
         }

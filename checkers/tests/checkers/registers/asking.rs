@@ -76,7 +76,8 @@ pub(super) fn written_and_read(history: &History) -> Result<History, String> {
         other => return Err(format!("read back as {other:?}:\n{}", written())),
     };
     let (before, after) = (Ordered::of(history), Ordered::of(&again));
-    if before == after && history.value(history.initial) == again.value(again.initial) {
+    if before == after && history.value(history.tables.initial) == again.value(again.tables.initial)
+    {
         return Ok(again);
     }
     Err(format!("read back as {after:?}\n{}", written()))
@@ -139,7 +140,7 @@ fn minimal(history: &History, violation: &Violation) -> Result<(), String> {
     // What a string says of the appends before it takes them to be left out.
     let appends = (0..).zip(&history.operations);
     let appends = appends.filter(|(_, op)| matches!(op.action, Action::Append(_)));
-    if appends.count() > 0 && !matches!(violation.finding, Finding::NoOrder { .. }) {
+    if appends.count() > 0 && !matches!(violation.finding.what, Finding::NoOrder { .. }) {
         return Ok(());
     }
     let reads = |op: &&OpId| matches!(action(op), Action::Read(_));

@@ -336,7 +336,7 @@ fn observed(history: &History, at: usize, value: ValueId) -> Value {
         }
         _ => false,
     };
-    match (counted.as_slice(), value == history.initial) {
+    match (counted.as_slice(), value == history.tables.initial) {
         ([], true) => Value::Initial,
         ([], false) if others(history, at).any(ends_with) => Value::EndsWithAppended,
         ([], false) if !wrote.is_empty() => Value::WrittenByFailed,
@@ -356,7 +356,7 @@ fn written(history: &History, at: usize, value: ValueId) -> Value {
     let again = |op: &Operation| takes_effect(op) && writes(op, value);
     if itself(&history.operations[at]) {
         Value::SwappedForItself
-    } else if value == history.initial {
+    } else if value == history.tables.initial {
         Value::InitialAgain
     } else if others(history, at).any(again) {
         Value::Repeated
@@ -420,7 +420,7 @@ fn chain(history: &History, at: usize) -> Option<(usize, Begins, Listed)> {
             takes_effect(operation) && writes(operation, seen)
         });
         let writers: Vec<usize> = counted.collect();
-        break match (writers.as_slice(), seen == history.initial) {
+        break match (writers.as_slice(), seen == history.tables.initial) {
             ([], true) => Begins::Initial,
             ([], false) => Begins::Never,
             ([writer], false) if chain.contains(writer) => Begins::Circle,

@@ -212,6 +212,7 @@ fn run_of(dice: &mut Dice, shape: &Shape, names: &mut Interner) -> Vec<Operation
         let completed = (point + late) as u64;
         operations.push(Operation {
             client: names.client(&format!("c{}", number + 1)),
+            node: 0,
             key: names.key("x"),
             action,
             status,
@@ -255,6 +256,7 @@ fn operation(
     let length = dice.roll(shape.longest) as u64;
     Operation {
         client: names.client(&format!("c{}", number + 1)),
+        node: 0,
         key: names.key("x"),
         action,
         status,

@@ -202,6 +202,7 @@ impl Scope {
                 let (from, to) = order[at];
                 history.operations.push(Operation {
                     client: 0,
+                    node: 0,
                     key: 0,
                     action,
                     status,

@@ -48,6 +48,7 @@ pub(super) fn register(initial: &Json, text: &str) -> History {
         };
         operations.push(Operation {
             client: names.client(&format!("c{}", number + 1)),
+            node: 0,
             key: names.key("x"),
             action,
             status,
@@ -61,7 +62,7 @@ pub(super) fn register(initial: &Json, text: &str) -> History {
 /// Writes the notation, after what the register holds at first.
 pub(super) fn text(history: &History) -> String {
     let value = |id| history.value(id).to_string();
-    let mut text = format!("initially {}\n", value(history.initial));
+    let mut text = format!("initially {}\n", value(history.tables.initial));
     for operation in &history.operations {
         let action = match operation.action {
             Action::Read(returned) => format!("read {}", returned.map(value).unwrap_or_default()),

@@ -58,6 +58,7 @@ fn random(dice: &mut Dice) -> History {
         let completes = status == Status::Ok || dice.once_in(2);
         Operation {
             client: names.client(clients[dice.roll(clients.len())]),
+            node: 0,
             key: names.key(["", "x", "sibcheck_history"][dice.roll(3)]),
             action,
             status,
@@ -80,7 +81,7 @@ fn what_is_written_reads_back_as_it_was() {
         let [before, after] = [&history, &again]
             .map(|history| judge(history, Budget::default()).map(|verdict| verdict.outcome));
         assert_eq!(before, after, "seed {seed}\n{}", text(&history));
-        assert_eq!(again.origin, history.origin);
+        assert_eq!(again.header.origin, history.header.origin);
         // What was read once has names that need no change.
         let twice = written_and_read(&again).map(|twice| twice.clients);
         assert_eq!(twice, Ok(again.clients), "seed {seed}");

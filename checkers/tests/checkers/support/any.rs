@@ -92,6 +92,7 @@ pub(crate) fn any(dice: &mut Dice) -> History {
         keys: name("k", keys),
         operations,
         faults: Vec::new(),
+        tables: (),
     }
 }
 

@@ -131,6 +131,7 @@ pub(crate) fn correct(dice: &mut Dice, shape: Shape) -> History {
         keys: name("k", shape.keys),
         operations: model.operations,
         faults: Vec::new(),
+        tables: (),
     }
 }
 

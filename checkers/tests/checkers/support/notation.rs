@@ -35,6 +35,7 @@ pub(crate) fn history(text: &str) -> History {
         keys: Vec::new(),
         operations: Vec::new(),
         faults: Vec::new(),
+        tables: (),
     };
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default();

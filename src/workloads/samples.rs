@@ -7,7 +7,7 @@ pub struct Sample {
     pub dialect: &'static str,
     /// Its file's name, without the ending.
     pub name: &'static str,
-    /// The case, as [`Case::parse`](super::Case::parse) reads it.
+    /// The case, as [`Case::parse`](crate::protocol::Case::parse) reads it.
     pub text: &'static str,
 }
 
@@ -39,7 +39,7 @@ pub fn samples_of(dialect: &str) -> impl Iterator<Item = &'static Sample> {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::{Case, Dialect};
+    use crate::{protocol::Case, workloads::Dialect};
 
     use super::*;
 

@@ -1,16 +1,18 @@
-//! What a dialect is, as data: how requests are worded, and where the parts of the answers are.
+//! How sibling stores are spoken to, as data: how requests are worded, and where the parts of the answers are.
 //!
 //! The built-in dialects and those that a file describes are values of one type, [`Wording`], so a
 //! store is spoken to in the same way whoever described its dialect.
 
-use std::{fmt, sync::LazyLock};
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
+use sibcheck_checkers::{Claim, Invariant};
 
-use crate::clocks::ClockForm;
-
-use super::dialect::object;
+use super::{Act, custom, glossary};
+use crate::{
+    clocks::ClockForm,
+    protocol::{ErrorCode, Filling, Placeholder, Pointer, StatusWords, Template},
+    workloads::{self, DialectError, Field},
+};
 
 /// A dialect: its requests and where the parts of its answers are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,250 +122,6 @@ pub struct WriteWords {
     pub status: Option<StatusWords>,
 }
 
-/// What tells whether a write was carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StatusWords {
-    /// The status, in the answer. Without one the write was carried out.
-    pub at: Pointer,
-    /// Statuses of writes that were carried out.
-    pub applied: Vec<Json>,
-    /// Statuses of writes that certainly were not and will not be.
-    pub refused: Vec<Json>,
-}
-
-/// A JSON pointer (RFC 6901), taken apart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Pointer {
-    text: String,
-    tokens: Vec<String>,
-}
-
-impl TryFrom<String> for Pointer {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if !text.is_empty() && !text.starts_with('/') {
-            return Err(format!(
-                "a JSON pointer begins with \"/\" (or is empty, for the whole): write \"/{text}\" for {text:?}"
-            ));
-        }
-        let bad_escape = |rest: &str| !rest.starts_with(['0', '1']);
-        if text.split('~').skip(1).any(bad_escape) {
-            return Err(format!(
-                "in the JSON pointer {text:?} a \"~\" is written \"~0\", and a \"/\" within a name \"~1\""
-            ));
-        }
-        Ok(Self::new(&text))
-    }
-}
-
-impl From<Pointer> for String {
-    fn from(pointer: Pointer) -> Self {
-        pointer.text
-    }
-}
-
-/// As messages name it: a field by its name, anything else by the pointer.
-impl fmt::Display for Pointer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.tokens.as_slice() {
-            [name] => write!(f, "{name:?}"),
-            _ => write!(f, "{:?}", self.text),
-        }
-    }
-}
-
-impl Pointer {
-    fn new(text: &str) -> Self {
-        let unescaped = |token: &str| token.replace("~1", "/").replace("~0", "~");
-        Self {
-            text: text.to_owned(),
-            tokens: text.split('/').skip(1).map(unescaped).collect(),
-        }
-    }
-
-    /// The names on its way, with points between them.
-    pub(crate) fn path(&self) -> String {
-        self.tokens.join(".")
-    }
-
-    /// True when it leads to a field by name: what it points into has to be an object.
-    pub(crate) fn is_field(&self) -> bool {
-        let first = self.tokens.first();
-        first.is_some_and(|first| first.parse::<usize>().is_err())
-    }
-
-    /// What it points at in an item of a list.
-    pub(crate) fn within<'j>(&self, json: &'j Json) -> Option<&'j Json> {
-        descend(&self.tokens, json)
-    }
-
-    /// What it points at in a body. The body as a whole is no part of it.
-    pub(crate) fn of<'j>(&self, body: &'j Map<String, Json>) -> Option<&'j Json> {
-        let (first, rest) = self.tokens.split_first()?;
-        descend(rest, body.get(first)?)
-    }
-}
-
-fn descend<'j>(tokens: &[String], json: &'j Json) -> Option<&'j Json> {
-    tokens.iter().try_fold(json, |json, token| match json {
-        Json::Object(fields) => fields.get(token),
-        Json::Array(items) => items.get(token.parse::<usize>().ok()?),
-        _ => None,
-    })
-}
-
-/// The body of a request, in which some strings stand for what is to be put there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Map<String, Json>", into = "Map<String, Json>")]
-pub struct Template(Map<String, Json>);
-
-/// What may stand in a template, and what it stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Placeholder {
-    Key,
-    Value,
-    Context,
-    Clock,
-    Client,
-}
-
-impl Placeholder {
-    const ALL: [(&'static str, Self); 5] = [
-        ("${key}", Self::Key),
-        ("${value}", Self::Value),
-        ("${context}", Self::Context),
-        ("${clock}", Self::Clock),
-        ("${client}", Self::Client),
-    ];
-
-    /// How it stands in a template.
-    pub(crate) fn word(self) -> &'static str {
-        let mut all = Self::ALL.into_iter();
-        all.find_map(|(word, placeholder)| (placeholder == self).then_some(word))
-            .unwrap_or_default()
-    }
-
-    /// What a string of a template stands for; `None` for one that stands for itself.
-    pub(crate) fn of(text: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find_map(|(word, placeholder)| (word == text).then_some(placeholder))
-    }
-}
-
-/// What is put in place of the placeholders.
-pub(crate) struct Filling<'a> {
-    pub(crate) key: &'a str,
-    pub(crate) client: &'a str,
-    pub(crate) value: &'a Json,
-    /// The context, or the clock that the client made.
-    pub(crate) context: &'a Json,
-}
-
-impl TryFrom<Map<String, Json>> for Template {
-    type Error = String;
-
-    fn try_from(body: Map<String, Json>) -> Result<Self, String> {
-        match body.get("type") {
-            Some(Json::String(kind)) if !kind.is_empty() => {}
-            _ => {
-                return Err(
-                    "a request needs a \"type\" that is a string, as in { type = \"get\", key = \"${key}\" }"
-                        .to_owned(),
-                );
-            }
-        }
-        if body.contains_key("msg_id") {
-            return Err("leave \"msg_id\" out: sibcheck numbers the requests".to_owned());
-        }
-        let template = Self(body);
-        template.each_text(&mut |text| {
-            if !text.contains("${") || Placeholder::of(text).is_some() {
-                return Ok(());
-            }
-            let known = Placeholder::ALL.map(|(word, _)| word).join(", ");
-            Err(format!(
-                "{text:?} is no placeholder; a whole string may be one of {known}"
-            ))
-        })?;
-        Ok(template)
-    }
-}
-
-impl From<Template> for Map<String, Json> {
-    fn from(template: Template) -> Self {
-        template.0
-    }
-}
-
-impl Template {
-    fn new(body: Json) -> Self {
-        Self(object(body))
-    }
-
-    /// The type of the request.
-    pub(crate) fn kind(&self) -> &str {
-        self.0.get("type").and_then(Json::as_str).unwrap_or("")
-    }
-
-    /// The fields of the body but for its type, by name.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (&String, &Json)> {
-        self.0.iter().filter(|(name, _)| *name != "type")
-    }
-
-    /// Whether a placeholder stands in it.
-    pub(crate) fn has(&self, placeholder: Placeholder) -> bool {
-        let found = self.each_text(&mut |text| {
-            if Placeholder::of(text) == Some(placeholder) {
-                Err(())
-            } else {
-                Ok(())
-            }
-        });
-        found.is_err()
-    }
-
-    fn each_text<E>(&self, visit: &mut impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
-        fn walk<E>(json: &Json, visit: &mut impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
-            match json {
-                Json::String(text) => visit(text),
-                Json::Array(items) => items.iter().try_for_each(|item| walk(item, visit)),
-                Json::Object(fields) => fields.values().try_for_each(|field| walk(field, visit)),
-                _ => Ok(()),
-            }
-        }
-        self.0.values().try_for_each(|field| walk(field, visit))
-    }
-
-    /// The body with everything put in its place.
-    pub(crate) fn fill(&self, filling: &Filling<'_>) -> Map<String, Json> {
-        let fields = self.0.iter();
-        fields
-            .map(|(name, json)| (name.clone(), filled(json, filling)))
-            .collect()
-    }
-}
-
-fn filled(json: &Json, filling: &Filling<'_>) -> Json {
-    match json {
-        Json::String(text) => match Placeholder::of(text) {
-            Some(Placeholder::Key) => filling.key.into(),
-            Some(Placeholder::Client) => filling.client.into(),
-            Some(Placeholder::Value) => filling.value.clone(),
-            Some(Placeholder::Context | Placeholder::Clock) => filling.context.clone(),
-            None => json.clone(),
-        },
-        Json::Array(items) => items.iter().map(|item| filled(item, filling)).collect(),
-        Json::Object(fields) => fields
-            .iter()
-            .map(|(name, field)| (name.clone(), filled(field, filling)))
-            .collect(),
-        _ => json.clone(),
-    }
-}
-
 /// Where the causality of a write comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contexts {
@@ -416,16 +174,70 @@ impl Wording {
     pub(crate) fn read_request(&self, client: &str, key: &str) -> Map<String, Json> {
         let nothing = Json::Null;
         self.read.request.fill(&Filling {
-            key,
+            key: &key.into(),
             client,
             value: &nothing,
             context: &nothing,
+            expected: &nothing,
         })
     }
+}
 
-    /// What cannot be tried in this dialect on so many nodes, or says nothing, and why: a sentence
-    /// each. Contexts may have turned out to be opaque.
-    pub fn not_exercised(&self, nodes: u32, opaque_seen: bool) -> Vec<String> {
+impl workloads::Wording<Act> for Wording {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn read_type(&self) -> &str {
+        self.read.request.kind()
+    }
+
+    fn write_type(&self) -> &str {
+        self.write.request.kind()
+    }
+
+    fn validate(&self) -> Result<(), DialectError> {
+        custom::validate(self)
+    }
+
+    fn demanded(&self, nodes: u32) -> Claim {
+        // Whether a key with deletes that reads hide is linearizable cannot be told.
+        if nodes == 1 && !self.hides_tombstones() {
+            Claim::Linearizable
+        } else {
+            Claim::Eventual
+        }
+    }
+
+    fn probe(&self) -> Vec<Map<String, Json>> {
+        vec![self.read_request("c1", "sibcheck-probe")]
+    }
+
+    fn is_spoken(&self, answer: &Json) -> bool {
+        answer["type"] == format!("{}_ok", self.read.request.kind())
+            || answer["values"].is_array()
+            || answer["type"] == "error" && answer["code"] == ErrorCode::KeyDoesNotExist.number()
+    }
+
+    fn messages(&self) -> Vec<(String, Vec<Field>)> {
+        glossary::messages(self)
+    }
+
+    fn lacks(&self, act: Act) -> Option<&'static str> {
+        let delete = matches!(act, Act::Delete { .. });
+        (delete && self.delete.is_none()).then_some("a delete")
+    }
+
+    /// Of clocks that the clients themselves make.
+    fn cannot_break(&self, invariant: Invariant) -> bool {
+        self.contexts() == Contexts::Made
+            && matches!(
+                invariant,
+                Invariant::ClockSoundness | Invariant::ClockPrecision | Invariant::ClockAdvance
+            )
+    }
+
+    fn not_exercised(&self, nodes: u32, opaque_seen: bool) -> Vec<String> {
         let mut left_out = Vec::new();
         match &self.delete {
             None => left_out.push("deletes: the dialect has no words for them".to_owned()),
@@ -523,7 +335,8 @@ fn clock_a_value(prefix: &str) -> Wording {
     built_in(prefix, read, write)
 }
 
-fn dvv() -> Wording {
+/// `dvv`; see [`Dialect`](crate::workloads::Dialect).
+pub(crate) fn dvv() -> Wording {
     let read = ReadWords {
         dot: Some(Pointer::new("/dot")),
         context: Some(Pointer::new("/context")),
@@ -542,7 +355,8 @@ fn dvv() -> Wording {
     built_in("dvv", read, write)
 }
 
-fn kv() -> Wording {
+/// `kv`; see [`Dialect`](crate::workloads::Dialect).
+pub(crate) fn kv() -> Wording {
     let words = |list: &[&str]| list.iter().map(|word| Json::from(*word)).collect();
     let write = |kind: &str| WriteWords {
         status: Some(StatusWords {
@@ -567,7 +381,8 @@ fn kv() -> Wording {
     }
 }
 
-fn mv() -> Wording {
+/// `mv`; see [`Dialect`](crate::workloads::Dialect).
+pub(crate) fn mv() -> Wording {
     let read = ReadWords {
         clock: Some(Pointer::new("/vclock")),
         ..read(json!({"type": "mv_read", "key": "${key}"}), "/value")
@@ -579,55 +394,12 @@ fn mv() -> Wording {
     built_in("mv", read, write)
 }
 
-pub(super) static VC: LazyLock<Wording> = LazyLock::new(|| clock_a_value("vc"));
-pub(super) static VV: LazyLock<Wording> = LazyLock::new(|| clock_a_value("vv"));
-pub(super) static DVV: LazyLock<Wording> = LazyLock::new(dvv);
-pub(super) static KV: LazyLock<Wording> = LazyLock::new(kv);
-pub(super) static MV: LazyLock<Wording> = LazyLock::new(mv);
+/// `vc`: a vector clock for each value.
+pub(crate) fn vc() -> Wording {
+    clock_a_value("vc")
+}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pointers_follow_their_rfc() {
-        let json = json!({"a": [{"b": 1}, {"c/d": {"~": 2}}], "": 3});
-        let at = |text: &str| {
-            let pointer = Pointer::try_from(text.to_owned()).unwrap();
-            assert_eq!(pointer.within(&json), json.pointer(text), "{text}");
-            pointer.within(&json).cloned()
-        };
-        assert_eq!(at("/a/0/b"), Some(1.into()));
-        assert_eq!(at("/a/1/c~1d/~0"), Some(2.into()));
-        assert_eq!(at("/"), Some(3.into()));
-        assert_eq!(at(""), Some(json.clone()));
-        for nowhere in ["/b", "/a/2", "/a/b", "/a/0/b/c"] {
-            assert_eq!(at(nowhere), None);
-        }
-        let fault = |text: &str| Pointer::try_from(text.to_owned()).unwrap_err();
-        assert!(fault("values").contains("write \"/values\""));
-        assert!(fault("/a~2").contains("~0"));
-    }
-
-    #[test]
-    fn placeholders_become_what_they_stand_for() {
-        let template = Template::new(json!({
-            "type": "put",
-            "k": "${key}",
-            "op": {"entries": [["${value}", "${context}"]], "by": "${client}", "n": 7},
-        }));
-        let filling = Filling {
-            key: "k1",
-            client: "c2",
-            value: &json!({"deep": true}),
-            context: &json!([1, 0]),
-        };
-        let expected = json!({
-            "type": "put",
-            "k": "k1",
-            "op": {"entries": [[{"deep": true}, [1, 0]]], "by": "c2", "n": 7},
-        });
-        assert_eq!(Json::Object(template.fill(&filling)), expected);
-        assert!(template.has(Placeholder::Context) && !template.has(Placeholder::Clock));
-    }
+/// As `vc`, with other types.
+pub(crate) fn vv() -> Wording {
+    clock_a_value("vv")
 }

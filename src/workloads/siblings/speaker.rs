@@ -9,20 +9,23 @@ use compact_str::format_compact;
 use serde_json::{Map, Value as Json};
 use sibcheck_checkers::{
     ObjectModel,
-    history::{Data, Name, Tombstones, Value, Version},
+    history::{Name, Tombstones, Version},
 };
 
+use super::{
+    Ask, ClientBehaviour, Context, Contexts, Reply, Siblings, TaggedValue, Wording, reported,
+    speech::{Asking, Heard, Listener, deleted},
+};
 use crate::{
     clocks::{Actor, ClockForm, VectorClock},
-    nodes::{Ask, ClientBehaviour, Context, Reply, Request, TaggedValue, reported},
-    protocol::{Contexts, Dialect, Filling, Wording},
+    protocol::Filling,
     stores::Key,
+    workloads::{self, Request},
 };
 
-use super::speech::{Asking, Heard, Listener, deleted};
-
 /// Speaks one dialect with the nodes of one run.
-pub(super) struct Speaker<'p> {
+#[derive(Debug)]
+pub struct Speaker<'p> {
     wording: &'p Wording,
     contexts: Contexts,
     /// The names of the slots of clocks that are written as arrays.
@@ -35,22 +38,22 @@ pub(super) struct Speaker<'p> {
 }
 
 /// What was asked, as far as it matters for the answer.
-pub(super) struct Question {
+#[derive(Debug)]
+pub struct Question {
     asking: Asking,
     /// The clock that the client made.
     made: Option<VectorClock>,
 }
 
-impl<'p> Speaker<'p> {
-    /// Speaks to `nodes`, to which so many clients write: where clients make the clocks, each of
-    /// them has a slot; else each node has. Without `values` each is named after its operation.
-    pub(super) fn new(
-        dialect: &'p Dialect,
+impl<'p> workloads::Speaker<'p, Siblings> for Speaker<'p> {
+    type Question = Question;
+
+    fn new(
+        wording: &'p Wording,
         nodes: &[Actor],
         clients: usize,
         values: Option<&'p [Json]>,
     ) -> Self {
-        let wording = dialect.wording();
         let contexts = wording.contexts();
         let slots = match contexts {
             Contexts::Made => (1..=clients)
@@ -68,8 +71,7 @@ impl<'p> Speaker<'p> {
         }
     }
 
-    /// What is peculiar to clients that speak this dialect.
-    pub(super) fn client_behaviour(&self) -> ClientBehaviour {
+    fn behaviour(&self) -> ClientBehaviour {
         ClientBehaviour {
             tombstones: if self.wording.hides_tombstones() {
                 Tombstones::Hidden
@@ -80,22 +82,17 @@ impl<'p> Speaker<'p> {
                 Contexts::Absent => ObjectModel::Replica,
                 Contexts::Carried | Contexts::Made => ObjectModel::Context,
             },
+            tagged: false,
+            clocks_apart: self.wording.has_clocks_apart(),
             clients_make_clocks: self.contexts == Contexts::Made,
         }
     }
 
-    /// True when a clock or a context came that cannot be read.
-    pub(super) fn heard_opaque(&self) -> bool {
-        self.heard.opaque
-    }
-
-    /// The type of the request, for messages.
-    pub(super) fn kind(&self, question: &Question) -> &str {
+    fn kind(&self, question: &Question) -> &str {
         question.asking.kind(self.wording)
     }
 
-    /// The body of a request, without its id, and what has to be remembered for its answer.
-    pub(super) fn ask(&mut self, request: &Request) -> (Map<String, Json>, Question) {
+    fn ask(&mut self, request: &Request<Siblings>) -> (Map<String, Json>, Question) {
         let (value, context, asking) = match &request.ask {
             Ask::Read => {
                 let body = self
@@ -128,14 +125,66 @@ impl<'p> Speaker<'p> {
             _ => &words.request,
         };
         let body = template.fill(&Filling {
-            key: request.key.as_str(),
+            key: &request.key.as_str().into(),
             client: request.client.as_str(),
             value: &self.written(value),
             context: &self.written_context(context, clock.as_ref()),
+            expected: &Json::Null,
         });
         (body, Question { asking, made })
     }
 
+    fn understand(
+        &mut self,
+        question: &Question,
+        body: &Map<String, Json>,
+    ) -> Result<Reply, String> {
+        let mut listener = Listener {
+            wording: self.wording,
+            slots: &self.slots,
+            heard: &mut self.heard,
+        };
+        let reply = listener.answer(question.asking, body)?;
+        Ok(match (reply, &question.made) {
+            (Reply::Written { .. }, Some(clock)) => Reply::Written {
+                version: Some(Version::Clock(reported(clock))),
+                context: Some(Context::Clocks(vec![clock.clone()])),
+            },
+            (reply, _) => reply,
+        })
+    }
+
+    fn heard_opaque(&self) -> bool {
+        self.heard.opaque
+    }
+
+    fn trial(&self, position: u32, tag: u64) -> [Ask; 2] {
+        let value = TaggedValue {
+            tag,
+            position: Some(position),
+        };
+        let write = Ask::Write {
+            value,
+            context: Context::BLIND,
+            resolving: false,
+        };
+        [write, Ask::Read]
+    }
+
+    fn came(reply: Reply) -> Option<Vec<Json>> {
+        match reply {
+            Reply::Written { .. } => Some(Vec::new()),
+            Reply::Siblings { read, .. } => {
+                let siblings = read.siblings.iter();
+                let values = siblings.filter(|sibling| !sibling.tombstone);
+                Some(values.map(|sibling| sibling.value.data.to_json()).collect())
+            }
+            Reply::Refused | Reply::Uncertain => None,
+        }
+    }
+}
+
+impl Speaker<'_> {
     /// The clock of a client's next write: the join of what it read, with its own slot advanced
     /// beyond all that it has used for the key, whatever became of those writes.
     fn make_clock(&mut self, client: &Name, key: &Key, context: &Context) -> VectorClock {
@@ -159,20 +208,6 @@ impl<'p> Speaker<'p> {
         }
     }
 
-    /// How a value stands in the history. A delete is told by its tag, having no value.
-    pub(super) fn recorded(&self, value: TaggedValue) -> Value {
-        match value.position {
-            Some(_) => Value {
-                tag: None,
-                data: self.written(value).into(),
-            },
-            None => Value {
-                tag: Some(value.tag),
-                data: Data::NULL,
-            },
-        }
-    }
-
     /// A context as the nodes write it.
     fn written_context(&self, context: &Context, clock: Option<&VectorClock>) -> Json {
         let form = match (self.wording.clocks, self.contexts) {
@@ -189,30 +224,5 @@ impl<'p> Speaker<'p> {
             (_, Some(clock), Some(form)) => clock.to_json(form, &self.slots),
             _ => Json::Null,
         }
-    }
-
-    /// Reads the answer to a question.
-    ///
-    /// # Errors
-    ///
-    /// With what cannot be understood, and where it stands.
-    pub(super) fn understand(
-        &mut self,
-        question: &Question,
-        body: &Map<String, Json>,
-    ) -> Result<Reply, String> {
-        let mut listener = Listener {
-            wording: self.wording,
-            slots: &self.slots,
-            heard: &mut self.heard,
-        };
-        let reply = listener.answer(question.asking, body)?;
-        Ok(match (reply, &question.made) {
-            (Reply::Written { .. }, Some(clock)) => Reply::Written {
-                version: Some(Version::Clock(reported(clock))),
-                context: Some(Context::Clocks(vec![clock.clone()])),
-            },
-            (reply, _) => reply,
-        })
     }
 }

@@ -3,77 +3,17 @@
 //! `docs/custom-dialects.md` tells how to write one. What a single key says is checked where it is
 //! read, with its line; here is what keys say together.
 
-use std::sync::Arc;
-
-use sibcheck_checkers::outside::{self, Outside, OutsideLines};
-
-use super::{
-    dialect::Dialect,
-    wording::{Contexts, Placeholder, ReadWords, Template, Wording, WriteWords},
+use super::{Contexts, ReadWords, Wording, WriteWords};
+use crate::{
+    protocol::{Placeholder, Template},
+    workloads::DialectError,
 };
 
-/// Why a file describes no dialect.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DialectError {
-    /// It is not TOML, or a key is unknown, missing or of the wrong kind; with its line.
-    #[error("{0}")]
-    Syntax(String),
-    /// Its keys do not go together.
-    #[error("{place}: {what}")]
-    Meaning {
-        /// The table or key.
-        place: String,
-        /// What is wrong there, and what should stand there.
-        what: String,
-    },
-}
-
-impl Dialect {
-    /// Reads the description of a dialect.
-    ///
-    /// # Errors
-    ///
-    /// With the line or the key that is wrong, and what should stand there.
-    pub fn from_toml(text: &str) -> Result<Self, DialectError> {
-        let wording =
-            toml::from_str(text).map_err(|error| DialectError::Syntax(lines_of(&error)))?;
-        Self::custom(wording)
-    }
-
-    /// The dialect with these words.
-    ///
-    /// # Errors
-    ///
-    /// When the words do not go together.
-    pub fn custom(wording: Wording) -> Result<Self, DialectError> {
-        validate(&wording)?;
-        Ok(Self::Custom(Arc::new(wording)))
-    }
-}
-
-/// What is wrong, and the line of the file with it.
-fn lines_of(error: &toml::de::Error) -> String {
-    OutsideLines(error.to_string().trim_end()).to_string()
-}
-
 fn wrong(place: &str, what: impl Into<String>) -> DialectError {
-    DialectError::Meaning {
-        place: place.to_owned(),
-        what: what.into(),
-    }
+    DialectError::meaning(place, what)
 }
 
-fn validate(wording: &Wording) -> Result<(), DialectError> {
-    let name = wording.name.as_str();
-    let unreadable = |letter: char| letter.is_whitespace() || outside::acts(letter);
-    if name.is_empty() || name.contains(unreadable) {
-        let what = "give it a name without spaces and control characters, for the reports";
-        return Err(wrong("name", what));
-    }
-    if name.parse::<Dialect>().is_ok() {
-        let what = format!("{name} is a built-in dialect: choose another name");
-        return Err(wrong("name", what));
-    }
+pub(super) fn validate(wording: &Wording) -> Result<(), DialectError> {
     check_read(&wording.read, wording)?;
     check_write("write", &wording.write, wording)?;
     for (place, words) in [("resolve", &wording.resolve), ("delete", &wording.delete)] {
@@ -110,7 +50,12 @@ fn check_contexts(wording: &Wording) -> Result<(), DialectError> {
 fn check_read(read: &ReadWords, wording: &Wording) -> Result<(), DialectError> {
     let place = "read.request";
     needs(place, &read.request, Placeholder::Key)?;
-    for placeholder in [Placeholder::Value, Placeholder::Context, Placeholder::Clock] {
+    for placeholder in [
+        Placeholder::Value,
+        Placeholder::Context,
+        Placeholder::Clock,
+        Placeholder::Expected,
+    ] {
         if read.request.has(placeholder) {
             let word = placeholder.word();
             return Err(wrong(place, format!("a read has no {word}: drop it")));
@@ -175,38 +120,18 @@ fn check_write(table: &str, words: &WriteWords, wording: &Wording) -> Result<(),
         return Err(wrong(&place("past"), what));
     }
     match &words.status {
-        Some(status) if status.applied.is_empty() && status.refused.is_empty() => {
-            let what = "name the statuses of writes that were carried out as applied, and of those that were not as refused";
-            Err(wrong(&place("status"), what))
-        }
-        Some(status) => match status.applied.iter().find(|it| status.refused.contains(it)) {
-            Some(both) => {
-                let what = format!(
-                    "{} is among applied and refused: it can mean one only",
-                    Outside(both)
-                );
-                Err(wrong(&place("status"), what))
-            }
-            None => Ok(()),
-        },
+        Some(status) => DialectError::status(&place("status"), status),
         None => Ok(()),
     }
 }
 
 fn needs(place: &str, request: &Template, placeholder: Placeholder) -> Result<(), DialectError> {
-    if request.has(placeholder) {
-        return Ok(());
-    }
-    let word = placeholder.word();
-    Err(wrong(
-        place,
-        format!("nothing in it is {word}: put it where it belongs"),
-    ))
+    DialectError::needs(place, request, placeholder)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::workloads::Dialect;
 
     const GOOD: &str = r#"
 name = "mine"
