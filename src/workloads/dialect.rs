@@ -13,7 +13,7 @@ use serde::{
 use serde_json::{Map, Value as Json};
 use sibcheck_checkers::outside::{self, Outside, OutsideLines};
 
-use super::{Act, Wording as _, Words, Workload, WorkloadName, siblings, with_words};
+use super::{Act, Wording as _, Words, Workload, WorkloadName, registers, siblings, with_words};
 use crate::protocol::{Placeholder, StatusWords, Template};
 
 /// A vocabulary for requests and answers.
@@ -29,6 +29,8 @@ pub enum Dialect {
     Kv,
     /// `mv_write`, `mv_read`: no contexts; a write supersedes what its node holds.
     Mv,
+    /// `read`, `write`, `cas`: Maelstrom's registers, which are to be linearizable.
+    LinKv,
     /// What a file describes.
     Custom(Arc<Words>),
 }
@@ -97,7 +99,14 @@ impl<'de> Deserialize<'de> for Dialect {
 
 impl Dialect {
     /// The dialects that need no file, in the order in which a program is asked for them.
-    pub const BUILT_IN: [Self; 5] = [Self::Vc, Self::Dvv, Self::Vv, Self::Kv, Self::Mv];
+    pub const BUILT_IN: [Self; 6] = [
+        Self::Vc,
+        Self::Dvv,
+        Self::Vv,
+        Self::Kv,
+        Self::Mv,
+        Self::LinKv,
+    ];
 
     /// The name on the command line and in plans; of a dialect that a file describes, in reports.
     pub fn name(&self) -> &str {
@@ -107,6 +116,7 @@ impl Dialect {
             Self::Vv => "vv",
             Self::Kv => "kv",
             Self::Mv => "mv",
+            Self::LinKv => "lin-kv",
             Self::Custom(words) => words.name(),
         }
     }
@@ -126,6 +136,7 @@ impl Dialect {
             Self::Vv => built_in!(Siblings, siblings::words::vv),
             Self::Kv => built_in!(Siblings, siblings::words::kv),
             Self::Mv => built_in!(Siblings, siblings::words::mv),
+            Self::LinKv => built_in!(Registers, registers::words::lin_kv),
             Self::Custom(words) => words,
         }
     }

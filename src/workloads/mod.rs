@@ -12,6 +12,7 @@
 
 mod dialect;
 mod glossary;
+pub mod registers;
 mod samples;
 mod script;
 pub mod siblings;
@@ -19,6 +20,7 @@ mod values;
 
 pub use dialect::{Dialect, DialectError, UnknownDialect};
 pub use glossary::{Field, glossary};
+pub use registers::Registers;
 pub use samples::{SAMPLES, Sample, samples_of};
 pub use script::{Line, Script};
 pub use siblings::Siblings;
@@ -477,6 +479,7 @@ macro_rules! workloads {
 
 workloads! { $
     Siblings: "siblings";
+    Registers: "register";
 }
 
 pub(crate) use {with_words, with_workload};

@@ -28,6 +28,7 @@ samples! {
     "dvv": "dvv-update", "dvv-update-update-get";
     "kv": "kv-concurrent-puts";
     "mv": "mv-merge-keeps-both";
+    "lin-kv": "lin-kv-write-read-cas", "lin-kv-missing-key";
 }
 
 /// The samples of the dialect of this name; none when there are none.

@@ -442,7 +442,7 @@ fn a_program_of_no_dialect_is_told_what_was_tried() {
     let node = "import json, sys\nfor line in sys.stdin:\n    m = json.loads(line); b = m['body']\n    r = {'type': 'init_ok'} if b['type'] == 'init' else {'type': 'error', 'code': 10, 'text': 'what?'}\n    print(json.dumps({'src': m['dest'], 'dest': m['src'], 'body': {**r, 'in_reply_to': b['msg_id']}}), flush=True)\n";
     fs::write(place.0.join("node.py"), node).unwrap();
     let tried = [
-        "\n  vc_read, dvv_get, vv_read, kv_get, mv_read: {\"code\":10",
+        "\n  vc_read, dvv_get, vv_read, kv_get, mv_read, write: {\"code\":10",
         "what?",
         "--dialect FILE",
     ];
@@ -452,6 +452,8 @@ fn a_program_of_no_dialect_is_told_what_was_tried() {
 #[test]
 fn the_guide_shows_the_described_dialect_as_it_is() {
     let guide = fs::read_to_string(format!("{ROOT}/docs/custom-dialects.md")).unwrap();
-    let described = fs::read_to_string(file("basket.toml")).unwrap();
-    assert!(guide.contains(&format!("```toml\n{described}```")));
+    for file in ["basket.toml", "lease.toml"].map(file) {
+        let described = fs::read_to_string(file).unwrap();
+        assert!(guide.contains(&format!("```toml\n{described}```")));
+    }
 }

@@ -16,6 +16,7 @@ mod formats;
 mod lockstep;
 mod outside;
 mod real_time;
+mod registers;
 mod strata;
 mod time;
 mod vocabulary;

@@ -34,8 +34,8 @@ pub struct NotJudged {
 }
 
 /// What is judged, for those that speak something else.
-const JUDGED: &str = "judged are stores of siblings, in the dialects vc, vv, dvv, kv, mv or one that a file \
-     describes (docs/custom-dialects.md), and what was recorded of registers (sibcheck verify)";
+const JUDGED: &str = "judged are stores of siblings, in the dialects vc, vv, dvv, kv, mv, and of registers, in \
+     the dialect lin-kv, or in one that a file describes (docs/custom-dialects.md)";
 
 impl fmt::Display for NotJudged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
