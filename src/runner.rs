@@ -23,8 +23,10 @@ use crate::{
         self, Address, Event, Fault, FaultKind, FaultRecord, Happening, Nanos, Simulation, Traced,
         Traffic,
     },
-    stores::{StoreName, faulty::Basis},
-    workloads::{Begun, Call, Cast, Clients, Heard, Request, Workload},
+    stores::{StoreName, with_store},
+    workloads::{
+        Begun, Call, Cast, Clients, Heard, Request, Siblings, Workload, siblings::TaggedValue,
+    },
 };
 
 /// What one run gave: of siblings, unless another object is named.
@@ -61,18 +63,16 @@ pub struct Run {
 
 /// Runs a plan on a store in this process.
 pub fn run(store: StoreName, plan: &Plan) -> Recorded {
-    match store.basis() {
-        Basis::Versioned => drive(plan, &mut InProcess::versioned(store, plan)),
-        Basis::Dotted => drive(plan, &mut InProcess::dotted(store, plan)),
-    }
+    with_store!(store, Node => {
+        drive(plan, &mut InProcess::<Siblings, Node<TaggedValue>>::new(store, plan))
+    })
 }
 
 /// As [`run`], with what became of every message: one JSON object a line.
 pub fn run_traced(store: StoreName, plan: &Plan) -> (Recorded, String) {
-    match store.basis() {
-        Basis::Versioned => drive_traced(plan, &mut InProcess::versioned(store, plan)),
-        Basis::Dotted => drive_traced(plan, &mut InProcess::dotted(store, plan)),
-    }
+    with_store!(store, Node => {
+        drive_traced(plan, &mut InProcess::<Siblings, Node<TaggedValue>>::new(store, plan))
+    })
 }
 
 /// Runs a plan on these nodes.

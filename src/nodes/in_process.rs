@@ -1,4 +1,4 @@
-//! Nodes in this process: a reference store behind the node interface, called directly.
+//! Nodes in this process: the nodes of a reference store, called directly.
 
 use serde_json::Value as Json;
 use sibcheck_checkers::history::Read;
@@ -8,12 +8,10 @@ use crate::{
     plans::Plan,
     simulation::{Address, Disk, Nanos, NodeClock},
     stores::{
-        ActorScheme, DottedRules, DottedStore, Effect, Effects, Key, Replica, ReplicaConfig,
-        ReplicaMessage, ReplicaRules, SiblingStore, Siblings, Stamp, StoreName, VersionedRules,
-        VersionedStore, faulty::Flaw,
+        Effect, EffectsOf, Setting, SiblingAnswer, SiblingRequest, Stamp, StoreName, StoreNode,
     },
     workloads::{
-        Request,
+        Request, Siblings, Workload,
         siblings::{Ask, ClientBehaviour, Context, RecordedValues, Reply, Reports, TaggedValue},
     },
 };
@@ -22,87 +20,133 @@ use super::{Nodes, Output};
 
 /// What travels between clients and in-process nodes.
 #[derive(Clone, Debug)]
-pub enum Packet<S> {
+pub enum Packet<W: Workload, A, M> {
     /// From a client.
-    Request(Request),
+    Request(Request<W>),
     /// To a client.
     Answer {
         /// The request that it answers.
         to: u32,
         /// The answer.
-        answer: Answer<S>,
+        answer: A,
     },
     /// From node to node.
-    Replica(ReplicaMessage<TaggedValue, S>),
+    Peer(M),
 }
 
-/// A store's answer.
-#[derive(Clone, Debug)]
-pub enum Answer<S> {
-    /// The write got this version.
-    Written(S),
-    /// The siblings of the key.
-    Siblings(Siblings<TaggedValue, S>),
-    /// The write was refused.
-    Refused,
+/// The packets of a store's nodes.
+type PacketOf<W, N> = Packet<W, <N as StoreNode>::Answer, <N as StoreNode>::Message>;
+
+/// A store's node that the clients of a workload can ask.
+pub trait Serves<W: Workload>: StoreNode {
+    /// What turns answers into what clients record.
+    type Recorder;
+
+    /// That of a plan.
+    fn recorder(plan: &Plan) -> Self::Recorder;
+
+    /// What is peculiar to its clients.
+    fn behaviour() -> W::Behaviour;
+
+    /// A request as the store has it.
+    fn asked(request: Request<W>) -> Self::Request;
+
+    /// An answer as clients have it.
+    fn answered(recorder: &mut Self::Recorder, answer: Self::Answer) -> W::Reply;
 }
 
-/// A cluster of replicas of one kind of store, each with its disk.
-pub struct InProcess<T: SiblingStore<TaggedValue>> {
-    nodes: Vec<Node<T>>,
-    now: Nanos,
-    make: Box<dyn Fn(u32) -> Replica<T>>,
-    effects: Effects<TaggedValue, T>,
+/// What records the answers of a store of siblings.
+#[derive(Debug)]
+pub struct SiblingRecorder {
     reports: Reports,
     values: RecordedValues,
 }
 
-/// What a node keeps on its disk: the siblings of every key.
-type NodeDisk<T> = Disk<Key, Siblings<TaggedValue, <T as SiblingStore<TaggedValue>>::Stamp>>;
+impl<N, S> Serves<Siblings> for N
+where
+    N: StoreNode<Request = SiblingRequest<TaggedValue>, Answer = SiblingAnswer<TaggedValue, S>>,
+    S: Stamp,
+{
+    type Recorder = SiblingRecorder;
 
-struct Node<T: SiblingStore<TaggedValue>> {
-    replica: Replica<T>,
-    disk: NodeDisk<T>,
-    clock: NodeClock,
-    clock_used: bool,
-}
-
-/// The only timer of a replica.
-const ANTI_ENTROPY: u32 = 0;
-
-impl<T: SiblingStore<TaggedValue>> InProcess<T> {
-    fn new(plan: &Plan, make: impl Fn(u32) -> Replica<T> + 'static) -> Self {
-        Self {
-            nodes: (0..plan.nodes)
-                .map(|node| Node {
-                    replica: make(node),
-                    disk: Disk::default(),
-                    clock: NodeClock::default(),
-                    clock_used: false,
-                })
-                .collect(),
-            now: Nanos::ZERO,
-            make: Box::new(make),
-            effects: Vec::new(),
+    fn recorder(plan: &Plan) -> SiblingRecorder {
+        SiblingRecorder {
             reports: Reports::default(),
             values: RecordedValues::of(&plan.values),
         }
     }
 
-    /// Carries out what the replica of `node` wants, in order.
-    fn carry_out(&mut self, node: u32, out: &mut Vec<Output<Packet<T::Stamp>>>) {
-        let disk = &mut self.nodes[node as usize].disk;
-        for effect in self.effects.drain(..) {
-            match effect {
-                Effect::Persist(key, siblings) => disk.write(key, siblings),
-                Effect::Sync => disk.sync(),
-                Effect::Send(peer, message) => {
-                    out.push(Output::Send(Address::Node(peer), Packet::Replica(message)));
-                }
-                Effect::SetTimer(after) => out.push(Output::SetTimer(after, ANTI_ENTROPY)),
-            }
+    fn behaviour() -> ClientBehaviour {
+        ClientBehaviour {
+            tagged: true,
+            ..ClientBehaviour::default()
         }
     }
+
+    fn asked(request: Request<Siblings>) -> SiblingRequest<TaggedValue> {
+        let Request {
+            client, key, ask, ..
+        } = request;
+        match ask {
+            Ask::Read => SiblingRequest::Get { key },
+            Ask::Write { value, context, .. } => SiblingRequest::Put {
+                client,
+                key,
+                parents: match context {
+                    Context::Clocks(parents) => parents,
+                    // These nodes give out clocks only.
+                    Context::Opaque(_) => Vec::new(),
+                },
+                value,
+            },
+        }
+    }
+
+    fn answered(recorder: &mut SiblingRecorder, answer: Self::Answer) -> Reply {
+        let SiblingRecorder { reports, values } = recorder;
+        match answer {
+            SiblingAnswer::Refused(_) => Reply::Refused,
+            SiblingAnswer::Written { stamp, context, .. } => Reply::Written {
+                version: Some(reports.version(&stamp.version(), true)),
+                context: context.map(|clock| Context::Clocks(vec![clock])),
+            },
+            SiblingAnswer::Siblings {
+                siblings,
+                context,
+                told,
+            } => Reply::Siblings {
+                read: Read {
+                    siblings: siblings
+                        .iter()
+                        .map(|sibling| reports.sibling(sibling, values))
+                        .collect(),
+                    context: told.map(|context| reports.clock(&context)),
+                    last: false,
+                },
+                context: Some(Context::Clocks(context)),
+                each: Vec::new(),
+            },
+        }
+    }
+}
+
+/// The nodes of one run of a store, each with its disk.
+pub struct InProcess<W: Workload, N: Serves<W>> {
+    store: StoreName,
+    settings: Vec<Setting>,
+    nodes: Vec<Node<N>>,
+    now: Nanos,
+    effects: EffectsOf<N>,
+    /// Whose each request is, by its number, once it has arrived.
+    asked: Vec<Option<Address>>,
+    recorder: N::Recorder,
+}
+
+struct Node<N: StoreNode> {
+    store: N,
+    disk: Disk<N::Place, N::Record>,
+    clock: NodeClock,
+    clock_used: bool,
 }
 
 /// The name of the node at a position: `n1` for 0.
@@ -110,97 +154,79 @@ pub(crate) fn node_name(position: u32) -> Actor {
     compact_str::format_compact!("n{}", position + 1).into()
 }
 
-/// Makes the configuration of each replica of a plan.
-fn configure(store: StoreName, plan: &Plan) -> impl Fn(u32) -> ReplicaConfig + use<> {
-    let (nodes, anti_entropy) = (plan.nodes, plan.anti_entropy_ns);
-    let rules = store
-        .flaw()
-        .map_or_else(ReplicaRules::default, Flaw::replica);
-    move |node| ReplicaConfig {
-        peers: (0..nodes).filter(|&peer| peer != node).collect(),
-        anti_entropy,
-        rules,
+impl<W: Workload, N: Serves<W>> InProcess<W, N> {
+    /// The nodes of a plan's run.
+    pub fn new(store: StoreName, plan: &Plan) -> Self {
+        let setting = |node: u32| Setting {
+            name: node_name(node),
+            peers: (0..plan.nodes).filter(|&peer| peer != node).collect(),
+            anti_entropy: plan.anti_entropy_ns,
+        };
+        let settings: Vec<Setting> = (0..plan.nodes).map(setting).collect();
+        let node = |setting: &Setting| Node {
+            store: N::new(store.flaw(), setting.clone()),
+            disk: Disk::default(),
+            clock: NodeClock::default(),
+            clock_used: false,
+        };
+        Self {
+            store,
+            nodes: settings.iter().map(node).collect(),
+            settings,
+            now: Nanos::ZERO,
+            effects: Vec::new(),
+            asked: Vec::new(),
+            recorder: N::recorder(plan),
+        }
+    }
+
+    /// Carries out what a node wants, in order.
+    fn carry_out(&mut self, node: u32, out: &mut Vec<Output<PacketOf<W, N>>>) {
+        let disk = &mut self.nodes[node as usize].disk;
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Persist(place, record) => disk.write(place, record),
+                Effect::Sync => disk.sync(),
+                Effect::Send(peer, message) => {
+                    out.push(Output::Send(Address::Node(peer), Packet::Peer(message)));
+                }
+                Effect::SetTimer(after, timer) => out.push(Output::SetTimer(after, timer)),
+                Effect::Reply(request, answer) => {
+                    let to = u32::try_from(request).unwrap_or(u32::MAX);
+                    if let Some(&Some(client)) = self.asked.get(to as usize) {
+                        out.push(Output::Send(client, Packet::Answer { to, answer }));
+                    }
+                }
+            }
+        }
     }
 }
 
-impl InProcess<VersionedStore<TaggedValue>> {
-    /// The replicas of a plan whose store is based on vector clocks.
-    pub fn versioned(store: StoreName, plan: &Plan) -> Self {
-        let rules = store
-            .flaw()
-            .map_or_else(VersionedRules::default, Flaw::versioned);
-        let configuration = configure(store, plan);
-        let alone = plan.nodes == 1;
-        Self::new(plan, move |node| {
-            let scheme = if alone {
-                ActorScheme::Client
-            } else {
-                ActorScheme::ClientAtNode(node_name(node))
-            };
-            Replica::new(VersionedStore::new(scheme, rules), configuration(node))
-        })
-    }
-}
-
-impl InProcess<DottedStore<TaggedValue>> {
-    /// The replicas of a plan whose store is based on dotted version vectors.
-    pub fn dotted(store: StoreName, plan: &Plan) -> Self {
-        let rules = store.flaw().map_or_else(DottedRules::default, Flaw::dotted);
-        let configuration = configure(store, plan);
-        Self::new(plan, move |node| {
-            Replica::new(
-                DottedStore::new(node_name(node), rules),
-                configuration(node),
-            )
-        })
-    }
-}
-
-impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
-    type Message = Packet<T::Stamp>;
+impl<W: Workload, N: Serves<W>> Nodes<W> for InProcess<W, N> {
+    type Message = PacketOf<W, N>;
 
     fn start(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>) {
-        let Node { replica, disk, .. } = &mut self.nodes[node as usize];
-        replica.start(disk.recover(), &mut self.effects);
+        let Node { store, disk, .. } = &mut self.nodes[node as usize];
+        store.start(&mut disk.recover(), &mut self.effects);
         self.carry_out(node, out);
     }
 
-    fn request(&mut self, request: Request) -> Self::Message {
+    fn request(&mut self, request: Request<W>) -> Self::Message {
         Packet::Request(request)
     }
 
     fn request_id(&self, message: &Self::Message) -> Option<u32> {
         match message {
             Packet::Request(request) => Some(request.id),
-            Packet::Answer { .. } | Packet::Replica(_) => None,
+            Packet::Answer { .. } | Packet::Peer(_) => None,
         }
     }
 
-    fn reply(&mut self, _: u32, message: Self::Message) -> Option<(u32, Reply)> {
+    fn reply(&mut self, _: u32, message: Self::Message) -> Option<(u32, W::Reply)> {
         let Packet::Answer { to, answer } = message else {
             return None;
         };
-        let (reports, values) = (&mut self.reports, &self.values);
-        let reply = match answer {
-            Answer::Refused => Reply::Refused,
-            Answer::Written(stamp) => Reply::Written {
-                context: T::write_context(&stamp).map(|clock| Context::Clocks(vec![clock])),
-                version: Some(reports.version(&stamp.version(), true)),
-            },
-            Answer::Siblings(siblings) => Reply::Siblings {
-                read: Read {
-                    siblings: siblings
-                        .iter()
-                        .map(|sibling| reports.sibling(sibling, values))
-                        .collect(),
-                    context: T::read_context(&siblings).map(|context| reports.clock(&context)),
-                    last: false,
-                },
-                context: Some(Context::Clocks(T::context(&siblings))),
-                each: Vec::new(),
-            },
-        };
-        Some((to, reply))
+        Some((to, N::answered(&mut self.recorder, answer)))
     }
 
     fn deliver(
@@ -211,45 +237,38 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         out: &mut Vec<Output<Self::Message>>,
     ) {
         let Node {
-            replica,
+            store,
             clock,
             clock_used,
             ..
         } = &mut self.nodes[node as usize];
         match (message, from) {
             (Packet::Request(request), _) => {
-                let answer = match request.ask {
-                    Ask::Read => Answer::Siblings(replica.store().get(&request.key)),
-                    Ask::Write { value, context, .. } => {
-                        let parents = match &context {
-                            Context::Clocks(parents) => parents.as_slice(),
-                            // These nodes give out clocks only.
-                            Context::Opaque(_) => &[],
-                        };
-                        *clock_used |= replica.look_at_clock(|| clock.wall(self.now.0));
-                        let (client, key) = (&request.client, &request.key);
-                        replica
-                            .write(client.as_str(), key, parents, value, &mut self.effects)
-                            .map_or(Answer::Refused, Answer::Written)
-                    }
+                let id = request.id;
+                let place = id as usize;
+                if self.asked.len() <= place {
+                    self.asked.resize(place + 1, None);
+                }
+                self.asked[place] = Some(from);
+                let mut wall_ns = || {
+                    *clock_used = true;
+                    clock.wall(self.now.0)
                 };
-                self.carry_out(node, out);
-                let to = request.id;
-                out.push(Output::Send(from, Packet::Answer { to, answer }));
+                let asked = N::asked(request);
+                store.request(id.into(), asked, &mut wall_ns, &mut self.effects);
             }
-            (Packet::Replica(message), Address::Node(peer)) => {
-                replica.receive(peer, &message, &mut self.effects);
-                self.carry_out(node, out);
+            (Packet::Peer(message), Address::Node(peer)) => {
+                store.message(peer, &message, &mut self.effects);
             }
             // Nobody else sends these.
-            (Packet::Replica(_) | Packet::Answer { .. }, _) => {}
+            (Packet::Peer(_) | Packet::Answer { .. }, _) => {}
         }
+        self.carry_out(node, out);
     }
 
-    fn timer(&mut self, node: u32, _: u32, out: &mut Vec<Output<Self::Message>>) {
-        self.nodes[node as usize]
-            .replica
-            .anti_entropy(&mut self.effects);
+    fn timer(&mut self, node: u32, timer: u32, out: &mut Vec<Output<Self::Message>>) {
+        let store = &mut self.nodes[node as usize].store;
+        store.timer(timer, &mut self.effects);
         self.carry_out(node, out);
     }
 
@@ -267,9 +286,9 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
     }
 
     fn crash(&mut self, node: u32) -> Option<u64> {
-        let fresh = (self.make)(node);
+        let setting = self.settings[node as usize].clone();
         let node = &mut self.nodes[node as usize];
-        node.replica = fresh;
+        node.store = N::new(self.store.flaw(), setting);
         Some(node.disk.crash() as u64)
     }
 
@@ -278,11 +297,8 @@ impl<T: SiblingStore<TaggedValue>> Nodes for InProcess<T> {
         self.crash(node);
     }
 
-    fn behaviour(&self) -> ClientBehaviour {
-        ClientBehaviour {
-            tagged: true,
-            ..ClientBehaviour::default()
-        }
+    fn behaviour(&self) -> W::Behaviour {
+        N::behaviour()
     }
 
     fn shown(&self, message: &Self::Message) -> String {

@@ -9,7 +9,7 @@ pub mod process;
 mod serve;
 
 pub(crate) use in_process::node_name;
-pub use in_process::{Answer, InProcess, Packet};
+pub use in_process::{InProcess, Packet, Serves};
 pub use serve::{ServeError, Server, serve};
 
 use crate::{

@@ -5,6 +5,7 @@
 //! noted in the log where it is not, and the state stays as it was.
 
 use std::{
+    collections::BTreeMap,
     io::{self, BufRead, Write},
     sync::mpsc::{self, RecvTimeoutError},
     time::Duration,
@@ -19,9 +20,8 @@ use crate::{
     protocol::{Envelope, ErrorCode, Malformed, error_body, object, parse_line},
     simulation::Nanos,
     stores::{
-        ActorScheme, DottedRules, DottedStore, Effect, Key, Replica, ReplicaConfig, ReplicaMessage,
-        ReplicaRules, Sibling, SiblingStore, Siblings, StoreName, VersionedRules, VersionedStore,
-        faulty::{Basis, Flaw},
+        Effect, EffectsOf, Key, ReplicaMessage, RequestId, Setting, Sibling, SiblingAnswer,
+        SiblingRequest, Siblings, Stamp, StoreName, StoreNode, with_store,
     },
     workloads::siblings::{
         ClientRequest, Wording, dvv_siblings, dvv_written, vc_siblings, vc_written, words,
@@ -185,8 +185,8 @@ impl Server {
 
     fn tick(&mut self) {
         if let Some(node) = &mut self.node {
-            let sends = node.tick();
-            self.send_to_peers(sends);
+            let said = node.tick();
+            self.say(said);
         }
     }
 
@@ -218,11 +218,7 @@ impl Server {
             self.answer(&envelope.src, envelope.msg_id(), body);
             return Ok(());
         };
-        let (body, sends) = done?;
-        self.send_to_peers(sends);
-        if let Some(body) = body {
-            self.answer(&envelope.src, envelope.msg_id(), body);
-        }
+        self.say(done?);
         Ok(())
     }
 
@@ -250,9 +246,12 @@ impl Server {
         Ok(())
     }
 
-    fn send_to_peers(&mut self, sends: Vec<(Actor, Map<String, Json>)>) {
-        for (peer, body) in sends {
-            self.write(peer.as_str(), body);
+    fn say(&mut self, said: Vec<Said>) {
+        for Said { to, answers, body } in said {
+            match answers {
+                Some(msg_id) => self.answer(&to, Some(&msg_id), body),
+                None => self.write(&to, body),
+            }
         }
     }
 
@@ -277,97 +276,95 @@ impl Server {
     }
 }
 
-/// What handling a message gives: an answer, and messages to peers.
-type Handled = (Option<Map<String, Json>>, Vec<(Actor, Map<String, Json>)>);
+/// What an initialised node wants said: to whom, as an answer to what, and the body.
+struct Said {
+    to: String,
+    /// The `msg_id` that it answers; `None` for what is no answer.
+    answers: Option<Json>,
+    body: Map<String, Json>,
+}
 
 /// An initialised node, whichever store it has.
 trait Node {
     /// Handles a message; `None` when its type is not known.
-    fn handle(&mut self, envelope: &Envelope) -> Option<Result<Handled, Malformed>>;
+    fn handle(&mut self, envelope: &Envelope) -> Option<Result<Vec<Said>, Malformed>>;
 
-    fn tick(&mut self) -> Vec<(Actor, Map<String, Json>)>;
+    fn tick(&mut self) -> Vec<Said>;
 
     fn has_peers(&self) -> bool;
 }
 
-/// What a store needs to speak over the wire.
-trait WireStore: SiblingStore<Json, Stamp: Serialize + DeserializeOwned> {
-    fn written(key: &Key, stamp: &Self::Stamp) -> Map<String, Json>;
+/// How the versions of a store stand on the wire.
+trait WireStamp: Stamp + Serialize + DeserializeOwned {
+    /// The words of the dialect that has them.
+    fn words() -> Wording;
 
-    fn siblings(siblings: &Siblings<Json, Self::Stamp>) -> Map<String, Json>;
+    /// The body of the answer to a write.
+    fn written(key: &Key, stamp: &Self) -> Map<String, Json>;
+
+    /// The body of the answer to a read.
+    fn siblings(siblings: &Siblings<Json, Self>, told: Option<&VectorClock>) -> Map<String, Json>;
 }
 
-impl WireStore for VersionedStore<Json> {
-    fn written(key: &Key, clock: &VectorClock) -> Map<String, Json> {
+impl WireStamp for VectorClock {
+    fn words() -> Wording {
+        words::vc()
+    }
+
+    fn written(key: &Key, clock: &Self) -> Map<String, Json> {
         vc_written(key, clock)
     }
 
-    fn siblings(siblings: &Siblings<Json, VectorClock>) -> Map<String, Json> {
+    fn siblings(siblings: &Siblings<Json, Self>, _: Option<&Self>) -> Map<String, Json> {
         vc_siblings(siblings)
     }
 }
 
-impl WireStore for DottedStore<Json> {
-    fn written(_: &Key, version: &DottedVersionVector) -> Map<String, Json> {
+impl WireStamp for DottedVersionVector {
+    fn words() -> Wording {
+        words::dvv()
+    }
+
+    fn written(_: &Key, version: &Self) -> Map<String, Json> {
         dvv_written(version)
     }
 
-    fn siblings(siblings: &Siblings<Json, DottedVersionVector>) -> Map<String, Json> {
-        let context = Self::read_context(siblings).unwrap_or_default();
-        dvv_siblings(siblings, &context)
+    fn siblings(siblings: &Siblings<Json, Self>, told: Option<&VectorClock>) -> Map<String, Json> {
+        dvv_siblings(siblings, told.unwrap_or(&VectorClock::new()))
     }
 }
 
-/// A replica with the names of its cluster.
-struct WireNode<T> {
+/// A node with the names of its cluster, and the requests that it has not answered yet.
+struct WireNode<N> {
     words: Wording,
-    replica: Replica<T>,
+    node: N,
     names: Vec<Actor>,
+    asked: BTreeMap<RequestId, Asked>,
+    next: RequestId,
+}
+
+/// Who asked, and under which number.
+struct Asked {
+    client: String,
+    msg_id: Option<Json>,
 }
 
 fn node(store: StoreName, name: &str, names: &[String]) -> Box<dyn Node> {
-    let flaw = store.flaw();
-    let position = names.iter().position(|other| other == name);
-    let peers = (0u32..)
-        .zip(names)
-        .filter(|(_, other)| *other != name)
-        .map(|(peer, _)| peer);
-    let config = ReplicaConfig {
-        peers: peers.collect(),
-        anti_entropy: Nanos::ZERO,
-        rules: flaw.map_or_else(ReplicaRules::default, Flaw::replica),
-    };
     let mut names: Vec<Actor> = names.iter().map(Actor::from).collect();
-    if position.is_none() {
+    if names.iter().all(|other| *other != name) {
         names.push(name.into());
     }
-    match store.basis() {
-        Basis::Versioned => {
-            let rules = flaw.map_or_else(VersionedRules::default, Flaw::versioned);
-            let scheme = if names.len() == 1 {
-                ActorScheme::Client
-            } else {
-                ActorScheme::ClientAtNode(name.into())
-            };
-            let replica = Replica::new(VersionedStore::new(scheme, rules), config);
-            let words = words::vc();
-            Box::new(WireNode {
-                words,
-                replica,
-                names,
-            })
-        }
-        Basis::Dotted => {
-            let rules = flaw.map_or_else(DottedRules::default, Flaw::dotted);
-            let replica = Replica::new(DottedStore::new(name.into(), rules), config);
-            let words = words::dvv();
-            Box::new(WireNode {
-                words,
-                replica,
-                names,
-            })
-        }
-    }
+    let peers = (0u32..).zip(&names).filter(|(_, other)| **other != name);
+    let setting = Setting {
+        name: name.into(),
+        peers: peers.map(|(peer, _)| peer).collect(),
+        // The server has a timer of its own.
+        anti_entropy: Nanos::ZERO,
+    };
+    with_store!(store, Node => {
+        let node = <Node<Json> as StoreNode>::new(store.flaw(), setting);
+        Box::new(WireNode::of(node, names))
+    })
 }
 
 /// The type of the messages between these nodes.
@@ -402,38 +399,59 @@ fn wall_ns() -> u64 {
     since.map_or(0, nanos)
 }
 
-impl<T: WireStore> WireNode<T> {
-    fn request(&mut self, client: &str, request: ClientRequest) -> Result<Handled, String> {
-        match request {
-            ClientRequest::Read { key } => {
-                let siblings = self.replica.store().get(&key);
-                Ok((Some(T::siblings(&siblings)), Vec::new()))
-            }
+/// Nodes of stores of siblings, on the wire.
+impl<N, S> WireNode<N>
+where
+    N: StoreNode<
+            Request = SiblingRequest<Json>,
+            Answer = SiblingAnswer<Json, S>,
+            Message = ReplicaMessage<Json, S>,
+        >,
+    S: WireStamp,
+{
+    fn of(node: N, names: Vec<Actor>) -> Self {
+        Self {
+            words: S::words(),
+            node,
+            names,
+            asked: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    fn request(&mut self, envelope: &Envelope, request: ClientRequest) -> Vec<Said> {
+        let request = match request {
+            ClientRequest::Read { key } => SiblingRequest::Get { key },
             ClientRequest::Write {
                 key,
                 value,
                 context,
-            } => {
-                let parents = if context.is_empty() {
+            } => SiblingRequest::Put {
+                client: envelope.src.as_str().into(),
+                key,
+                parents: if context.is_empty() {
                     Vec::new()
                 } else {
                     vec![context]
-                };
-                let mut effects = Vec::new();
-                self.replica.look_at_clock(wall_ns);
-                let stamp = self
-                    .replica
-                    .write(client, &key, &parents, value, &mut effects)
-                    .map_err(|error| error.to_string())?;
-                Ok((Some(T::written(&key, &stamp)), self.sends(effects)))
-            }
-        }
+                },
+                value,
+            },
+        };
+        let asked = Asked {
+            client: envelope.src.clone(),
+            msg_id: envelope.msg_id().cloned(),
+        };
+        self.next += 1;
+        self.asked.insert(self.next, asked);
+        let mut effects = Vec::new();
+        self.node
+            .request(self.next, request, &mut wall_ns, &mut effects);
+        self.said(effects)
     }
 
-    fn replicate(&mut self, envelope: &Envelope) -> Result<Handled, Malformed> {
-        let wire: WireReplicate<T::Stamp> =
-            serde_json::from_value(Json::Object(envelope.body.clone()))
-                .map_err(|error| envelope.malformed(format!("{REPLICATE}: {}", Outside(error))))?;
+    fn replicate(&mut self, envelope: &Envelope) -> Result<Vec<Said>, Malformed> {
+        let wire: WireReplicate<S> = serde_json::from_value(Json::Object(envelope.body.clone()))
+            .map_err(|error| envelope.malformed(format!("{REPLICATE}: {}", Outside(error))))?;
         let Some(peer) = (0u32..)
             .zip(&self.names)
             .find(|(_, name)| name.as_str() == envelope.src)
@@ -460,23 +478,48 @@ impl<T: WireStore> WireNode<T> {
                 .collect(),
         };
         let mut effects = Vec::new();
-        self.replica.receive(peer.0, &message, &mut effects);
-        Ok((None, self.sends(effects)))
+        self.node.message(peer.0, &message, &mut effects);
+        Ok(self.said(effects))
     }
 
-    /// The messages among the effects. This node keeps its state in memory only, and its timer is
+    /// What is said among the effects. This node keeps its state in memory only, and its timer is
     /// the server's.
-    fn sends(&self, effects: Vec<Effect<Json, T::Stamp>>) -> Vec<(Actor, Map<String, Json>)> {
-        effects
-            .into_iter()
-            .filter_map(|effect| match effect {
+    fn said(&mut self, effects: EffectsOf<N>) -> Vec<Said> {
+        let mut said = Vec::new();
+        for effect in effects {
+            match effect {
                 Effect::Send(peer, message) => {
-                    let name = self.names.get(peer as usize)?;
-                    Some((name.clone(), wire_body(&message)))
+                    said.extend(self.names.get(peer as usize).map(|name| Said {
+                        to: name.as_str().to_owned(),
+                        answers: None,
+                        body: wire_body(&message),
+                    }));
                 }
-                Effect::Persist(..) | Effect::Sync | Effect::SetTimer(_) => None,
-            })
-            .collect()
+                Effect::Reply(request, answer) => {
+                    let asked = self.asked.remove(&request);
+                    said.extend(asked.and_then(|asked| {
+                        // Without a number the client wants no answer.
+                        Some(Said {
+                            answers: Some(asked.msg_id?),
+                            to: asked.client,
+                            body: body_of(answer),
+                        })
+                    }));
+                }
+                Effect::Persist(..) | Effect::Sync | Effect::SetTimer(..) => {}
+            }
+        }
+        said
+    }
+}
+
+fn body_of<S: WireStamp>(answer: SiblingAnswer<Json, S>) -> Map<String, Json> {
+    match answer {
+        SiblingAnswer::Written { key, stamp, .. } => S::written(&key, &stamp),
+        SiblingAnswer::Siblings { siblings, told, .. } => S::siblings(&siblings, told.as_ref()),
+        SiblingAnswer::Refused(error) => {
+            error_body(ErrorCode::MalformedRequest, &error.to_string())
+        }
     }
 }
 
@@ -502,22 +545,28 @@ fn wire_body<S: Serialize + Clone>(message: &ReplicaMessage<Json, S>) -> Map<Str
     object(serde_json::to_value(wire).unwrap_or_default())
 }
 
-impl<T: WireStore> Node for WireNode<T> {
-    fn handle(&mut self, envelope: &Envelope) -> Option<Result<Handled, Malformed>> {
+impl<N, S> Node for WireNode<N>
+where
+    N: StoreNode<
+            Request = SiblingRequest<Json>,
+            Answer = SiblingAnswer<Json, S>,
+            Message = ReplicaMessage<Json, S>,
+        >,
+    S: WireStamp,
+{
+    fn handle(&mut self, envelope: &Envelope) -> Option<Result<Vec<Said>, Malformed>> {
         if envelope.kind() == REPLICATE {
             return Some(self.replicate(envelope));
         }
         let request = self.words.decode(envelope, &self.names)?;
-        Some(request.and_then(|request| {
-            self.request(&envelope.src, request)
-                .map_err(|what| envelope.malformed(what))
-        }))
+        Some(request.map(|request| self.request(envelope, request)))
     }
 
-    fn tick(&mut self) -> Vec<(Actor, Map<String, Json>)> {
+    /// The only timer of the stores that are served is that of anti-entropy.
+    fn tick(&mut self) -> Vec<Said> {
         let mut effects = Vec::new();
-        self.replica.anti_entropy(&mut effects);
-        self.sends(effects)
+        self.node.timer(0, &mut effects);
+        self.said(effects)
     }
 
     fn has_peers(&self) -> bool {
@@ -528,6 +577,7 @@ impl<T: WireStore> Node for WireNode<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores::faulty::Flaw;
 
     fn server(store: StoreName, nodes: &[&str]) -> Server {
         let mut server = Server::new(store, Duration::from_secs(1));

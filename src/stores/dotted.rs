@@ -5,7 +5,7 @@
 //! the context says; so blind writes through one coordinator stay concurrent although the actors
 //! are nodes (Preguiça et al. 2010; Almeida et al. 2014).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Debug};
 
 use crate::clocks::{Actor, Dot, DottedVersionVector, VectorClock};
 
@@ -141,7 +141,8 @@ impl<V: Clone> DottedStore<V> {
     }
 }
 
-impl<V: Clone> SiblingStore<V> for DottedStore<V> {
+impl<V: Clone + Debug> SiblingStore for DottedStore<V> {
+    type Value = V;
     type Stamp = DottedVersionVector;
 
     fn get(&self, key: &Key) -> Dotted<V> {
@@ -166,12 +167,10 @@ impl<V: Clone> SiblingStore<V> for DottedStore<V> {
         Ok(version)
     }
 
-    fn look_at_clock(&mut self, wall_ns: impl FnOnce() -> u64) -> bool {
-        let counts = self.rules.counter == DotCounter::WallClock;
-        if counts {
+    fn look_at_clock(&mut self, wall_ns: &mut dyn FnMut() -> u64) {
+        if self.rules.counter == DotCounter::WallClock {
             self.wall.tick = (wall_ns() / WallCounter::TICK).max(1);
         }
-        counts
     }
 
     fn receive_replica(&mut self, key: &Key, siblings: &Dotted<V>) -> bool {

@@ -3,23 +3,28 @@
 //! No I/O, no time and no randomness of their own: requests, messages, timers, clocks and storage are
 //! handed in and handed out. [`VersionedStore`] tracks causality by vector clocks, [`DottedStore`]
 //! by dotted version vectors. A delete is a write of a tombstone, and a tombstone is a value like
-//! any other to them (`V` says which values are one), so that no late replica can undo a delete. [`Replica`] makes either one a node of a fully replicated cluster.
-//! [`faulty`] holds the planted bugs, each a small named change to one of them.
+//! any other to them (`V` says which values are one), so that no late replica can undo a delete.
+//! [`Replica`] makes either one a node of a fully replicated cluster, a [`StoreNode`]. [`faulty`] holds the planted bugs, each a small named change to one of them.
 
 mod dotted;
 pub mod faulty;
 mod name;
+mod node;
 mod replica;
 mod siblings;
 mod versioned;
 
 pub use dotted::{DotCounter, DottedRules, DottedStore};
+pub(crate) use name::with_store;
 pub use name::{StoreName, UnknownStore};
-pub use replica::{Effect, Effects, Replica, ReplicaConfig, ReplicaMessage, ReplicaRules};
+pub use node::{Effect, EffectsOf, RequestId, Setting, SiblingAnswer, SiblingRequest, StoreNode};
+pub use replica::{Replica, ReplicaMessage, ReplicaRules};
 pub use siblings::{Sibling, Siblings, Stamp};
 pub use versioned::{
     ActorScheme, Advance, ClientWrite, StoreEvent, VersionedRules, VersionedStore,
 };
+
+use std::fmt::Debug;
 
 use sibcheck_checkers::history::Name;
 
@@ -46,12 +51,14 @@ pub enum StoreError {
 }
 
 /// One replica's map from keys to siblings: what both reference stores have in common.
-pub trait SiblingStore<V> {
+pub trait SiblingStore {
+    /// What is written.
+    type Value: Clone + Debug;
     /// What tracks the causality of one value.
     type Stamp: Stamp;
 
     /// The siblings of a key, tombstones included; none for a key never written. O(log keys).
-    fn get(&self, key: &Key) -> Siblings<V, Self::Stamp>;
+    fn get(&self, key: &Key) -> Siblings<Self::Value, Self::Stamp>;
 
     /// Writes a value on behalf of `client`. `parents` are the versions that the
     /// client's context is made of; none for a blind write. Returns the new version.
@@ -64,28 +71,26 @@ pub trait SiblingStore<V> {
         client: &str,
         key: &Key,
         parents: &[VectorClock],
-        value: V,
+        value: Self::Value,
     ) -> Result<Self::Stamp, StoreError>;
 
     /// Called before each write. A store that uses the node's wall clock reads it here, in nanoseconds.
-    /// Returns whether it did.
-    fn look_at_clock(&mut self, _wall_ns: impl FnOnce() -> u64) -> bool {
-        false
-    }
+    fn look_at_clock(&mut self, _wall_ns: &mut dyn FnMut() -> u64) {}
 
     /// Merges the siblings that another replica holds. Returns true when this changed the state.
-    fn receive_replica(&mut self, key: &Key, siblings: &Siblings<V, Self::Stamp>) -> bool;
+    fn receive_replica(&mut self, key: &Key, siblings: &Siblings<Self::Value, Self::Stamp>)
+    -> bool;
 
     /// The keys that hold at least one version, in order.
     fn keys(&self) -> impl Iterator<Item = &Key>;
 
     /// What a client passes back as its context for all these siblings: the vectors to be joined.
-    fn context(siblings: &Siblings<V, Self::Stamp>) -> Vec<VectorClock>;
+    fn context(siblings: &Siblings<Self::Value, Self::Stamp>) -> Vec<VectorClock>;
 
     /// What a client passes back as its context after this write, if a context can be formed that
     /// claims no more than the client saw.
     fn write_context(stamp: &Self::Stamp) -> Option<VectorClock>;
 
     /// The context of the whole key, for stores whose reads return one.
-    fn read_context(siblings: &Siblings<V, Self::Stamp>) -> Option<VectorClock>;
+    fn read_context(siblings: &Siblings<Self::Value, Self::Stamp>) -> Option<VectorClock>;
 }

@@ -44,6 +44,25 @@ impl StoreName {
     }
 }
 
+/// Does the same for a store, whichever it is: `$Node` is the type of its nodes, by the type of the
+/// values that they hold. One row for each store without a planted bug.
+macro_rules! with_store {
+    ($store:expr, $Node:ident => $body:expr) => {
+        match $crate::stores::StoreName::basis($store) {
+            $crate::stores::faulty::Basis::Versioned => {
+                type $Node<V> = $crate::stores::Replica<$crate::stores::VersionedStore<V>>;
+                $body
+            }
+            $crate::stores::faulty::Basis::Dotted => {
+                type $Node<V> = $crate::stores::Replica<$crate::stores::DottedStore<V>>;
+                $body
+            }
+        }
+    };
+}
+
+pub(crate) use with_store;
+
 impl fmt::Display for StoreName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -6,22 +6,15 @@
 //! What is lost on the way is repaired by anti-entropy: on a timer each node sends its state to the
 //! next peer in turn, which merges it and sends back what the first one lacks.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
-use crate::{clocks::VectorClock, simulation::Nanos};
+use crate::simulation::Nanos;
 
-use super::{Key, SiblingStore, Siblings, StoreError};
-
-/// How a replica behaves in its cluster.
-#[derive(Clone, Debug)]
-pub struct ReplicaConfig {
-    /// The positions of the other nodes.
-    pub peers: Vec<u32>,
-    /// The time between two rounds of anti-entropy.
-    pub anti_entropy: Nanos,
-    /// What a planted bug may change.
-    pub rules: ReplicaRules,
-}
+use super::{
+    ActorScheme, DottedRules, DottedStore, Effect, EffectsOf, Key, RequestId, Setting,
+    SiblingAnswer, SiblingRequest, SiblingStore, Siblings, StoreNode, VersionedRules,
+    VersionedStore, faulty::Flaw,
+};
 
 /// The steps of [`Replica`] that a planted bug may replace.
 #[derive(Clone, Copy, Debug)]
@@ -57,113 +50,126 @@ impl<V, S> ReplicaMessage<V, S> {
     }
 }
 
-/// What a replica wants done, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect<V, S> {
-    /// Write the siblings of a key to storage.
-    Persist(Key, Siblings<V, S>),
-    /// Make all that was written durable before going on.
-    Sync,
-    /// Send a message to the peer at this position.
-    Send(u32, ReplicaMessage<V, S>),
-    /// Call [`Replica::anti_entropy`] after this span.
-    SetTimer(Nanos),
-}
-
-/// The effects of a replica over this kind of store.
-pub type Effects<V, T> = Vec<Effect<V, <T as SiblingStore<V>>::Stamp>>;
-
 /// A sibling store as a node of a fully replicated cluster.
+#[derive(Clone, Debug)]
 pub struct Replica<T> {
     store: T,
-    config: ReplicaConfig,
+    /// The positions of the other nodes.
+    peers: Vec<u32>,
+    anti_entropy: Nanos,
+    rules: ReplicaRules,
     /// How many rounds of anti-entropy there were: it decides whose turn it is.
     rounds: usize,
 }
 
-impl<T> Replica<T> {
-    /// A node with this store.
-    pub fn new(store: T, config: ReplicaConfig) -> Self {
+/// The siblings of a store.
+type SiblingsOf<T> = Siblings<<T as SiblingStore>::Value, <T as SiblingStore>::Stamp>;
+
+/// The messages of its replicas.
+type MessageOf<T> = ReplicaMessage<<T as SiblingStore>::Value, <T as SiblingStore>::Stamp>;
+
+/// The effects of its replicas.
+type Effects<T> = EffectsOf<Replica<T>>;
+
+/// The only timer of a replica.
+const ANTI_ENTROPY: u32 = 0;
+
+/// How a sibling store is made for a node.
+pub trait MakeStore: SiblingStore {
+    /// The store of a node, with a planted bug or none.
+    fn make(flaw: Option<Flaw>, setting: &Setting) -> Self;
+}
+
+impl<V: Clone + Debug + PartialEq> MakeStore for VersionedStore<V> {
+    fn make(flaw: Option<Flaw>, setting: &Setting) -> Self {
+        let scheme = if setting.peers.is_empty() {
+            ActorScheme::Client
+        } else {
+            ActorScheme::ClientAtNode(setting.name.clone())
+        };
+        let rules = flaw.map_or_else(VersionedRules::default, Flaw::versioned);
+        Self::new(scheme, rules)
+    }
+}
+
+impl<V: Clone + Debug + PartialEq> MakeStore for DottedStore<V> {
+    fn make(flaw: Option<Flaw>, setting: &Setting) -> Self {
+        let rules = flaw.map_or_else(DottedRules::default, Flaw::dotted);
+        Self::new(setting.name.clone(), rules)
+    }
+}
+
+impl<T: MakeStore> StoreNode for Replica<T> {
+    type Request = SiblingRequest<T::Value>;
+    type Answer = SiblingAnswer<T::Value, T::Stamp>;
+    type Message = MessageOf<T>;
+    type Place = Key;
+    type Record = SiblingsOf<T>;
+
+    fn new(flaw: Option<Flaw>, setting: Setting) -> Self {
         Self {
-            store,
-            config,
+            store: T::make(flaw, &setting),
+            peers: setting.peers,
+            anti_entropy: setting.anti_entropy,
+            rules: flaw.map_or_else(ReplicaRules::default, Flaw::replica),
             rounds: 0,
         }
     }
 
-    /// The store, to read.
-    pub fn store(&self) -> &T {
-        &self.store
-    }
-
-    /// Begins the life of a node with what it found on storage.
-    pub fn start<'a, V: 'a>(
+    fn start(
         &mut self,
-        found: impl IntoIterator<Item = (&'a Key, &'a Siblings<V, T::Stamp>)>,
-        effects: &mut Effects<V, T>,
-    ) where
-        T: SiblingStore<V>,
-        T::Stamp: 'a,
-    {
+        found: &mut dyn Iterator<Item = (&Key, &SiblingsOf<T>)>,
+        effects: &mut Effects<T>,
+    ) {
         for (key, siblings) in found {
             self.store.receive_replica(key, siblings);
         }
-        if !self.config.peers.is_empty() {
-            effects.push(Effect::SetTimer(self.config.anti_entropy));
+        if !self.peers.is_empty() {
+            effects.push(Effect::SetTimer(self.anti_entropy, ANTI_ENTROPY));
         }
     }
 
-    /// Coordinates a write. The effects are to be carried out before the client is answered.
-    ///
-    /// # Errors
-    ///
-    /// As [`SiblingStore::put`]; then there are no effects.
-    pub fn write<V: Clone>(
+    fn request(
         &mut self,
-        client: &str,
-        key: &Key,
-        parents: &[VectorClock],
-        value: V,
-        effects: &mut Effects<V, T>,
-    ) -> Result<T::Stamp, StoreError>
-    where
-        T: SiblingStore<V>,
-    {
-        let stamp = self.store.put(client, key, parents, value)?;
-        let siblings = self.store.get(key);
-        effects.push(Effect::Persist(key.clone(), siblings.clone()));
-        if self.config.rules.sync_before_answer {
-            effects.push(Effect::Sync);
-        }
-        if !self.config.peers.is_empty() {
-            let message = ReplicaMessage::new([(key.clone(), siblings)], false);
-            let to_peers = self
-                .config
-                .peers
-                .iter()
-                .map(|&peer| Effect::Send(peer, message.clone()));
-            effects.extend(to_peers);
-        }
-        Ok(stamp)
+        id: RequestId,
+        request: SiblingRequest<T::Value>,
+        wall_ns: &mut dyn FnMut() -> u64,
+        effects: &mut Effects<T>,
+    ) {
+        let answer = match request {
+            SiblingRequest::Get { key } => {
+                let siblings = self.store.get(&key);
+                SiblingAnswer::Siblings {
+                    context: T::context(&siblings),
+                    told: T::read_context(&siblings),
+                    siblings,
+                }
+            }
+            SiblingRequest::Put {
+                client,
+                key,
+                parents,
+                value,
+            } => {
+                self.store.look_at_clock(wall_ns);
+                match self.store.put(client.as_str(), &key, &parents, value) {
+                    Ok(stamp) => {
+                        self.spread(&key, effects);
+                        SiblingAnswer::Written {
+                            context: T::write_context(&stamp),
+                            stamp,
+                            key,
+                        }
+                    }
+                    Err(error) => SiblingAnswer::Refused(error),
+                }
+            }
+        };
+        effects.push(Effect::Reply(id, answer));
     }
 
-    /// As [`SiblingStore::look_at_clock`], before [`Replica::write`].
-    pub fn look_at_clock<V>(&mut self, wall_ns: impl FnOnce() -> u64) -> bool
-    where
-        T: SiblingStore<V>,
-    {
-        self.store.look_at_clock(wall_ns)
-    }
-
-    /// Merges what a peer sent. It is written to storage but not synced: a peer has it.
-    pub fn receive<V: Clone>(
-        &mut self,
-        from: u32,
-        message: &ReplicaMessage<V, T::Stamp>,
-        effects: &mut Effects<V, T>,
-    ) where
-        T: SiblingStore<V>,
-    {
+    /// What a peer sent is written to storage but not synced: the peer has it.
+    fn message(&mut self, from: u32, message: &MessageOf<T>, effects: &mut Effects<T>) {
         for (key, siblings) in message.entries.iter() {
             if self.store.receive_replica(key, siblings) {
                 effects.push(Effect::Persist(key.clone(), self.store.get(key)));
@@ -186,25 +192,41 @@ impl<T> Replica<T> {
     }
 
     /// One round of anti-entropy, and the timer for the next one.
-    pub fn anti_entropy<V>(&mut self, effects: &mut Effects<V, T>)
-    where
-        T: SiblingStore<V>,
-    {
-        let peers = &self.config.peers;
-        if peers.is_empty() {
+    fn timer(&mut self, _: u32, effects: &mut Effects<T>) {
+        if self.peers.is_empty() {
             return;
         }
-        let peer = peers[self.rounds % peers.len()];
+        let peer = self.peers[self.rounds % self.peers.len()];
         self.rounds += 1;
         effects.push(Effect::Send(peer, ReplicaMessage::new(self.state(), true)));
-        effects.push(Effect::SetTimer(self.config.anti_entropy));
+        effects.push(Effect::SetTimer(self.anti_entropy, ANTI_ENTROPY));
+    }
+}
+
+impl<T: MakeStore> Replica<T> {
+    /// The store, to read.
+    pub const fn store(&self) -> &T {
+        &self.store
     }
 
-    fn state<'a, V>(&'a self) -> impl Iterator<Item = (Key, Siblings<V, T::Stamp>)> + 'a
-    where
-        T: SiblingStore<V>,
-        V: 'a,
-    {
+    /// Makes the siblings of a key durable, and sends them to every peer.
+    fn spread(&mut self, key: &Key, effects: &mut Effects<T>) {
+        let siblings = self.store.get(key);
+        effects.push(Effect::Persist(key.clone(), siblings.clone()));
+        if self.rules.sync_before_answer {
+            effects.push(Effect::Sync);
+        }
+        if !self.peers.is_empty() {
+            let message = ReplicaMessage::new([(key.clone(), siblings)], false);
+            let to_peers = self
+                .peers
+                .iter()
+                .map(|&peer| Effect::Send(peer, message.clone()));
+            effects.extend(to_peers);
+        }
+    }
+
+    fn state(&self) -> impl Iterator<Item = (Key, SiblingsOf<T>)> + '_ {
         self.store
             .keys()
             .map(|key| (key.clone(), self.store.get(key)))
@@ -213,21 +235,19 @@ impl<T> Replica<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DottedRules, DottedStore, Stamp};
+    use super::super::DottedStore;
     use super::*;
 
     type Node = Replica<DottedStore<u32>>;
 
     fn node(position: u32, nodes: u32) -> Node {
         let name = format!("n{}", position + 1);
-        Replica::new(
-            DottedStore::new(name.as_str().into(), DottedRules::default()),
-            ReplicaConfig {
-                peers: (0..nodes).filter(|&peer| peer != position).collect(),
-                anti_entropy: Nanos(10),
-                rules: ReplicaRules::default(),
-            },
-        )
+        let setting = Setting {
+            name: name.as_str().into(),
+            peers: (0..nodes).filter(|&peer| peer != position).collect(),
+            anti_entropy: Nanos(10),
+        };
+        Replica::new(None, setting)
     }
 
     fn values(node: &Node, key: &str) -> Vec<u32> {
@@ -241,7 +261,17 @@ mod tests {
         values
     }
 
-    fn sent<S: Stamp>(effects: Vec<Effect<u32, S>>) -> Vec<(u32, ReplicaMessage<u32, S>)> {
+    fn write(node: &mut Node, key: &str, value: u32, effects: &mut EffectsOf<Node>) {
+        let put = SiblingRequest::Put {
+            client: "c1".into(),
+            key: key.into(),
+            parents: Vec::new(),
+            value,
+        };
+        node.request(7, put, &mut || 0, effects);
+    }
+
+    fn sent(effects: EffectsOf<Node>) -> Vec<(u32, <Node as StoreNode>::Message)> {
         effects
             .into_iter()
             .filter_map(|effect| match effect {
@@ -255,14 +285,15 @@ mod tests {
     fn a_write_is_durable_before_it_is_sent() {
         let mut node = node(0, 3);
         let mut effects = Vec::new();
-        node.write("c1", &"x".into(), &[], 1, &mut effects).unwrap();
+        write(&mut node, "x", 1, &mut effects);
         assert!(matches!(
             effects[..],
             [
                 Effect::Persist(..),
                 Effect::Sync,
                 Effect::Send(1, _),
-                Effect::Send(2, _)
+                Effect::Send(2, _),
+                Effect::Reply(7, SiblingAnswer::Written { .. })
             ]
         ));
     }
@@ -271,28 +302,28 @@ mod tests {
     fn one_exchange_makes_two_replicas_equal() {
         let (mut a, mut b) = (node(0, 2), node(1, 2));
         let mut ignored = Vec::new();
-        a.write("c1", &"x".into(), &[], 1, &mut ignored).unwrap();
-        b.write("c2", &"x".into(), &[], 2, &mut ignored).unwrap();
-        b.write("c2", &"y".into(), &[], 3, &mut ignored).unwrap();
+        write(&mut a, "x", 1, &mut ignored);
+        write(&mut b, "x", 2, &mut ignored);
+        write(&mut b, "y", 3, &mut ignored);
         let mut effects = Vec::new();
-        a.anti_entropy(&mut effects);
+        a.timer(ANTI_ENTROPY, &mut effects);
         let mut answers = Vec::new();
         for (_, message) in sent(effects) {
-            b.receive(0, &message, &mut answers);
+            b.message(0, &message, &mut answers);
         }
         for (to, message) in sent(answers) {
             assert_eq!(to, 0);
-            a.receive(1, &message, &mut ignored);
+            a.message(1, &message, &mut ignored);
         }
         for node in [&a, &b] {
             assert_eq!(values(node, "x"), [1, 2]);
             assert_eq!(values(node, "y"), [3]);
         }
         let mut quiet = Vec::new();
-        b.anti_entropy(&mut quiet);
+        b.timer(ANTI_ENTROPY, &mut quiet);
         let mut answers = Vec::new();
         for (_, message) in sent(quiet) {
-            a.receive(1, &message, &mut answers);
+            a.message(1, &message, &mut answers);
         }
         assert_eq!(
             answers,

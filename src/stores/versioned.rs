@@ -7,7 +7,7 @@
 //! counter**: with several nodes, a client that writes blindly through two of them would reach the
 //! same entry twice, so there the actor is client and node together ([`ActorScheme`]).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Debug};
 
 use compact_str::CompactString;
 
@@ -153,7 +153,7 @@ pub struct VersionedStore<V> {
     events: Option<Vec<StoreEvent>>,
 }
 
-impl<V: Clone> VersionedStore<V> {
+impl<V: Clone + Debug> VersionedStore<V> {
     /// An empty store that follows `rules`.
     pub fn new(scheme: ActorScheme, rules: VersionedRules<V>) -> Self {
         Self {
@@ -249,7 +249,8 @@ impl<V: Clone> VersionedStore<V> {
     }
 }
 
-impl<V: Clone> SiblingStore<V> for VersionedStore<V> {
+impl<V: Clone + Debug> SiblingStore for VersionedStore<V> {
+    type Value = V;
     type Stamp = VectorClock;
 
     fn get(&self, key: &Key) -> Versions<V> {

@@ -38,7 +38,7 @@ use sibcheck_checkers::{
 use crate::{choices::Choices, clocks::Actor, simulation::Nanos, stores::Key};
 
 /// What clients may do with a store, and all that follows from it.
-pub trait Workload: Debug + Sized + 'static {
+pub trait Workload: Copy + Debug + 'static {
     /// What its histories are of.
     type Object: Object;
     /// What a client does in one step of a plan.
