@@ -67,10 +67,12 @@ fn main() {
             };
             let judged = run_and_judge(store, &failure.plan);
             let invariant = judged.ok().and_then(|judged| judged.gravest());
-            let few = shrink_failure(store, failure.plan.clone(), invariant, |tries| tries < FEW);
+            let few = shrink_failure(store, failure.plan.clone(), invariant, |tries, _| {
+                tries < FEW
+            });
             early.push(few.plan.operations());
             let began = Instant::now();
-            let shrunk = shrink_failure(store, failure.plan, invariant, |_| true);
+            let shrunk = shrink_failure(store, failure.plan, invariant, |_, _| true);
             seconds.push(began.elapsed().as_secs_f64());
             faults.push(shrunk.plan.faults.len());
             sizes.push(shrunk.plan.operations());

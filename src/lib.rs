@@ -26,5 +26,6 @@ pub mod protocol;
 pub mod reports;
 pub mod runner;
 pub mod simulation;
+pub mod stopwatch;
 pub mod stores;
 pub mod workloads;

@@ -29,7 +29,7 @@ fn shrunk(flaw: Flaw, nodes: u32, seed: u64) -> (Shrunk, Invariant) {
     let (_, failure) = campaign.run(&Interrupt::default(), |_| {}).unwrap();
     let plan = failure.expect("every planted bug is found").plan;
     let invariant = run_and_judge(store, &plan).unwrap().gravest();
-    let shrunk = shrink_failure(store, plan, invariant, |_| true);
+    let shrunk = shrink_failure(store, plan, invariant, |_, _| true);
     (shrunk, invariant.expect("it failed"))
 }
 

@@ -15,7 +15,8 @@ use sibcheck_checkers::{
 
 use crate::{
     campaign::{
-        Campaign, Failure as Failing, JudgedRun, RunError, judged, run_and_judge, shrink_failure,
+        Campaign, Failure as Failing, JudgedRun, RunError, ShrinkLimit, judged, run_and_judge,
+        shrink_failure,
     },
     files,
     nodes::external::NodeNames,
@@ -24,6 +25,7 @@ use crate::{
     reports::{Checked, Proof, Report, Told},
     runner::run_traced,
     simulation::FaultName,
+    stopwatch::Stopwatch,
     stores::StoreName,
 };
 
@@ -33,7 +35,7 @@ use super::{
     dialect::GivenDialect,
     format::GivenFormat,
     lists,
-    output::{self, Progress, Stopwatch},
+    output::{self, Progress},
     results::{self, Found},
     runs,
     shrinking::Shrinking,
@@ -167,7 +169,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) save_first: bool,
 
-    /// Threads; the result does not depend on it [default: one for each processor]
+    /// Runs that go on at once; the result does not depend on it. In real time it is always one [default:
+    /// one for each processor]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1_024))]
     pub(super) jobs: Option<u16>,
 }
@@ -202,7 +205,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut report = Report {
         seed,
         command: String::new(),
-        threads: arguments.jobs.map_or_else(processors, usize::from),
+        threads: jobs(arguments),
         checked: Vec::new(),
         interrupted: None,
     };
@@ -287,7 +290,7 @@ fn check_store(
 }
 
 /// The kinds of fault that are named on the command line, `all` and `none` left out.
-fn asked_by_name(asked: &[String]) -> Vec<FaultName> {
+pub(super) fn asked_by_name(asked: &[String]) -> Vec<FaultName> {
     let named = |fault: &FaultName| asked.iter().any(|name| name == fault.name());
     FaultName::ALL.into_iter().filter(named).collect()
 }
@@ -317,15 +320,15 @@ fn prove(
     output::tell(&found);
     listening.found(found);
     let original = failure.plan.operations();
-    let shrinking = Shrinking::begin(
-        &listening.interrupt,
-        original,
-        arguments.shrink_for.map(Into::into),
-        true,
-    );
+    let mut limit = ShrinkLimit::begin(arguments.shrink_for.map(Into::into), true);
+    let mut shrinking = Shrinking::default();
     let plan = failure.plan.clone();
-    let shrunk = shrink_failure(campaign.store, plan, invariant, |tries| {
-        shrinking.go_on(tries)
+    let shrunk = shrink_failure(campaign.store, plan, invariant, |tries, smallest| {
+        let go_on = limit.go_on(tries, smallest) && !listening.interrupt.is_raised();
+        if go_on {
+            shrinking.tell(tries, smallest);
+        }
+        go_on
     });
     shrinking.end();
     let observed = observe(campaign.store, &shrunk.plan)?;
@@ -474,6 +477,11 @@ fn faults(
 /// A seed that nobody chose, short enough to be typed.
 pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(()) % 1_000_000_000
+}
+
+/// How many runs go on at once.
+pub(super) fn jobs(arguments: &Arguments) -> usize {
+    arguments.jobs.map_or_else(processors, usize::from)
 }
 
 fn processors() -> usize {

@@ -3,7 +3,7 @@
 use std::{
     fmt::{Display, Write as _},
     io::{self, IsTerminal, Write as _},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anstyle::{AnsiColor, Style};
@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sibcheck_checkers::outside::{Outside, OutsideLines};
 
 use super::Failure;
+use crate::stopwatch::Stopwatch;
 
 /// Writes a whole report to stdout. A reader that has gone away is not a fault.
 pub(super) fn print(report: &str) -> Result<(), Failure> {
@@ -91,28 +92,6 @@ pub(super) fn width() -> usize {
 
 /// Narrower than this nothing can be read.
 const NARROWEST: usize = 40;
-
-/// A watch for figures and progress. Nothing that decides a result may read it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stopwatch(Instant);
-
-impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "speed and progress only")]
-    pub(super) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    pub(super) fn elapsed(self) -> Duration {
-        self.0.elapsed()
-    }
-
-    /// When the next part is over, if what is left of a budget is shared equally by so many.
-    pub(super) fn next_part(self, budget: Duration, parts: u64) -> Duration {
-        let elapsed = self.elapsed();
-        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
-        elapsed + budget.saturating_sub(elapsed) / parts.max(1)
-    }
-}
 
 /// Progress: a bar on a terminal, else a plain line every few seconds.
 pub(super) struct Progress {

@@ -17,7 +17,7 @@ pub use format::{FORMATS, Format, Page, Told, Writer};
 pub use replayed::Replayed;
 pub use verified::{Found, Judgement, Source, Verified};
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use sibcheck_checkers::{Outcome, history::Fault};
 
@@ -27,7 +27,8 @@ use crate::{
     interrupt::EndSignal,
     nodes::external::{Deviation, FailureKind, NodeFailure, NotTaken},
     nodes::process::Leaks,
-    plans::{Plan, Shape, Shrunk, Time},
+    plans::{Shape, Shrunk, Time},
+    program_under_test::{Repeats, Rung, had_no_effect},
     simulation::FaultName,
     stores::StoreName,
     workloads::Dialect,
@@ -220,102 +221,6 @@ pub struct Oddity {
     pub first: String,
 }
 
-/// A rung of the ladder of faults.
-#[derive(Clone, Debug)]
-pub struct Rung {
-    /// What it is called.
-    pub name: &'static str,
-    /// What may go wrong on it.
-    pub faults: Vec<FaultName>,
-    /// Whether nodes get several messages at once on it.
-    pub bursts: bool,
-    /// The faults that the rung is there for: those that lower ones do not have.
-    pub own: Vec<FaultName>,
-    /// How many runs there were to be; none when it was not reached.
-    pub planned: u64,
-    /// How many runs held in which one of its own faults affected something.
-    pub held: u64,
-    /// How many runs were inconclusive.
-    pub inconclusive: u64,
-    /// How many runs held, and none of its own faults affected anything.
-    pub not_exercised: u64,
-    /// Those of its own faults that affected something in some run.
-    pub affected: BTreeSet<FaultName>,
-    /// A run violated its claim, or a node failed.
-    pub failed: bool,
-}
-
-impl Rung {
-    /// A rung before its first run.
-    pub fn new(name: &'static str, faults: Vec<FaultName>, own: Vec<FaultName>) -> Self {
-        Self {
-            name,
-            faults,
-            bursts: false,
-            own,
-            planned: 0,
-            held: 0,
-            inconclusive: 0,
-            not_exercised: 0,
-            affected: BTreeSet::new(),
-            failed: false,
-        }
-    }
-
-    /// Counts a run that violated nothing and in which no node failed.
-    pub fn count(&mut self, plan: &Plan, judged: &JudgedRun) {
-        let faults = plan.faults.iter().zip(&judged.run.faults);
-        let affected: BTreeSet<FaultName> = faults
-            .filter(|(_, record)| record.affected() > 0)
-            .map(|(fault, _)| fault.what.name())
-            .filter(|name| self.own.contains(name))
-            .collect();
-        let exercised = self.own.is_empty() || !affected.is_empty();
-        self.affected.extend(affected);
-        if judged.told.outcome() == Outcome::Unknown {
-            self.inconclusive += 1;
-        } else if exercised {
-            self.held += 1;
-        } else {
-            self.not_exercised += 1;
-        }
-    }
-
-    /// How many runs came to an end.
-    pub fn done(&self) -> u64 {
-        self.held + self.inconclusive + self.not_exercised
-    }
-
-    /// Its own faults that never affected anything, where it was gone through.
-    pub fn idle(&self) -> Vec<FaultName> {
-        let gone_through = !self.failed && self.done() > 0 && self.done() == self.planned;
-        let idle = |fault: &FaultName| gone_through && !self.affected.contains(fault);
-        self.own.iter().copied().filter(idle).collect()
-    }
-
-    /// Where it was gone through, why it proves nothing.
-    fn why_untested(&self) -> Option<String> {
-        let idle = self.idle();
-        if !idle.is_empty() {
-            return Some(format!("{}: {}", self.name, had_no_effect(&idle)));
-        }
-        let all_done = !self.failed && self.planned > 0 && self.done() == self.planned;
-        (all_done && self.held == 0).then(|| format!("{}: every run was inconclusive", self.name))
-    }
-}
-
-/// Says that faults affected nothing.
-fn had_no_effect(faults: &[FaultName]) -> String {
-    let clock = "no node used its clock while it was wrong";
-    let others = faults.iter().filter(|fault| **fault != FaultName::Clock);
-    let others: Vec<_> = others.map(|fault| fault.name()).collect();
-    match (others.join(", "), faults.contains(&FaultName::Clock)) {
-        (others, _) if others.is_empty() => clock.to_owned(),
-        (others, false) => format!("no message was affected by {others}"),
-        (others, true) => format!("no message was affected by {others}, and {clock}"),
-    }
-}
-
 /// A violation, or the failure of a node, with all that is needed to see it again.
 #[derive(Debug)]
 pub struct Proof {
@@ -344,15 +249,6 @@ impl Proof {
     pub fn is_of_a_failure(&self) -> bool {
         self.failure.is_some() && self.judged.told.outcome() != Outcome::Violated
     }
-}
-
-/// How often a plan failed again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repeats {
-    /// So often.
-    pub failed: u32,
-    /// In so many runs.
-    pub runs: u32,
 }
 
 impl Proof {

@@ -13,6 +13,7 @@ mod evidence;
 mod files;
 mod first_hour;
 mod formats;
+mod library;
 mod lockstep;
 mod outside;
 mod real_time;

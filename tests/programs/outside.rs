@@ -20,7 +20,7 @@ use serde_json::{Map, Value as Json, json};
 use sibcheck::reports::{FORMATS, Found, Judgement, Page, Source, Told, Verified};
 use sibcheck_checkers::{
     Claim, History, Judged, Object, Verdict,
-    format::read_history,
+    format::{Recorded, read_any, read_history},
     import::{Content, import},
     judge, outside, registers,
     registers::Budget,
@@ -59,7 +59,7 @@ fn assert_harmless(text: &str, colours: bool, whose: &str) {
 
 /// A line of a history or of events with what acts at the end of all names and texts.
 fn hostile(json: &Json, names: bool) -> Json {
-    const KINDS: [&str; 9] = [
+    const KINDS: [&str; 10] = [
         "status",
         "kind",
         "type",
@@ -69,6 +69,7 @@ fn hostile(json: &Json, names: bool) -> Json {
         "expect",
         "claim",
         "sibcheck_history",
+        "object",
     ];
     match json {
         Json::String(text) => json!(format!("{text}{ACTS}")),
@@ -148,13 +149,20 @@ fn no_name_or_value_of_a_history_acts() {
         let path = entry.unwrap().path();
         let text = hostile_lines(&fs::read_to_string(&path).unwrap());
         let whose = path.to_string_lossy();
-        let history = read_history(text.as_bytes()).unwrap();
-        assert!(history.keys[0].as_str().contains(ACTS));
-        assert_reports_are_harmless(&history, &whose);
+        match read_any(text.as_bytes()).unwrap() {
+            Recorded::Siblings(history) => {
+                assert!(history.keys[0].as_str().contains(ACTS));
+                assert_reports_are_harmless(&history, &whose);
+            }
+            Recorded::Registers(history) => {
+                let verdict = registers::judge(&history, Budget::default()).unwrap();
+                assert_reported(found(history, verdict), None, &whose);
+            }
+        }
         judged += 1;
         // Cut off anywhere, it is an error or a shorter history.
         for end in (0..text.len()).step_by(37) {
-            if let Err(error) = read_history(&text.as_bytes()[..end]) {
+            if let Err(error) = read_any(&text.as_bytes()[..end]) {
                 assert_harmless(&error.to_string(), false, &whose);
             }
         }

@@ -80,7 +80,7 @@ fn faulty_stores_are_caught_shrunk_saved_and_replayed() {
         let node = bin(node);
         let many = if at == 2 { "1" } else { "3" };
         let check = ["check", "--bin", &node, "--seed", "1", "--nodes", many];
-        let check = [&check[..], &["--shrink-for", "5s"]].concat();
+        let check = [&check[..], &["--shrink-for", "2m"]].concat();
         let (code, told) = said(&folder, &check);
         assert_eq!(code, Some(1), "{told}");
         assert!(

@@ -120,6 +120,8 @@ impl Deviation {
 /// What the runs of a program have shown so far.
 #[derive(Debug, Default)]
 pub struct Tolerated {
+    /// An earlier run showed that nodes have to be killed.
+    stays_alive: bool,
     counts: [AtomicU64; Deviation::ALL.len()],
     first: Mutex<[Option<String>; Deviation::ALL.len()]>,
     /// Some request of a client was answered.
@@ -135,6 +137,36 @@ impl Tolerated {
             let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
             first[deviation as usize].get_or_insert_with(place);
         }
+    }
+
+    /// What a run may know of those before it: nothing is counted in it yet.
+    pub(crate) fn known(&self) -> Self {
+        let copy = |flag: &AtomicBool| AtomicBool::new(flag.load(Ordering::Relaxed));
+        Self {
+            stays_alive: self.stay_alive(),
+            answers: copy(&self.answers),
+            no_timers: copy(&self.no_timers),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what a later run has shown.
+    pub(crate) fn absorb(&self, run: &Self) {
+        for (deviation, count, first) in run.iter() {
+            self.note(deviation, || first);
+            self.counts[deviation as usize].fetch_add(count - 1, Ordering::Relaxed);
+        }
+        for (flag, shown) in [
+            (&self.answers, &run.answers),
+            (&self.no_timers, &run.no_timers),
+        ] {
+            flag.fetch_or(shown.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Nodes did not end with their input.
+    pub(super) fn stay_alive(&self) -> bool {
+        self.stays_alive || self.count(Deviation::StaysAlive) > 0
     }
 
     /// How often one was noted.

@@ -29,7 +29,7 @@ impl<W: Workload> External<'_, W> {
     /// period is killed, with all that it started. A program that was seen not to end by itself
     /// is not waited for again.
     pub fn finish(&mut self) {
-        let patient = self.failure.is_none() && self.tolerated.count(Deviation::StaysAlive) == 0;
+        let patient = self.failure.is_none() && !self.tolerated.stay_alive();
         let mut processes: Vec<Process> =
             self.processes.iter_mut().filter_map(Option::take).collect();
         for process in &mut processes {

@@ -13,7 +13,8 @@ use sibcheck_checkers::{
 use crate::{
     nodes::external::NotTaken,
     plans::{Kind, Time},
-    reports::{Checked, ProgramFigures, Proof, Report, Rung, caveats::caveats},
+    program_under_test::Rung,
+    reports::{Checked, ProgramFigures, Proof, Report, caveats::caveats},
 };
 
 use super::{

@@ -12,7 +12,8 @@ use sibcheck_checkers::{
 
 use crate::{
     plans::Time,
-    reports::{ProgramFigures, Proof, Repeats},
+    program_under_test::Repeats,
+    reports::{ProgramFigures, Proof},
 };
 
 use super::text::{count, first_lines, height, indented, verdict_word, wrapped};
