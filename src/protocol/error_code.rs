@@ -1,5 +1,8 @@
 //! The protocol's error codes, and what each says about the operation.
 
+use serde_json::{Map, Value as Json};
+use sibcheck_checkers::import::make_numbers_exact;
+
 /// Why a node refused a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -31,6 +34,14 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// The error that an answer's body tells of; `None` without a code, or with one that is no whole
+    /// number. Lua writes 20.0.
+    pub fn of(body: &Map<String, Json>) -> Option<Self> {
+        let mut code = body.get("code")?.clone();
+        make_numbers_exact(&mut code);
+        code.as_i64().map(Self::from_number)
+    }
+
     /// The codes of the protocol.
     pub const LISTED: [(i64, Self); 11] = [
         (0, Self::Timeout),

@@ -76,6 +76,11 @@ impl Pointer {
         descend(&self.tokens, json)
     }
 
+    /// The field of a body in which it begins.
+    pub(crate) fn first(&self) -> Option<&str> {
+        self.tokens.first().map(String::as_str)
+    }
+
     /// What it points at in a body. The body as a whole is no part of it.
     pub(crate) fn of<'j>(&self, body: &'j Map<String, Json>) -> Option<&'j Json> {
         let (first, rest) = self.tokens.split_first()?;

@@ -340,8 +340,14 @@ pub trait Speaker<'p, W: Workload>: Sized {
         false
     }
 
-    /// A plain write of the value at a position, and a read: to try what a program takes.
-    fn trial(&self, position: u32, tag: u64) -> [W::Ask; 2];
+    /// The field of an answer that holds a value, null for none, where there is one.
+    fn value_field(&self) -> Option<&str> {
+        None
+    }
+
+    /// What is asked one after the other to try whether a program takes the value at a position, each with
+    /// its name: a plain write, a `read`, and what else can fail.
+    fn trial(&self, position: u32, tag: u64) -> Vec<(&'static str, W::Ask)>;
 
     /// What came of a trial: of a write nothing, of a read the values that it returned. `None` when it
     /// was refused.

@@ -213,3 +213,29 @@ fn a_raft_store_is_linearizable_in_virtual_time() {
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("VALID (claim linearizable"), "{told}");
 }
+
+/// What other languages make of numbers and of what is equal is no fault of a store, and what was never
+/// answered is said.
+#[test]
+fn habits_of_languages_are_no_faults() {
+    if !have("python3") {
+        return;
+    }
+    for (flag, words) in [
+        ("--floats", &["VALID"][..]),
+        ("--identity", &["VALID", "compare-and-set: error 22"]),
+        ("--dumb", &["VALID", "no read returned a value"]),
+    ] {
+        let folder = empty_folder(&format!("registers-habits{flag}"));
+        let node = bin(&format!("tests/nodes/odd_registers.py {flag}"));
+        let check = ["check", "--bin", &node, "--dialect", "lin-kv", "--seed", "1"];
+        let check = [&check[..], &["--runs", "16"]].concat();
+        let (code, told) = said(&folder, &check);
+        assert_eq!(code, Some(0), "{told}");
+        for word in words {
+            assert!(told.contains(word), "{flag}, {word}: {told}");
+        }
+        let loose = told.contains("tolerated") && flag != "--floats";
+        assert!(!loose, "{told}");
+    }
+}

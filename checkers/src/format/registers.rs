@@ -27,6 +27,7 @@ use super::{
 use crate::{
     claim::Claim,
     history::{Clock, Header, Name, OpId, Status, TimeNs},
+    import::make_numbers_exact,
     registers::history::{Action, History, Interner, Operation, Tables, ValueId},
 };
 
@@ -218,7 +219,7 @@ pub(super) fn read<R: BufRead>(
     let faults = read_faults(lines, header.faults)?;
     let mut names = Interned::default();
     let mut values = Interner::default();
-    let initial = values.value(&header.initial);
+    let initial = equal(&mut values, header.initial);
     let mut operations: Vec<Operation> = Vec::new();
     let mut placed = None;
     while let Some(line) = lines.read()? {
@@ -283,15 +284,21 @@ pub(super) fn read<R: BufRead>(
 
 fn action(line: ActionLine, values: &mut Interner) -> Action {
     match line {
-        ActionLine::Read(read) => Action::Read(read.value.map(|value| values.value(&value))),
-        ActionLine::Write(write) => Action::Write(values.value(&write.value)),
+        ActionLine::Read(read) => Action::Read(read.value.map(|value| equal(values, value))),
+        ActionLine::Write(write) => Action::Write(equal(values, write.value)),
         ActionLine::Cas(cas) => Action::CompareAndSet {
-            expected: values.value(&cas.from),
-            new: values.value(&cas.to),
+            expected: equal(values, cas.from),
+            new: equal(values, cas.to),
             swapped: cas.swapped,
         },
-        ActionLine::Append(append) => Action::Append(values.value(&append.value)),
+        ActionLine::Append(append) => Action::Append(equal(values, append.value)),
     }
+}
+
+/// The number of a value: equal numbers are one value, as in all JSON.
+fn equal(values: &mut Interner, mut value: Json) -> ValueId {
+    make_numbers_exact(&mut value);
+    values.value(&value)
 }
 
 #[cfg(test)]
@@ -307,7 +314,7 @@ mod tests {
     fn history() -> History {
         let mut names = Interner::default();
         let initial = names.value(&Json::Null);
-        let [three, four] = [json!(3), json!({"a": [1.0]})].map(|value| names.value(&value));
+        let [three, four] = [json!(3), json!({"a": [1.5]})].map(|value| names.value(&value));
         let mut operations = Vec::new();
         let mut add = |names: &mut Interner, action, status: Status| {
             let number = operations.len() as u64;

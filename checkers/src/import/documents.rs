@@ -87,8 +87,9 @@ pub(super) fn first_object(text: &[u8]) -> Option<Map<String, Json>> {
     Deserializer::from_slice(text).into_iter().next()?.ok()
 }
 
-/// Makes numbers that are equal the same: integers, where they are whole.
-pub(super) fn make_numbers_exact(value: &mut Json) {
+/// Makes numbers that are equal the same: integers, where they are whole. JSON has one kind of number, and
+/// some languages write 1 as 1.0.
+pub fn make_numbers_exact(value: &mut Json) {
     match value {
         Json::Number(_) => {
             if let Some(whole) = whole(value) {

@@ -25,6 +25,7 @@ use std::{
     io::{self, BufRead},
 };
 
+pub use documents::make_numbers_exact;
 pub use encoding::open;
 pub use plain::write_registers;
 

@@ -6,6 +6,10 @@ use super::history::{Action, History, Operation, Status, Time};
 
 /// Operations beside a concurrent write of their key.
 pub const CONCURRENT: &str = "operations beside a concurrent write of the key";
+/// Reads that returned what an operation wrote.
+pub const RETURNED: &str = "reads that returned a value";
+/// Writes that were acknowledged.
+pub const WRITTEN: &str = "acknowledged writes";
 /// Compare-and-sets that found what they expected.
 pub const SWAPPED: &str = "compare-and-sets that succeeded";
 /// Compare-and-sets that found something else.
@@ -23,6 +27,19 @@ pub(super) fn of(history: &History) -> Vec<(&'static str, u64)> {
     let ok = |operation: &Operation| operation.status == Status::Ok;
     let swaps = |operation: &Operation, took_effect: bool| matches!(operation.action, Action::CompareAndSet { swapped, .. } if swapped == took_effect);
     vec![
+        (
+            RETURNED,
+            count(&|operation| {
+                ok(operation)
+                    && matches!(operation.action, Action::Read(Some(value)) if !null(value))
+            }),
+        ),
+        (
+            WRITTEN,
+            count(&|operation| {
+                ok(operation) && matches!(operation.action, Action::Write(value) if !null(value))
+            }),
+        ),
         (CONCURRENT, overlapping(history)),
         (
             SWAPPED,
@@ -41,7 +58,7 @@ pub(super) fn of(history: &History) -> Vec<(&'static str, u64)> {
             }),
         ),
         (
-            "deletes",
+            "deletes, or writes of null",
             count(&|operation| matches!(operation.action, Action::Write(value) if null(value))),
         ),
         (
@@ -217,6 +234,6 @@ mod tests {
         let history = names.history(String::new(), Clock::Nanoseconds, initial, operations);
         let counts: Vec<u64> = of(&history).into_iter().map(|(_, times)| times).collect();
         // The first read of the write, and what comes after the write of unknown outcome.
-        assert_eq!(counts, [3, 0, 1, 1, 1, 0, 1, 1]);
+        assert_eq!(counts, [3, 1, 3, 0, 1, 1, 1, 0, 1, 1]);
     }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde_json::{Map, Value as Json, json};
-use sibcheck_checkers::shown;
+use sibcheck_checkers::{import::make_numbers_exact, shown};
 
 use crate::{
     nodes::process::{ExternalError, Idle, Line, Process, now},
@@ -138,7 +138,7 @@ impl<'p, W: Workload> Probe<'p, W> {
             None => self.start()?,
         };
         let tried = shapes(kind).try_for_each(|(table, shape)| match (table, &shape) {
-            (Table::Keys, Json::String(key)) => talk.round_trip(key.as_str().into(), 0),
+            (Table::Keys, Json::String(key)) => talk.round_trip(&key.as_str().into(), 0),
             (Table::Keys, _) => Ok(()),
             (Table::Values, value) => {
                 let position = self.values.iter().position(|other| other == value);
@@ -222,32 +222,20 @@ impl<'p, W: Workload> Talk<'p, W> {
 
     /// Writes a value to a key of its own and reads it back.
     fn round_trip_alone(&mut self, position: usize) -> Result<(), Failed> {
-        self.round_trip(W::plain_key(OWN_KEYS + self.asked as usize), position)
+        self.round_trip(&W::plain_key(OWN_KEYS + self.asked as usize), position)
     }
 
     /// Writes a value to a key and reads it back.
-    fn round_trip(&mut self, key: Key, position: usize) -> Result<(), Failed> {
+    fn round_trip(&mut self, key: &Key, position: usize) -> Result<(), Failed> {
         let value = &self.values[position];
-        let [write, read] = self.speaker.trial(
-            u32::try_from(position).unwrap_or(u32::MAX),
-            self.asked.into(),
-        );
-        self.try_one("write", key.clone(), write)?;
-        let returned = self.try_one("read", key, read)?;
-        match &returned[..] {
-            [one] if same(one, value) => Ok(()),
-            [] => Err(Failed::Changed("was not returned".to_owned())),
-            [one] => Err(Failed::Changed(format!(
-                "returned {} as {}",
-                shown::value(value),
-                shown::value(one)
-            ))),
-            several => Err(Failed::Changed(format!(
-                "returned {} as {} siblings",
-                shown::value(value),
-                several.len()
-            ))),
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
+        for (what, ask) in self.speaker.trial(position, self.asked.into()) {
+            let returned = self.try_one(what, key.clone(), ask)?;
+            if what == "read" {
+                returns::<W>(&returned, value)?;
+            }
         }
+        Ok(())
     }
 
     /// Asks for something, and returns the values that the answer holds.
@@ -342,9 +330,33 @@ impl<'p, W: Workload> Talk<'p, W> {
     }
 }
 
-/// As texts: one is not 1.0, and 0.0 is not -0.0.
-fn same(one: &Json, other: &Json) -> bool {
-    let [one, other] = [one, other].map(Json::to_string);
+/// Whether a read returned what was written.
+fn returns<W: Workload>(returned: &[Json], value: &Json) -> Result<(), Failed> {
+    match returned {
+        [one] if same::<W>(one, value) => Ok(()),
+        [] => Err(Failed::Changed("was not returned".to_owned())),
+        [one] => Err(Failed::Changed(format!(
+            "returned {} as {}",
+            shown::value(value),
+            shown::value(one)
+        ))),
+        several => Err(Failed::Changed(format!(
+            "returned {} as {} siblings",
+            shown::value(value),
+            several.len()
+        ))),
+    }
+}
+
+/// As texts: one is not 1.0, and 0.0 is not -0.0; but where values are compared, equal numbers are one.
+fn same<W: Workload>(one: &Json, other: &Json) -> bool {
+    let [one, other] = [one, other].map(|value| {
+        let mut value = value.clone();
+        if W::COMPARES_VALUES {
+            make_numbers_exact(&mut value);
+        }
+        value.to_string()
+    });
     one == other
 }
 

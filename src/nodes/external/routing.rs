@@ -6,7 +6,11 @@ use std::sync::{Arc, atomic::Ordering};
 use serde_json::{Map, Value as Json};
 use sibcheck_checkers::{history::Operation, outside::Outside};
 
-use crate::{protocol::SERVICES, simulation::Address, workloads::Workload};
+use crate::{
+    protocol::{ErrorCode, SERVICES},
+    simulation::Address,
+    workloads::{Speaker as _, Workload},
+};
 
 use super::{
     Deviation, External, FailureKind, INITIATOR, MUTE, Output, STDOUT_IS_FOR_MESSAGES, Wire,
@@ -261,8 +265,10 @@ impl<W: Workload> External<'_, W> {
     /// Notes what is loose about an answer that is understood all the same.
     fn check_types(&mut self, node: u32, body: &Body, taken: &Taken) {
         let kind = body.get("type").and_then(Json::as_str).unwrap_or("");
+        let value_field = self.speaker.value_field().unwrap_or("value").to_owned();
         let is_null_list = |body: &Body| {
             let may_be_null = [
+                value_field.as_str(),
                 "value",
                 "text",
                 "msg_id",
@@ -285,8 +291,7 @@ impl<W: Workload> External<'_, W> {
             Some(Json::String(_)) => true,
             _ => false,
         };
-        let loose_code =
-            kind == "error" && body.get("code").is_none_or(|code| code.as_i64().is_none());
+        let loose_code = kind == "error" && ErrorCode::of(body).is_none();
         for (deviation, found) in [
             (Deviation::NoType, kind.is_empty()),
             (Deviation::LooseId, loose_id),

@@ -80,7 +80,9 @@ fn watch(
     let mut written = with_words!(program.dialect.words(), W, words => {
         let values = [W::plain_value(0, true)];
         let mut speaker = <W as Workload>::Speaker::new(words, &names, 1, Some(&values));
-        let [ask, _] = speaker.trial(0, 0);
+        let Some((_, ask)) = speaker.trial(0, 0).into_iter().next() else {
+            return Ok(None);
+        };
         let write: Request<W> = Request {
             id: 1,
             client: "c1".into(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use sibcheck_checkers::{
     history::{self, Header, Status},
+    import::make_numbers_exact,
     registers::history::{Action, Clock, Interner, Tables, ValueId},
 };
 
@@ -99,7 +100,7 @@ impl workloads::Clients<Registers> for Clients {
         let now_there = match (reply, action) {
             (Reply::Uncertain, _) => return None,
             (Reply::Value(value), Action::Read(returned)) => {
-                let value = self.names.value(&value);
+                let value = self.value(value);
                 *returned = Some(value);
                 value
             }
@@ -165,6 +166,12 @@ impl Clients {
         self.names.named(value).is_null()
     }
 
+    /// The number of a value: equal numbers are one value, for some languages write 1 as 1.0.
+    fn value(&mut self, mut value: Json) -> ValueId {
+        make_numbers_exact(&mut value);
+        self.names.value(&value)
+    }
+
     fn planned(&self, position: u32) -> Json {
         self.values
             .get(position as usize)
@@ -175,7 +182,7 @@ impl Clients {
     fn write(&mut self, position: u32) -> Begun<Registers> {
         let value = self.planned(position);
         Begun {
-            action: Action::Write(self.names.value(&value)),
+            action: Action::Write(self.value(value.clone())),
             ask: Ask::Write(value),
         }
     }
@@ -185,7 +192,7 @@ impl Clients {
         Begun {
             action: Action::CompareAndSet {
                 expected,
-                new: self.names.value(&to),
+                new: self.value(to.clone()),
                 swapped: true,
             },
             ask: Ask::CompareAndSet { from, to },
@@ -199,7 +206,7 @@ impl Clients {
             Expectation::Stale(back) => back as usize,
             Expectation::Value(position) => {
                 let value = self.planned(position);
-                return (!value.is_null()).then(|| self.names.value(&value));
+                return (!value.is_null()).then(|| self.value(value));
             }
         };
         let seen = self.seen.get(call.client)?.get(&call.key)?;

@@ -78,10 +78,14 @@ impl Workload for Registers {
     }
 
     fn wanted(words: Option<&Wording>, nodes: u32) -> Vec<(&'static str, &'static str)> {
-        let mut wanted = vec![(
-            situations::CONCURRENT,
-            "no operation had a concurrent write of its key beside it",
-        )];
+        let mut wanted = vec![
+            (situations::RETURNED, "no read returned a value"),
+            (situations::WRITTEN, "no write was acknowledged"),
+            (
+                situations::CONCURRENT,
+                "no operation had a concurrent write of its key beside it",
+            ),
+        ];
         if words.is_none_or(|words| words.cas.is_some()) {
             wanted.extend([
                 (situations::SWAPPED, "no compare-and-set succeeded"),

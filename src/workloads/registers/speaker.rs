@@ -88,8 +88,7 @@ impl<'p> workloads::Speaker<'p, Registers> for Speaker<'p> {
         let kind = body.get("type").and_then(Json::as_str).unwrap_or("");
         if kind == "error" {
             // An error without a code, or with one that is no number, may mean anything.
-            let code = body.get("code").and_then(Json::as_i64);
-            return Ok(error(*question, code.map(ErrorCode::from_number)));
+            return Ok(error(*question, ErrorCode::of(body)));
         }
         let types = match question {
             Question::Read => &self.words.read.answers,
@@ -103,22 +102,35 @@ impl<'p> workloads::Speaker<'p, Registers> for Speaker<'p> {
             let pointer = &self.words.read.value;
             return Ok(Reply::Value(there(pointer, pointer.of(body))?.clone()));
         }
-        let status = question.words(self.words).status.as_ref();
-        Ok(
-            match (
-                status.map_or(Ok(true), |status| status.is_applied(body))?,
-                question,
-            ) {
-                (true, _) => Reply::Done,
-                (false, Question::CompareAndSet) => Reply::Mismatch,
-                (false, _) => Reply::Failed,
-            },
-        )
+        let applied = match &question.words(self.words).status {
+            Some(status) => {
+                // Some languages leave out what is false, so that nothing said is not a yes.
+                there(&status.at, status.at.of(body))?;
+                status.is_applied(body)?
+            }
+            None => true,
+        };
+        Ok(match (applied, question) {
+            (true, _) => Reply::Done,
+            (false, Question::CompareAndSet) => Reply::Mismatch,
+            (false, _) => Reply::Failed,
+        })
     }
 
-    fn trial(&self, position: u32, _tag: u64) -> [Ask; 2] {
+    fn value_field(&self) -> Option<&str> {
+        self.words.read.value.first()
+    }
+
+    fn trial(&self, position: u32, _tag: u64) -> Vec<(&'static str, Ask)> {
         let value = self.values.and_then(|values| values.get(position as usize));
-        [Ask::Write(value.cloned().unwrap_or_default()), Ask::Read]
+        let value = value.cloned().unwrap_or_default();
+        let mut trial = vec![("write", Ask::Write(value.clone())), ("read", Ask::Read)];
+        if self.words.cas.is_some() {
+            // Some languages compare arrays by identity, and some not at all.
+            let (from, to) = (value.clone(), value);
+            trial.push(("compare-and-set", Ask::CompareAndSet { from, to }));
+        }
+        trial
     }
 
     fn came(reply: Reply) -> Option<Vec<Json>> {
@@ -178,6 +190,7 @@ mod tests {
             assert_eq!(error(Question::CompareAndSet, json!(code)), Reply::Mismatch);
         }
         assert_eq!(error(Question::Write, json!(11)), Reply::Failed);
+        assert_eq!(error(Question::Read, json!(20.0)), Reply::Value(Json::Null));
         for code in [json!(0), json!(13), json!("22"), json!(null)] {
             assert_eq!(error(Question::CompareAndSet, code), Reply::Uncertain);
         }
@@ -200,6 +213,8 @@ mod tests {
         assert_eq!(cas(json!({"type": "c_ok", "ok": 1})), Ok(Reply::Done));
         assert_eq!(cas(json!({"type": "c_ok", "ok": 0})), Ok(Reply::Mismatch));
         assert!(cas(json!({"type": "c_ok", "ok": 2})).is_err());
+        let silent = cas(json!({"type": "c_ok"}));
+        assert_eq!(silent, Err("it has no \"ok\"".to_owned()));
         assert!(
             cas(json!({"type": "r_ok"}))
                 .unwrap_err()

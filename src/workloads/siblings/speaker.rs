@@ -158,7 +158,7 @@ impl<'p> workloads::Speaker<'p, Siblings> for Speaker<'p> {
         self.heard.opaque
     }
 
-    fn trial(&self, position: u32, tag: u64) -> [Ask; 2] {
+    fn trial(&self, position: u32, tag: u64) -> Vec<(&'static str, Ask)> {
         let value = TaggedValue {
             tag,
             position: Some(position),
@@ -168,7 +168,7 @@ impl<'p> workloads::Speaker<'p, Siblings> for Speaker<'p> {
             context: Context::BLIND,
             resolving: false,
         };
-        [write, Ask::Read]
+        vec![("write", write), ("read", Ask::Read)]
     }
 
     fn came(reply: Reply) -> Option<Vec<Json>> {

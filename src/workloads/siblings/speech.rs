@@ -80,10 +80,7 @@ impl Listener<'_> {
         let kind = body.get("type").and_then(Json::as_str).unwrap_or("");
         if kind == "error" {
             // An error without a code, or with one that is no number, may mean anything.
-            let code = body
-                .get("code")
-                .and_then(Json::as_i64)
-                .map(ErrorCode::from_number);
+            let code = ErrorCode::of(body);
             if asking == Asking::Read && code == Some(ErrorCode::KeyDoesNotExist) {
                 // As good an answer as an empty list.
                 let context = self.context_of_key(body, true, Vec::new())?;
