@@ -61,6 +61,7 @@ fn the_code_map_is_the_tree() {
     for folder in [
         "src",
         "checkers/src",
+        "oracles/src",
         "fuzz/fuzz_targets",
         "tests",
         "benches",
@@ -215,7 +216,7 @@ fn uses_are_found_in_every_form() {
 #[test]
 fn text_from_outside_is_printed_in_one_place() {
     let mut files = BTreeSet::new();
-    for folder in ["src", "checkers/src"] {
+    for folder in ["src", "checkers/src", "oracles/src"] {
         collect(&root().join(folder), &mut files);
     }
     for (what, place) in [

@@ -5,12 +5,9 @@ use std::hint::black_box;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sibcheck_checkers::{
     Outcome,
-    registers::{
-        Budget, History,
-        generate::{Shape, generate},
-        judge,
-    },
+    registers::{Budget, History, judge},
 };
+use sibcheck_oracles::registers::generate::{Shape, generate};
 
 /// `SplitMix64`, so that the same histories are judged everywhere.
 fn draws(mut state: u64) -> impl FnMut(u64) -> u64 {

@@ -12,8 +12,8 @@ use sibcheck_checkers::{
     History, Outcome,
     format::{read_history, write_history},
     judge,
-    sibling_histories::{Shape, SiblingHistory, Versions},
 };
+use sibcheck_oracles::siblings::generate::{Shape, SiblingHistory, Versions};
 
 /// Big enough for what is not linear to show, small enough to be repeated.
 const OPERATIONS: u32 = 100_000;

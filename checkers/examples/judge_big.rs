@@ -14,8 +14,8 @@ use sibcheck_checkers::{
     Claim,
     format::{read_history, write_history},
     judge,
-    sibling_histories::{Shape, SiblingHistory, Versions},
 };
+use sibcheck_oracles::siblings::generate::{Shape, SiblingHistory, Versions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();

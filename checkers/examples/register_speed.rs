@@ -9,12 +9,9 @@ use std::{fs, time::Instant};
 
 use sibcheck_checkers::{
     Outcome,
-    registers::{
-        Budget,
-        generate::{Shape, generate},
-        judge,
-    },
+    registers::{Budget, judge},
 };
+use sibcheck_oracles::registers::generate::{Shape, generate};
 
 /// Processor time of this thread so far in nanoseconds.
 fn now(start: Instant) -> u64 {

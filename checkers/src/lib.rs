@@ -29,7 +29,6 @@
 #![forbid(unsafe_code)]
 
 mod bounded;
-pub mod brute_force;
 mod causality;
 mod causes;
 pub mod claim;
@@ -54,7 +53,6 @@ pub mod relations;
 mod scarcity;
 mod screening;
 pub mod shown;
-pub mod sibling_histories;
 pub mod situations;
 pub mod strongest;
 pub mod verdict;

@@ -6,11 +6,8 @@ use std::{
 };
 
 use clap::Args;
-use sibcheck_checkers::{
-    import::write_registers,
-    outside,
-    registers::generate::{self, Shape},
-};
+use sibcheck_checkers::{import::write_registers, outside};
+use sibcheck_oracles::registers::generate::{self, Shape};
 
 use crate::{
     files,

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use sibcheck_checkers::{
     format::{HistoryWriter, Names},
     outside,
-    sibling_histories::{Shape, SiblingHistory, Versions},
 };
+use sibcheck_oracles::siblings::generate::{Shape, SiblingHistory, Versions};
 
 use crate::files;
 

@@ -13,10 +13,11 @@ use sibcheck_checkers::{
     import::{Content, import, write_registers},
     judge, judge_in_full,
     registers::{
-        self, Budget, History, HistoryFault, brute_force,
+        self, Budget, History, HistoryFault,
         history::{Action, Clock, Interner, Operation, Status, ValueId},
     },
 };
+use sibcheck_oracles::registers::brute_force;
 
 /// A search that does not end within this says that it is unknown.
 pub(super) const BUDGET: Budget = Budget {

@@ -31,10 +31,8 @@
 //! Kroening 2015 (P-compositionality).
 
 mod appends;
-pub mod brute_force;
 mod evidence;
 mod explanation;
-pub mod generate;
 pub mod history;
 mod search;
 pub mod situations;

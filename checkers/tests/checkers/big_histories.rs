@@ -9,9 +9,9 @@ use sibcheck_checkers::{
         write_history,
     },
     judge,
-    sibling_histories::{Shape, ShapeFault, SiblingHistory, Versions},
     verdict::Finding,
 };
+use sibcheck_oracles::siblings::generate::{Shape, ShapeFault, SiblingHistory, Versions};
 
 use crate::support::history;
 

@@ -11,8 +11,9 @@ use std::{
 use sibcheck_checkers::{
     Outcome,
     import::{Content, Import, import},
-    registers::{self, Budget, brute_force, verdict::Reason},
+    registers::{self, Budget, verdict::Reason},
 };
+use sibcheck_oracles::registers::brute_force;
 
 /// The folder of the labelled histories, where it is there.
 fn folder() -> Option<PathBuf> {

@@ -15,12 +15,15 @@ use sibcheck_checkers::{
     Outcome,
     import::{Content, import, write_registers},
     registers::{
-        Budget, History, brute_force,
-        generate::{self, generate},
+        Budget, History,
         history::{Action, Clock, Interner, Operation, Status},
         judge,
         verdict::Reason,
     },
+};
+use sibcheck_oracles::registers::{
+    brute_force,
+    generate::{self, generate},
 };
 
 use crate::support::model::Dice;

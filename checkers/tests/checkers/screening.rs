@@ -4,12 +4,8 @@ use crate::support::{
     corruption::corrupt,
     model::{Dice, Shape, correct},
 };
-use sibcheck_checkers::{
-    Claim, History, Promise,
-    format::write_history,
-    judge, judge_in_full,
-    sibling_histories::{self, SiblingHistory, Versions},
-};
+use sibcheck_checkers::{Claim, History, Promise, format::write_history, judge, judge_in_full};
+use sibcheck_oracles::siblings::generate::{self, SiblingHistory, Versions};
 
 fn same(history: &History, promise: Promise) {
     let lines = || {
@@ -71,7 +67,7 @@ fn long_histories_get_one_verdict_in_short_and_in_full() {
     let versions = [Versions::Dots, Versions::Clocks];
     for seed in 0..24_u8 {
         let bit = |bit: u8| usize::from(seed >> bit & 1);
-        let shape = sibling_histories::Shape {
+        let shape = generate::Shape {
             operations: 4_000,
             keys: [1, 3][bit(0)],
             clients: 8,

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{prelude::*, strategy::ValueTree as _};
+use sibcheck_oracles::siblings::generate::{Shape, SiblingHistory, Versions};
 
 use super::{Answers, News, answer_of, pasts::Pasts};
 use crate::{
     causality::{KeyView, Node, ReadView},
+    format::read_history,
     happens_before::{HappensBefore, Lanes, bounds::Answer, returned},
     history::{Action, History, OpId, Status, TimeNs},
     provenance::Provenance,
-    sibling_histories::{Shape, SiblingHistory, Versions},
 };
 
 /// What is done to a generated history to make it worse.
@@ -59,7 +60,9 @@ fn worse() -> impl Strategy<Value = Worse> {
 
 impl Worse {
     fn history(&self) -> History {
-        let mut history = SiblingHistory::new(self.shape).unwrap().collect_history();
+        let generated = SiblingHistory::new(self.shape).unwrap();
+        let lines = generated.collect_lines().unwrap();
+        let mut history = read_history(&lines[..]).unwrap();
         let many = u32::try_from(history.clients.len()).unwrap();
         let sources: BTreeSet<OpId> = history
             .operations

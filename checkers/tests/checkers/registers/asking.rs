@@ -6,12 +6,13 @@ use sibcheck_checkers::{
     Outcome,
     import::{Content, import, write_registers},
     registers::{
-        Budget, History, Verdict, Violation, brute_force,
+        Budget, History, Verdict, Violation,
         history::{Action, OpId, Operation, Status},
         judge, judge_by_search,
         verdict::Finding,
     },
 };
+use sibcheck_oracles::registers::brute_force;
 
 use super::notation::text;
 

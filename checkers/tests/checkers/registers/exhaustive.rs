@@ -20,10 +20,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::{Value as Json, json};
 use sibcheck_checkers::registers::{
-    Budget, History, brute_force,
+    Budget, History,
     history::{Action, Clock, Interner, Operation, Status, Time},
     judge, judge_by_search,
 };
+use sibcheck_oracles::registers::brute_force;
 
 use super::{asking::agree, notation::text};
 

@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, fmt::Display};
 
 use sibcheck_checkers::{
     Claim, History, Invariant, Promise, Verdict, Violation,
-    brute_force::Answers,
     format::write_history,
     judge, judge_in_full,
     strongest::{Strongest, strongest},
 };
+use sibcheck_oracles::siblings::brute_force::Answers;
 
 use super::tally::verdicts;
 

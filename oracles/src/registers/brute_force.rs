@@ -6,7 +6,7 @@
 
 use serde_json::Value as Json;
 
-use super::{
+use sibcheck_checkers::registers::{
     history::{Action, History, HistoryFault, OpId, Operation, Status},
     verdict::{Start, Violation},
 };
@@ -18,11 +18,11 @@ use super::{
 /// When the history contradicts itself.
 pub fn linearizable(history: &History) -> Result<bool, HistoryFault> {
     history.validate()?;
-    let keys = 0..crate::provenance::number(history.keys.len());
-    Ok(keys.into_iter().all(|key| {
-        let of_key = |op: &OpId| history.operations[*op as usize].key == key;
-        let all = 0..crate::provenance::number(history.operations.len());
-        let operations: Vec<OpId> = all.filter(of_key).collect();
+    let mut keys = (0..).take(history.keys.len());
+    Ok(keys.all(|key| {
+        let all = (0..).zip(&history.operations);
+        let of_key = all.filter(|(_, operation)| operation.key == key);
+        let operations: Vec<OpId> = of_key.map(|(op, _)| op).collect();
         let start = vec![Some(history.value(history.tables.initial).clone())];
         Orders::new(history, &operations, &[], start).exist()
     }))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{LARGEST, Relation, Set, TooLarge, naive::Naive};
-use crate::history::Status;
+use sibcheck_checkers::history::Status;
 
 /// How an order begins, as far as it matters for how it can go on: orders that have placed the same
 /// operations, and as the last write the same, go on in the same ways.

@@ -1,16 +1,19 @@
 //! The invariants of answers and final reads, each as its sentence says.
 
 use super::{
+    Relation, claims,
     clocks::{at_most, same_version},
     naive::Naive,
 };
-use crate::{
+use sibcheck_checkers::{
     history::{Sibling, Status},
     verdict::Invariant,
 };
 
 impl Naive<'_> {
-    pub(super) fn holds(&self, invariant: Invariant) -> bool {
+    /// Whether an invariant holds for the key. Linearizability, which may be too costly to ask for,
+    /// counts as holding here: see `orders.rs`.
+    pub(super) fn holds(&self, invariant: Invariant, before: &Relation) -> bool {
         match invariant {
             Invariant::NoThinAir => self.answered.into_iter().all(|read| self.no_thin_air(read)),
             Invariant::NoDuplicateSibling => self
@@ -52,7 +55,14 @@ impl Naive<'_> {
             }),
             Invariant::ContextCovers => self.contexts_cover(),
             Invariant::DotDiscipline => self.dots_grow(),
-            _ => true,
+            Invariant::ReadYourWrites
+            | Invariant::MonotonicReads
+            | Invariant::MonotonicWrites
+            | Invariant::WritesFollowReads
+            | Invariant::Causality
+            | Invariant::RegularReads
+            | Invariant::ReplicaMonotonicity => claims::keeps(self, before, invariant),
+            Invariant::Linearizability => true,
         }
     }
 

@@ -7,9 +7,13 @@
 
 use serde_json::Value as Json;
 
-use super::history::{Action, History, Name, OpId, Operation, Status, Tables, Time, ValueId};
-use crate::provenance::number;
-use crate::{claim::Claim, history::Header};
+use sibcheck_checkers::{
+    Claim,
+    history::Header,
+    registers::history::{Action, History, Name, OpId, Operation, Status, Tables, Time, ValueId},
+};
+
+use crate::number;
 
 /// What to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

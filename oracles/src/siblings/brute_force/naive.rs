@@ -1,7 +1,7 @@
 //! One key: what its operations are, looked up by comparing everything with everything.
 
 use super::{Relation, Set};
-use crate::{
+use sibcheck_checkers::{
     history::{Action, History, Operation, Read, Sibling, Status, Tombstones, Version, Write},
     object_model::ObjectModel,
 };

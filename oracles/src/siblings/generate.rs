@@ -13,23 +13,26 @@
 //! known. A *broken* history differs in one thing: in the final reads of the last key one of the
 //! two last writes is missing.
 //!
-//! Nothing that judges uses this. The generator is `SplitMix64` (Steele, Lea, Flood 2014): the same
+//! The generator is `SplitMix64` (Steele, Lea, Flood 2014): the same
 //! shape gives the same history.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    io,
 };
 
-use crate::{
+use sibcheck_checkers::{
     claim::Claim,
-    clock_table::includes,
+    format::write_history,
     history::{
         Action, Data, Expectation, Header, History, Name, OpId, Operation, Read, ReportedClock,
         Sibling, Status, TimeNs, Value, Version, Write,
     },
     verdict::{Invariant, Outcome},
 };
+
+use crate::number;
 
 /// What a history is to be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,6 +296,17 @@ impl SiblingHistory {
             faults: Vec::new(),
             tables: (),
         }
+    }
+
+    /// The whole history at once, as a file would hold it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn collect_lines(self) -> io::Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        write_history(&self.collect_history(), &mut lines)?;
+        Ok(lines)
     }
 
     fn schedule(&mut self, after: TimeNs, event: Event) {
@@ -689,8 +703,11 @@ fn join(a: &ReportedClock, b: &ReportedClock) -> ReportedClock {
     })
 }
 
-fn number(count: usize) -> u32 {
-    crate::provenance::number(count)
+/// True when every counter of `smaller` is at most that of the same name in `larger`.
+fn includes(larger: &ReportedClock, smaller: &ReportedClock) -> bool {
+    let mut entries = smaller.entries().iter();
+    larger.same_allocation(smaller)
+        || entries.all(|(name, counter)| *counter <= larger.get(name.as_str()))
 }
 
 /// Deterministic pseudo-random numbers.

@@ -1,7 +1,7 @@
 //! What operations must and may follow, as fixed points.
 
 use super::{Relation, Set, clocks::below, naive::Naive};
-use crate::history::Status;
+use sibcheck_checkers::history::Status;
 
 impl Naive<'_> {
     pub(super) fn relate(&mut self) {

@@ -18,9 +18,11 @@ mod set;
 
 use std::collections::BTreeSet;
 
-use crate::{claim::Promise, history::History, object_model::ObjectModel, verdict::Invariant};
 use naive::Naive;
 use set::Set;
+use sibcheck_checkers::{
+    claim::Promise, history::History, object_model::ObjectModel, verdict::Invariant,
+};
 
 /// The most operations of one key all orders of which are searched through: `16!` orders, which
 /// begin in at most `2^16` different ways.
@@ -60,7 +62,7 @@ pub struct Answers {
 impl Answers {
     /// Asks for everything.
     ///
-    /// The history has to make sense (see [`HistoryFault`](crate::HistoryFault)), and nothing in it
+    /// The history has to make sense (see [`HistoryFault`](sibcheck_checkers::HistoryFault)), and nothing in it
     /// may come before itself within one moment, by way of answers at equal times.
     ///
     /// # Errors
@@ -86,7 +88,7 @@ impl Answers {
                         answers.orders = answers.orders.and(Err(large));
                         true
                     }),
-                    other => naive.holds(other) && claims::keeps(naive, &before, other),
+                    other => naive.holds(other, &before),
                 };
                 if !holds {
                     answers.violated.insert((key, invariant));

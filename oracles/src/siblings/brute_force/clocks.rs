@@ -1,7 +1,7 @@
 //! Reported clocks and dots, compared entry by entry and pair by pair.
 
 use super::naive::Naive;
-use crate::{
+use sibcheck_checkers::{
     history::{ReportedClock, Version},
     verdict::Invariant,
 };

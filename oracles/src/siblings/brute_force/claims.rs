@@ -1,12 +1,12 @@
 //! Sessions, quorums and causality by comparing every operation with every other.
 
 use super::{Relation, Set, naive::Naive};
-use crate::{
+use sibcheck_checkers::{
     history::{History, Status},
     verdict::Invariant,
 };
 
-/// Whether what a claim adds holds for a key.
+/// Whether an invariant of sessions, quorums or causality holds for a key.
 pub(super) fn keeps(naive: &Naive<'_>, before: &Relation, invariant: Invariant) -> bool {
     let client = |op: usize| naive.op(op).client;
     let node = |op: usize| naive.op(op).node;

@@ -1,0 +1,4 @@
+//! Oracles for histories of siblings.
+
+pub mod brute_force;
+pub mod generate;
