@@ -40,6 +40,7 @@ pub(crate) fn beside_versions(
             (Some(lower), Some(upper)) => clocks.below(lower, upper) != Some(true),
             _ => true,
         },
+        // All others are no losses, so they tell nothing of what caused one.
         _ => true,
     };
     !violations.iter().all(follows)

@@ -215,27 +215,104 @@ impl<A: Object> Teller<'_, A> {
 }
 
 impl Teller<'_> {
+    /// A finding as a sentence. Each kind has a function in the file of its family.
     fn finding(&self, finding: &Finding) -> String {
-        match finding {
-            Finding::ThinAir { .. }
-            | Finding::Duplicate { .. }
-            | Finding::Dominated { .. }
-            | Finding::TooManySiblings { .. } => self.answer(finding),
-            Finding::SiblingDropped { .. }
-            | Finding::UpdateLost { .. }
-            | Finding::Resurrected { .. }
-            | Finding::Diverged { .. } => self.final_read(finding),
-            Finding::ReadsCross { .. }
-            | Finding::WriteMissed { .. }
-            | Finding::ReadWentBack { .. }
-            | Finding::WritesReordered { .. } => self.order(finding),
-            Finding::ReadNotFollowed { .. }
-            | Finding::CauseMissed { .. }
-            | Finding::CausalCycle { .. } => self.session(finding),
-            Finding::RegisterSplit { .. }
-            | Finding::RegisterWentBack { .. }
-            | Finding::RegisterCircle { .. } => self.register(finding),
-            _ => self.clock(finding),
+        match *finding {
+            Finding::ThinAir {
+                read,
+                sibling,
+                origin,
+            } => self.thin_air(read, sibling, origin),
+            Finding::Duplicate {
+                read,
+                siblings: [first, _],
+            } => self.duplicate(read, first),
+            Finding::Dominated {
+                read,
+                superseded,
+                by,
+            } => self.dominated(read, superseded, by),
+            Finding::TooManySiblings { read, chains } => self.too_many_siblings(read, chains),
+            Finding::SiblingDropped {
+                read,
+                write,
+                seen_by,
+                beside,
+            } => self.sibling_dropped(read, write, seen_by, beside),
+            Finding::UpdateLost {
+                read,
+                write,
+                seen_by,
+                ignored,
+            } => self.update_lost(read, write, seen_by, ignored),
+            Finding::Resurrected {
+                read,
+                write,
+                by,
+                seen_by,
+            } => self.resurrected(read, write, by, seen_by),
+            Finding::Diverged {
+                reads,
+                ref difference,
+            } => self.diverged(reads, difference),
+            Finding::ClockNotAbove {
+                lower,
+                through,
+                upper,
+            } => self.clock_not_above(lower, through, upper),
+            Finding::FalseDominance { lower, upper } => self.false_dominance(lower, upper),
+            Finding::NotAdvanced { write } => self.not_advanced(write),
+            Finding::SharedVersion { writes } => self.shared_version(writes),
+            Finding::VersionChanged {
+                write,
+                known_from,
+                read,
+            } => self.version_changed(write, known_from, read),
+            Finding::OrderedAnswer { read, siblings } => self.ordered_answer(read, siblings),
+            Finding::ContextOmitsDot { read, sibling } => self.context_omits_dot(read, sibling),
+            Finding::ContextShrank { earlier, read } => self.context_shrank(earlier, read),
+            Finding::DotInOwnPast { write } => self.dot_in_own_past(write),
+            Finding::CounterNotGrown { earlier, later } => self.counter_not_grown(earlier, later),
+            Finding::ReadsCross { reads, writes } => self.reads_cross(reads, writes),
+            Finding::WriteMissed {
+                read,
+                write,
+                ignored,
+            } => self.write_missed(read, write, ignored),
+            Finding::ReadWentBack {
+                earlier,
+                read,
+                write,
+                ignored,
+            } => self.read_went_back(earlier, read, write, ignored),
+            Finding::WritesReordered {
+                read,
+                missed,
+                saw,
+                ignored,
+            } => self.writes_reordered(read, missed, saw, ignored),
+            Finding::ReadNotFollowed {
+                read,
+                missed,
+                seen_by,
+                saw,
+                ignored,
+            } => self.read_not_followed(read, missed, seen_by, saw, ignored),
+            Finding::CauseMissed {
+                read,
+                ref chain,
+                ignored,
+            } => self.cause_missed(read, chain, ignored),
+            Finding::CausalCycle { read, ref chain } => self.causal_cycle(read, chain),
+            Finding::RegisterSplit { read } => self.register_split(read),
+            Finding::RegisterWentBack {
+                read,
+                first_done,
+                replaced_by,
+                begun,
+                done,
+            } => self.register_went_back(read, first_done, replaced_by, begun, done),
+            Finding::RegisterCircle { ref steps } => self.register_circle(steps),
         }
     }
 

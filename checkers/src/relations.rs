@@ -114,11 +114,10 @@ impl Violation {
                 pairs
             }
             Finding::Resurrected { read, seen_by, .. } => vec![(seen_by, read)],
-            Finding::FalseDominance { lower, upper }
-                if history.header.model == ObjectModel::Replica =>
-            {
-                vec![(upper, lower)]
-            }
+            Finding::FalseDominance { lower, upper } => match history.header.model {
+                ObjectModel::Replica => vec![(upper, lower)],
+                ObjectModel::Context => Vec::new(),
+            },
             Finding::CounterNotGrown { earlier, later } => vec![(earlier, later)],
             Finding::WriteMissed { read, write, .. } => vec![(write, read)],
             Finding::ContextShrank { earlier, read }
@@ -138,7 +137,21 @@ impl Violation {
                 let first = first_done.map(|first| (first, begun));
                 first.into_iter().chain([(done, read)]).collect()
             }
-            _ => Vec::new(),
+            Finding::ThinAir { .. }
+            | Finding::Duplicate { .. }
+            | Finding::Dominated { .. }
+            | Finding::TooManySiblings { .. }
+            | Finding::Diverged { .. }
+            | Finding::ClockNotAbove { .. }
+            | Finding::NotAdvanced { .. }
+            | Finding::SharedVersion { .. }
+            | Finding::VersionChanged { .. }
+            | Finding::OrderedAnswer { .. }
+            | Finding::ContextOmitsDot { .. }
+            | Finding::DotInOwnPast { .. }
+            | Finding::ReadsCross { .. }
+            | Finding::RegisterSplit { .. }
+            | Finding::RegisterCircle { .. } => Vec::new(),
         }
     }
 }

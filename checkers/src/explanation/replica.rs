@@ -1,66 +1,65 @@
 //! Findings of the replica model, where time and clocks say what a write may have replaced.
 
 use super::{Teller, time};
-use crate::{
-    history::{OpId, Status},
-    verdict::Finding,
-};
+use crate::history::{OpId, Status};
 
 impl Teller<'_> {
-    /// What is wrong with an atomic register.
-    pub(super) fn register(&self, finding: &Finding) -> String {
-        match *finding {
-            Finding::RegisterSplit { read } => format!(
-                "{} should have returned one value, the last: it returned {}",
+    /// Several siblings of an atomic register.
+    pub(super) fn register_split(&self, read: OpId) -> String {
+        format!(
+            "{} should have returned one value, the last: it returned {}",
+            self.read(read),
+            self.siblings(read)
+        )
+    }
+
+    /// A value that had been replaced in an atomic register.
+    pub(super) fn register_went_back(
+        &self,
+        read: OpId,
+        first_done: Option<OpId>,
+        replaced_by: OpId,
+        begun: OpId,
+        done: OpId,
+    ) -> String {
+        let replaced = format!(
+            "{} had ended at {}",
+            self.source(done),
+            self.completed(done)
+        );
+        match first_done {
+            None => format!(
+                "{} should have returned {} or a later value, not nothing: {replaced}",
                 self.read(read),
-                self.siblings(read)
+                self.value(replaced_by)
             ),
-            Finding::RegisterWentBack {
-                read,
-                first_done,
-                replaced_by,
-                begun,
-                done,
-            } => {
-                let replaced = format!(
-                    "{} had ended at {}",
-                    self.source(done),
-                    self.completed(done)
-                );
-                match first_done {
-                    None => format!(
-                        "{} should have returned {} or a later value, not nothing: {replaced}",
-                        self.read(read),
-                        self.value(replaced_by)
-                    ),
-                    Some(first) => format!(
-                        "{} should have returned {} or a later value, not {}: {} began only after {} \
-                         had ended at {}, and {replaced}",
-                        self.read(read),
-                        self.value(replaced_by),
-                        self.siblings(read),
-                        self.source(begun),
-                        self.source(first),
-                        self.completed(first)
-                    ),
-                }
-            }
-            Finding::RegisterCircle { ref steps } => {
-                let told = steps.iter().map(|[done, begun]| {
-                    format!(
-                        "{} had ended before {} began",
-                        self.source(*done),
-                        self.source(*begun)
-                    )
-                });
-                let told: Vec<_> = told.collect();
-                format!(
-                    "no order of the writes explains the answers, as each value is there only once: {}",
-                    told.join(", ")
-                )
-            }
-            _ => String::new(),
+            Some(first) => format!(
+                "{} should have returned {} or a later value, not {}: {} began only after {} \
+                 had ended at {}, and {replaced}",
+                self.read(read),
+                self.value(replaced_by),
+                self.siblings(read),
+                self.source(begun),
+                self.source(first),
+                self.completed(first)
+            ),
         }
+    }
+
+    /// Values that each had to be there before the next, in a circle.
+    pub(super) fn register_circle(&self, steps: &[[OpId; 2]]) -> String {
+        let told = steps.iter().map(|[done, begun]| {
+            format!(
+                "{} had ended before {} began",
+                self.source(*done),
+                self.source(*begun)
+            )
+        });
+        let told: Vec<_> = told.collect();
+        format!(
+            "no order of the writes explains the answers, as each value is there only once: {}",
+            told.join(", ")
+        )
     }
 
     /// Why no sibling that a read returned can have superseded a write.

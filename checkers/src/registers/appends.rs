@@ -40,7 +40,7 @@ pub(super) fn resolve(register: &mut Register<'_>) -> Result<(), Obstacle> {
                     expected, swapped, ..
                 } if swapped => expected,
                 Action::CompareAndSet { .. } => return Err(Obstacle::NotUnique),
-                _ => continue,
+                Action::Read(None) | Action::Write(_) | Action::Append(_) => continue,
             };
             let state = if let Some(&state) = known.get(&observed) {
                 state
@@ -97,7 +97,7 @@ impl<'h> Pieces<'h> {
                 Action::CompareAndSet {
                     new, swapped: true, ..
                 } => new,
-                _ => continue,
+                Action::Read(_) | Action::CompareAndSet { swapped: false, .. } => continue,
             };
             pieces.push((history.value(written).as_str()?, local));
         }

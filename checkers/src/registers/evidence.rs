@@ -91,7 +91,10 @@ fn short_texts(history: &History, part: &Part) -> bool {
     let length = |value: ValueId| history.value(value).as_str().map_or(0, str::len);
     let read = actions().map(|action| match action {
         Action::Read(Some(value)) => length(value),
-        _ => 0,
+        Action::Read(None)
+        | Action::Write(_)
+        | Action::CompareAndSet { .. }
+        | Action::Append(_) => 0,
     });
     read.sum::<usize>() < MOST_TEXT
 }
@@ -256,14 +259,14 @@ pub(super) fn without(history: &History, part: &Part, group: &[OpId]) -> Option<
         .iter()
         .filter_map(|op| match operation(op).action {
             Action::Write(value) | Action::CompareAndSet { new: value, .. } => Some(value),
-            _ => None,
+            Action::Read(_) | Action::Append(_) => None,
         })
         .collect();
     let mut waived = part.waived.clone();
     waived.retain(|op| rest.contains(op));
     waived.extend(rest.iter().filter(|op| match operation(op).action {
         Action::CompareAndSet { expected, .. } => lost.contains(&expected),
-        _ => false,
+        Action::Read(_) | Action::Write(_) | Action::Append(_) => false,
     }));
     waived.sort_unstable();
     waived.dedup();
@@ -293,7 +296,7 @@ fn may_contain(history: &History, operation: &Operation, value: ValueId) -> bool
     let observed = match operation.action {
         Action::Read(Some(observed)) => observed,
         Action::CompareAndSet { expected, .. } => expected,
-        _ => return false,
+        Action::Read(None) | Action::Write(_) | Action::Append(_) => return false,
     };
     match (
         history.value(observed).as_str(),

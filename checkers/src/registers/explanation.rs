@@ -243,7 +243,7 @@ impl History {
             | Action::CompareAndSet {
                 expected: value, ..
             } => shown::value(self.value(value)),
-            _ => "its value".to_owned(),
+            Action::Read(None) | Action::Write(_) | Action::Append(_) => "its value".to_owned(),
         }
     }
 

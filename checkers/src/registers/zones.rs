@@ -275,7 +275,9 @@ impl Register<'_> {
                     swapped: true,
                     ..
                 } => Some(value),
-                _ => None,
+                Action::Read(_)
+                | Action::CompareAndSet { swapped: false, .. }
+                | Action::Append(_) => None,
             })
             .chain([self.history.tables.initial])
             .collect();
@@ -288,7 +290,9 @@ impl Register<'_> {
                     swapped: true,
                     ..
                 } => expected,
-                _ => return None,
+                Action::Write(_)
+                | Action::CompareAndSet { swapped: false, .. }
+                | Action::Append(_) => return None,
             };
             let nowhere = written.binary_search(&observed).is_err();
             let certain = self.op(local).status == Status::Ok;
@@ -308,7 +312,7 @@ fn resolve(register: &mut Register<'_>) -> Result<(), Obstacle> {
                 swapped: true,
                 ..
             } => writers.push((value, local)),
-            _ => {}
+            Action::Read(_) | Action::CompareAndSet { swapped: false, .. } | Action::Append(_) => {}
         }
     }
     writers.sort_unstable();
@@ -348,7 +352,7 @@ fn resolve(register: &mut Register<'_>) -> Result<(), Obstacle> {
                     }
                     expected
                 }
-                _ => continue,
+                Action::Read(None) | Action::Write(_) | Action::Append(_) => continue,
             };
             let Some(state) = writer(observed)? else {
                 return Err(register.never_written(local, observed).into());
