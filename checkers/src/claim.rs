@@ -164,7 +164,21 @@ impl Promise {
             | Invariant::Causality
             | Invariant::RegularReads
             | Invariant::Linearizability => self.claim.adds().contains(&invariant),
-            _ => true,
+            Invariant::NoThinAir
+            | Invariant::ClockIdentity
+            | Invariant::DotDiscipline
+            | Invariant::ClockAdvance
+            | Invariant::ClockSoundness
+            | Invariant::ClockPrecision
+            | Invariant::NoDuplicateSibling
+            | Invariant::Dominance
+            | Invariant::AnswerAntichain
+            | Invariant::BoundedSiblings
+            | Invariant::SiblingPreservation
+            | Invariant::NoLostUpdate
+            | Invariant::NoResurrection
+            | Invariant::ContextCovers
+            | Invariant::Convergence => true,
         }
     }
 

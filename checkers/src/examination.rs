@@ -16,7 +16,7 @@ use crate::{
     invariants::{self, Subject},
     object_model::ObjectModel,
     provenance::{Provenance, number},
-    screening::{Healthy, screen},
+    screening::{Healthy, Scans, screen},
     situations::{Situation, Situations},
     verdict::{Exercised, Invariant, Outcome, Reason, Unknown, Verdict, Violation},
 };
@@ -64,8 +64,9 @@ impl Examination {
         let over_all_keys = promises.iter().any(over_all_keys);
         let causes = over_all_keys.then(|| Causes::of(&provenance, in_short));
         let causes = causes.as_ref();
+        let scans = Scans::of(promises);
         let keys = examine_keys(history, |key| {
-            let healthy = in_short.then(|| screen(&provenance, key, causes, promises));
+            let healthy = in_short.then(|| screen(&provenance, key, causes, &scans));
             match healthy.flatten() {
                 Some(healthy) => ExaminedKey::healthy(healthy),
                 None => ExaminedKey::in_full(&provenance, key, causes, promises),

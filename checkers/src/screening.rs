@@ -20,10 +20,10 @@ mod clocks;
 mod counts;
 mod finals;
 mod order;
+mod scans;
 mod sessions;
 
 use crate::{
-    claim::Promise,
     happens_before::Causes,
     history::{OpId, Status, TimeNs, Tombstones},
     object_model::ObjectModel,
@@ -34,7 +34,10 @@ use crate::{
 };
 
 use finals::Ends;
+use scans::Scan;
 use sessions::Past;
+
+pub(crate) use scans::Scans;
 
 /// What a healthy key shows.
 pub(crate) struct Healthy {
@@ -49,28 +52,21 @@ pub(crate) struct Healthy {
 /// No operation, no number.
 const NONE: u32 = u32::MAX;
 
-/// Looks whether nothing of what is promised can be wrong with a key; `None` when in doubt.
+/// Scans a key for violations; `None` when there might be one.
 pub(crate) fn screen(
     provenance: &Provenance<'_>,
     key: u32,
     causes: Option<&Causes<'_, '_>>,
-    promises: &[Promise],
+    scans: &Scans,
 ) -> Option<Healthy> {
     let header = &provenance.history.header;
     let digest = provenance.digest(key);
     let (ids, ops) = provenance.records(key);
     let is_delete = |op: &Brief| op.kind == Kind::Write && op.is_special;
     let hides = header.tombstones == Tombstones::Hidden && ops.iter().any(is_delete);
-    let includes = |invariant| promises.iter().any(|promise| promise.includes(invariant));
-    if digest.doubtful || hides || header.model == ObjectModel::Replica {
+    if hides || header.model == ObjectModel::Replica {
         return None;
     }
-    let guarantees = [
-        Invariant::ReadYourWrites,
-        Invariant::MonotonicReads,
-        Invariant::MonotonicWrites,
-        Invariant::WritesFollowReads,
-    ];
     let mut screen = Screen {
         provenance,
         digest,
@@ -85,7 +81,7 @@ pub(crate) fn screen(
         sessions: Vec::new(),
         begun: Vec::new(),
         extended_from: None,
-        with_guarantees: guarantees.into_iter().any(includes),
+        with_guarantees: scans.contains(Scan::Sessions),
         unfollowed: Vec::new(),
         tombstones: WriteSet::EMPTY,
         first_tombstone: None,
@@ -94,27 +90,20 @@ pub(crate) fn screen(
         exercised: Exercised::default(),
         situations: Situations::default(),
     };
-    screen.number_writes();
-    for place in 0..ops.len() {
-        screen.take(place)?;
-    }
-    for session in 0..screen.sessions.len() {
-        screen.finish(session)?;
-    }
-    screen.look_at_reads()?;
-    screen.look_at_final_reads()?;
-    screen.look_at_clocks()?;
-    if let Some(causes) = causes {
-        screen.look_at_causes(key, causes)?;
-    }
-    if includes(Invariant::RegularReads) {
-        screen.look_at_regular_reads()?;
-    }
-    if includes(Invariant::ReplicaMonotonicity) {
-        screen.look_at_replicas()?;
-    }
-    if includes(Invariant::Linearizability) {
-        screen.look_at_order()?;
+    for scan in scans.iter() {
+        match scan {
+            Scan::SingleOperations => (!digest.doubtful).then_some(())?,
+            Scan::VisibleSets => screen.look_at_operations()?,
+            // This scan goes along with that of visible sets, operation by operation.
+            Scan::Sessions => {}
+            Scan::SiblingCounts => screen.look_at_reads()?,
+            Scan::FinalReads => screen.look_at_final_reads()?,
+            Scan::Versions => screen.look_at_clocks()?,
+            Scan::Causality => screen.look_at_causes(key, causes?)?,
+            Scan::RegularReads => screen.look_at_regular_reads()?,
+            Scan::Replicas => screen.look_at_replicas()?,
+            Scan::Order => screen.look_at_order()?,
+        }
     }
     screen.count_values();
     Some(Healthy {
@@ -214,6 +203,15 @@ struct Session {
 }
 
 impl Screen<'_, '_> {
+    /// Settles what each operation covers or saw; with it, whether session guarantees hold.
+    fn look_at_operations(&mut self) -> Option<()> {
+        self.number_writes();
+        for place in 0..self.ops.len() {
+            self.take(place)?;
+        }
+        (0..self.sessions.len()).try_for_each(|session| self.finish(session))
+    }
+
     fn number_writes(&mut self) {
         let mut reads = 0;
         for (place, op) in self.ops.iter().enumerate() {
@@ -535,8 +533,9 @@ mod tests {
         let provenance = Provenance::of(history).unwrap();
         let causes = (claim == Claim::Causal).then(|| Causes::of(&provenance, true));
         let keys = 0..number(history.keys.len());
-        let doubtful = keys
-            .filter(|key| screen(&provenance, *key, causes.as_ref(), &[claim.into()]).is_none());
+        let scans = Scans::of(&[claim.into()]);
+        let doubtful =
+            keys.filter(|key| screen(&provenance, *key, causes.as_ref(), &scans).is_none());
         doubtful.map(|key| history.key_name(key).as_str()).collect()
     }
 
