@@ -14,12 +14,16 @@
 //! `quorum` is regular semantics: it implies that clients read their writes, and no more, since two
 //! reads that overlap a write may see it and then not.
 
-use std::{fmt, str::FromStr};
+use strum::{IntoStaticStr, VariantArray};
 
-use crate::verdict::Invariant;
+use crate::{
+    names::{named, variants},
+    verdict::Invariant,
+};
 
 /// What a store promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Claim {
     /// A convergent, causally closed multi-value register: the safety invariants that hold in any
     /// read, and everything on final reads.
@@ -45,31 +49,11 @@ pub enum Claim {
 
 impl Claim {
     /// Every claim; none stands before one that it implies.
-    pub const ALL: [Self; 9] = [
-        Self::Eventual,
-        Self::ReadYourWrites,
-        Self::MonotonicReads,
-        Self::MonotonicWrites,
-        Self::WritesFollowReads,
-        Self::Session,
-        Self::Causal,
-        Self::Quorum,
-        Self::Linearizable,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] = variants();
 
     /// The name on the command line and in files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Eventual => "eventual",
-            Self::ReadYourWrites => "read-your-writes",
-            Self::MonotonicReads => "monotonic-reads",
-            Self::MonotonicWrites => "monotonic-writes",
-            Self::WritesFollowReads => "writes-follow-reads",
-            Self::Session => "session",
-            Self::Causal => "causal",
-            Self::Quorum => "quorum",
-            Self::Linearizable => "linearizable",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// What it adds to `eventual`, in a few words.
@@ -191,27 +175,7 @@ impl Promise {
     }
 }
 
-impl fmt::Display for Claim {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A claim's name was not one of [`Claim::ALL`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no claim {0:?}; it should be one of: {known}", known = Claim::ALL.map(Claim::name).join(", "))]
-pub struct UnknownClaim(pub String);
-
-impl FromStr for Claim {
-    type Err = UnknownClaim;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|claim| claim.name() == name)
-            .ok_or_else(|| UnknownClaim(name.to_owned()))
-    }
-}
+named!(Claim, "claim");
 
 #[cfg(test)]
 mod tests {

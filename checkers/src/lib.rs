@@ -42,6 +42,7 @@ pub mod import;
 mod invariants;
 pub mod judged;
 mod late_writes;
+mod names;
 pub mod object;
 pub mod object_model;
 pub mod outside;

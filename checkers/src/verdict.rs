@@ -3,21 +3,24 @@
 //! Data first, prose second: a [`Violation`] holds a [`Finding`], and both the sentence and the
 //! JSON are made from it (see `explanation.rs`), so that they can never disagree.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::{
     claim::{Claim, Promise},
     history::{Action, Clock, Name, OpId, TimeNs},
+    names::{named, variants},
     object::Object,
 };
+
+pub use crate::names::UnknownName;
 
 /// What came of judging a history.
 ///
 /// A violation dominates an unknown, and an unknown dominates validity. `Unknown` may be read as
 /// "nothing wrong was seen, but not everything that the claim promises could be tested".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Outcome {
     /// Everything that the claim promises was tested, and holds.
     Valid,
@@ -29,15 +32,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 3] = [Self::Valid, Self::Violated, Self::Unknown];
+    pub const ALL: [Self; Self::VARIANTS.len()] = variants();
 
     /// The name in files and reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Violated => "violated",
-            Self::Unknown => "unknown",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -66,83 +65,82 @@ impl Outcome {
 /// The order decides which violation leads a report, never what is a violation. It names the first
 /// cause that clients can see: a crash that loses state is the cause of a version that is given twice.
 /// Where something was lost and not because of versions, versions stand last: see `causes.rs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 pub enum Invariant {
     /// Every returned value was written to that key before the read completed.
+    #[strum(serialize = "no thin air")]
     NoThinAir,
     /// One clock, one write; one write, one clock.
+    #[strum(serialize = "clock identity")]
     ClockIdentity,
     /// A dot is not in its own past, and one coordinator's dots only grow.
+    #[strum(serialize = "dot discipline")]
     DotDiscipline,
     /// A write's clock is above the context it carried.
+    #[strum(serialize = "clock advance")]
     ClockAdvance,
     /// A superseding write has the larger clock.
+    #[strum(serialize = "clock soundness")]
     ClockSoundness,
     /// A larger clock belongs to a superseding write.
+    #[strum(serialize = "clock precision")]
     ClockPrecision,
     /// No value appears twice in one answer.
+    #[strum(serialize = "no duplicate sibling")]
     NoDuplicateSibling,
     /// No sibling is returned together with a write that supersedes it.
+    #[strum(serialize = "dominance")]
     Dominance,
     /// The clocks of one answer are pairwise concurrent.
+    #[strum(serialize = "answer is an antichain of clocks")]
     AnswerAntichain,
     /// Writers that use what they read never cause more siblings than writers.
+    #[strum(serialize = "bounded siblings")]
     BoundedSiblings,
     /// Concurrent writes both survive.
+    #[strum(serialize = "sibling preservation")]
     SiblingPreservation,
     /// Every acknowledged write is returned or superseded in every final read.
+    #[strum(serialize = "no lost update")]
     NoLostUpdate,
     /// What was seen superseded does not come back.
+    #[strum(serialize = "no resurrection")]
     NoResurrection,
     /// A read's context includes every returned dot and never shrinks.
+    #[strum(serialize = "context covers")]
     ContextCovers,
     /// Final reads agree at all nodes.
+    #[strum(serialize = "convergence")]
     Convergence,
     /// A client sees its own acknowledged writes.
+    #[strum(serialize = "read your writes")]
     ReadYourWrites,
     /// A client sees again what it saw.
+    #[strum(serialize = "monotonic reads")]
     MonotonicReads,
     /// A client's writes are seen with its earlier ones.
+    #[strum(serialize = "monotonic writes")]
     MonotonicWrites,
     /// A client's writes are seen with what it had read.
+    #[strum(serialize = "writes follow reads")]
     WritesFollowReads,
     /// Effects are seen with their causes, over all keys.
+    #[strum(serialize = "causality")]
     Causality,
     /// A read sees every write acknowledged before it began.
+    #[strum(serialize = "regular reads")]
     RegularReads,
     /// A node's answers never go backwards.
+    #[strum(serialize = "monotonic replicas")]
     ReplicaMonotonicity,
     /// The history of each key is linearizable as a multi-value register.
+    #[strum(serialize = "linearizability")]
     Linearizability,
 }
 
 impl Invariant {
     /// Every invariant, in the order of causes.
-    pub const ALL: [Self; 23] = [
-        Self::NoThinAir,
-        Self::ClockIdentity,
-        Self::DotDiscipline,
-        Self::ClockAdvance,
-        Self::ClockSoundness,
-        Self::ClockPrecision,
-        Self::NoDuplicateSibling,
-        Self::Dominance,
-        Self::AnswerAntichain,
-        Self::BoundedSiblings,
-        Self::SiblingPreservation,
-        Self::NoLostUpdate,
-        Self::NoResurrection,
-        Self::ContextCovers,
-        Self::Convergence,
-        Self::ReadYourWrites,
-        Self::MonotonicReads,
-        Self::MonotonicWrites,
-        Self::WritesFollowReads,
-        Self::Causality,
-        Self::RegularReads,
-        Self::ReplicaMonotonicity,
-        Self::Linearizability,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] = variants();
 
     /// True for what is demanded of clocks, dots and contexts, and not of the values that clients get.
     pub const fn is_of_clocks(self) -> bool {
@@ -159,32 +157,8 @@ impl Invariant {
     }
 
     /// The name in the words of the field.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NoThinAir => "no thin air",
-            Self::NoDuplicateSibling => "no duplicate sibling",
-            Self::Dominance => "dominance",
-            Self::SiblingPreservation => "sibling preservation",
-            Self::NoLostUpdate => "no lost update",
-            Self::NoResurrection => "no resurrection",
-            Self::Convergence => "convergence",
-            Self::ClockSoundness => "clock soundness",
-            Self::ClockPrecision => "clock precision",
-            Self::ClockAdvance => "clock advance",
-            Self::ClockIdentity => "clock identity",
-            Self::AnswerAntichain => "answer is an antichain of clocks",
-            Self::ContextCovers => "context covers",
-            Self::DotDiscipline => "dot discipline",
-            Self::BoundedSiblings => "bounded siblings",
-            Self::ReadYourWrites => "read your writes",
-            Self::MonotonicReads => "monotonic reads",
-            Self::MonotonicWrites => "monotonic writes",
-            Self::WritesFollowReads => "writes follow reads",
-            Self::Causality => "causality",
-            Self::RegularReads => "regular reads",
-            Self::ReplicaMonotonicity => "monotonic replicas",
-            Self::Linearizability => "linearizability",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// What it demands, in one line.
@@ -257,44 +231,6 @@ impl Invariant {
             }
         }
     }
-}
-
-/// A name was none of those that exist.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {kind} {name:?}; it should be one of: {known}")]
-pub struct UnknownName {
-    kind: &'static str,
-    name: String,
-    known: String,
-}
-
-macro_rules! named {
-    ($type:ty, $kind:literal) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.name())
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = UnknownName;
-
-            fn from_str(name: &str) -> Result<Self, Self::Err> {
-                let found = Self::ALL.into_iter().find(|known| known.name() == name);
-                found.ok_or_else(|| UnknownName {
-                    kind: $kind,
-                    name: name.to_owned(),
-                    known: Self::ALL.map(Self::name).join(", "),
-                })
-            }
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.name())
-            }
-        }
-    };
 }
 
 named!(Outcome, "outcome");
@@ -778,12 +714,6 @@ mod tests {
         for invariant in Invariant::ALL {
             assert_eq!(invariant.name().parse(), Ok(invariant));
             assert!(!invariant.statement().is_empty());
-        }
-        for (at, invariant) in Invariant::ALL.into_iter().enumerate() {
-            assert_eq!(
-                invariant as usize, at,
-                "ALL lists the invariants as declared"
-            );
         }
         for outcome in Outcome::ALL {
             assert_eq!(outcome.name().parse(), Ok(outcome));
