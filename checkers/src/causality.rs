@@ -41,7 +41,7 @@ use crate::{
     },
     late_writes::LateWrites,
     object_model::ObjectModel,
-    provenance::{Brief, Kind, Origin, Provenance, number},
+    provenance::{Kind, OpRecord, Origin, Provenance, number},
     write_set::WriteSet,
 };
 
@@ -186,22 +186,22 @@ impl<'h> KeyView<'h> {
             returned_by: OnceLock::new(),
         };
         let mut events = Vec::with_capacity(operations.len());
-        for (id, brief) in operations {
-            let (time, is_read) = match brief.kind {
+        for (id, record) in operations {
+            let (time, is_read) = match record.kind {
                 Kind::Nothing => continue,
                 Kind::Write => {
-                    view.push_write(id, brief);
-                    (brief.invoked, false)
+                    view.push_write(id, record);
+                    (record.invoked, false)
                 }
                 Kind::Read => {
-                    view.push_read(id, brief);
-                    (brief.over, true)
+                    view.push_read(id, record);
+                    (record.over, true)
                 }
             };
             events.push(Event {
                 time,
                 op: id,
-                slot: brief.slot,
+                slot: record.slot,
                 is_read,
             });
         }
@@ -240,15 +240,15 @@ impl<'h> KeyView<'h> {
 
     /// The operations of the key that can matter, in the order of invocation, with what is asked
     /// most of them.
-    pub(crate) fn briefs(&self) -> impl Iterator<Item = (OpId, &'h Brief)> + use<'h> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (OpId, &'h OpRecord)> + use<'h> {
         let all = self.provenance.of_key(self.key);
-        all.filter(|(_, brief)| brief.kind != Kind::Nothing)
+        all.filter(|(_, record)| record.kind != Kind::Nothing)
     }
 
     /// What an operation was, by what is asked most of it.
-    pub(crate) fn node_of(&self, brief: &Brief) -> Option<Node<'_, 'h>> {
-        let slot = brief.slot as usize;
-        match brief.kind {
+    pub(crate) fn node_of(&self, record: &OpRecord) -> Option<Node<'_, 'h>> {
+        let slot = record.slot as usize;
+        match record.kind {
             Kind::Write => Some(Node::Write(slot, &self.writes[slot])),
             Kind::Read => Some(Node::Read(slot, &self.reads[slot])),
             Kind::Nothing => None,
@@ -380,25 +380,25 @@ impl<'h> KeyView<'h> {
         proof
     }
 
-    fn push_write(&mut self, id: OpId, brief: &'h Brief) {
-        if brief.is_special && self.history().header.tombstones == Tombstones::Hidden {
+    fn push_write(&mut self, id: OpId, record: &'h OpRecord) {
+        if record.is_special && self.history().header.tombstones == Tombstones::Hidden {
             self.hidden.push(self.writes.len());
         }
         let op = self.operation(id);
-        let previous = brief.previous_write();
+        let previous = record.previous_write();
         self.writes.push(WriteView {
             id,
             op,
-            client: brief.client,
-            node: brief.node,
-            status: brief.status,
-            tombstone: brief.is_special,
-            invoked: brief.invoked,
-            completed: match brief.status {
+            client: record.client,
+            node: record.node,
+            status: record.status,
+            tombstone: record.is_special,
+            invoked: record.invoked,
+            completed: match record.status {
                 Status::Info => op.completed,
-                _ => Some(brief.over),
+                _ => Some(record.over),
             },
-            sources: self.provenance.sources_of(brief),
+            sources: self.provenance.sources_of(record),
             previous: previous.and_then(|op| self.provenance.slot(op).map(number)),
             covers_must: WriteSet::EMPTY,
             covers_may: WriteSet::EMPTY,
@@ -408,7 +408,7 @@ impl<'h> KeyView<'h> {
         });
     }
 
-    fn push_read(&mut self, id: OpId, brief: &Brief) {
+    fn push_read(&mut self, id: OpId, record: &OpRecord) {
         let slot = |origin: &Origin| match origin {
             Origin::Write(write) => self.provenance.slot(*write).map(number),
             Origin::ThinAir(_) => None,
@@ -416,12 +416,12 @@ impl<'h> KeyView<'h> {
         self.reads.push(ReadView {
             id,
             op: self.operation(id),
-            client: brief.client,
-            node: brief.node,
-            invoked: brief.invoked,
-            completed: brief.over,
-            last: brief.is_special,
-            siblings: Siblings::of(self.provenance.origins_of(brief).iter().map(slot)),
+            client: record.client,
+            node: record.node,
+            invoked: record.invoked,
+            completed: record.over,
+            last: record.is_special,
+            siblings: Siblings::of(self.provenance.origins_of(record).iter().map(slot)),
             returned: Returned::NOTHING,
             visible_must: WriteSet::EMPTY,
             visible_may: WriteSet::EMPTY,

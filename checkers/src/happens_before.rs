@@ -8,10 +8,11 @@
 //! writes that it returned. So `hb` is acyclic wherever every returned value was written before; what
 //! waits for itself is [`circular`](HappensBefore::circular).
 //!
-//! Rows are not kept. Of each operation is kept what its client knew of the operation's key, as what
-//! was new since that client's operation on the key before (`happens_before/news.rs`).
+//! Rows are not kept. What an operation's client knew of the operation's key is kept as the difference
+//! from what it knew at its operation on that key before (`happens_before/deltas.rs`).
 //!
-//! Healthy histories show it in less: [`Lanes`] tell at a glance what at most happened before.
+//! Most healthy histories need no rows: [`ChainClocks`] give an upper bound that is cheaper and
+//! suffices.
 //!
 //! A context that another client obtained adds nothing: it says what a write supersedes on its own
 //! key, and not what its writer has seen. Reads that are wrong in themselves tell nothing.
@@ -29,8 +30,8 @@
 //! Mattern 1989; Ahamad, Neiger, Burns, Kohli, Hutto 1995 (causal memory).
 
 pub(crate) mod bounds;
-mod lanes;
-mod news;
+mod chain_clocks;
+mod deltas;
 mod rows;
 mod sweep;
 
@@ -38,11 +39,11 @@ use std::{collections::VecDeque, sync::OnceLock};
 
 use crate::{
     history::OpId,
-    provenance::{Brief, Kind, Origin, Provenance},
+    provenance::{Kind, OpRecord, Origin, Provenance},
 };
 
-pub(crate) use lanes::Lanes;
-pub(crate) use news::KeyNews;
+pub(crate) use chain_clocks::ChainClocks;
+pub(crate) use deltas::KeyDeltas;
 use sweep::Sweep;
 
 /// No position.
@@ -51,25 +52,28 @@ const NONE: u32 = u32::MAX;
 /// So many siblings are compared each with each.
 const FEW: usize = 8;
 
-/// What happened before the operations of a history: at a glance, and exactly when asked for.
+/// What happened before the operations of a history: an upper bound, and the exact answer once it is
+/// needed.
 pub(crate) struct Causes<'p, 'h> {
     provenance: &'p Provenance<'h>,
-    lanes: Option<Lanes>,
+    chain_clocks: Option<ChainClocks>,
     exactly: OnceLock<Option<HappensBefore>>,
 }
 
 impl<'p, 'h> Causes<'p, 'h> {
-    pub(crate) fn of(provenance: &'p Provenance<'h>, at_a_glance: bool) -> Self {
-        let lanes = at_a_glance.then(|| Lanes::of(provenance));
+    /// Without chain clocks every answer is the exact one.
+    pub(crate) fn of(provenance: &'p Provenance<'h>, with_chain_clocks: bool) -> Self {
+        let chain_clocks = with_chain_clocks.then(|| ChainClocks::of(provenance));
         Self {
             provenance,
-            lanes: lanes.flatten(),
+            chain_clocks: chain_clocks.flatten(),
             exactly: OnceLock::new(),
         }
     }
 
-    pub(crate) fn at_a_glance(&self) -> Option<&Lanes> {
-        self.lanes.as_ref()
+    /// The upper bound, where the history has one.
+    pub(crate) fn chain_clocks(&self) -> Option<&ChainClocks> {
+        self.chain_clocks.as_ref()
     }
 
     /// `None` when there are more clients and operations than can be kept.
@@ -92,8 +96,8 @@ pub(crate) struct HappensBefore {
     own: Vec<u32>,
     /// Reads that returned what happened after them, with the write.
     circular: Vec<(OpId, OpId)>,
-    /// What was new to the operations of each key.
-    news: Vec<KeyNews>,
+    /// For each key what its operations' clients newly knew of it.
+    deltas: Vec<KeyDeltas>,
 }
 
 impl HappensBefore {
@@ -107,9 +111,9 @@ impl HappensBefore {
         self.own[op as usize]
     }
 
-    /// What was new to the operations of a key.
-    pub(crate) fn news(&self, key: u32) -> &KeyNews {
-        &self.news[key as usize]
+    /// What the clients of a key's operations newly knew of it.
+    pub(crate) fn deltas(&self, key: u32) -> &KeyDeltas {
+        &self.deltas[key as usize]
     }
 
     /// The position of an acknowledged operation among those of its client, by completion.
@@ -184,13 +188,13 @@ pub(crate) fn returned<'p>(
     provenance: &'p Provenance<'_>,
     read: OpId,
 ) -> impl Iterator<Item = OpId> + 'p {
-    let mut writes: Vec<_> = told(provenance, provenance.brief(read)).collect();
+    let mut writes: Vec<_> = told(provenance, provenance.record(read)).collect();
     writes.sort_unstable();
     writes.into_iter()
 }
 
 /// The writes that a read returned, in the order of its answer, unless it is wrong in itself.
-fn told<'p>(provenance: &'p Provenance<'_>, read: &Brief) -> impl Iterator<Item = OpId> + 'p {
+fn told<'p>(provenance: &'p Provenance<'_>, read: &OpRecord) -> impl Iterator<Item = OpId> + 'p {
     told_by(if read.kind == Kind::Read {
         provenance.origins_of(read)
     } else {

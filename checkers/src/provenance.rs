@@ -3,9 +3,9 @@
 //! Both are settled before anything is judged. Values are matched by their tag; where a history has
 //! no tags, by the value itself, which then has to be unique for its key.
 
-mod digest;
 mod faults;
 mod passes;
+mod summary;
 mod values;
 
 use crate::{
@@ -13,10 +13,10 @@ use crate::{
     verdict::ThinAir,
 };
 
-pub(crate) use digest::{KeyDigest, Kind as Reporting, Reported, at_most};
 pub use faults::HistoryFault;
 use faults::validate;
 use passes::Passes;
+pub(crate) use summary::{KeySummary, Kind as Reporting, Reported, at_most};
 pub(crate) use values::{hash_of, same_value};
 
 /// Which write a returned value comes from.
@@ -44,14 +44,14 @@ pub(crate) struct Provenance<'h> {
     spans: Vec<(OpId, OpId)>,
     /// How many writes have an unknown outcome.
     unknown_writes: u64,
-    /// In the order of `by_key`: a key's are read together, and far apart in the history.
-    briefs: Vec<Brief>,
-    digests: Vec<KeyDigest<'h>>,
+    /// In the order of `by_key`: a key's are read together, and lie far apart in the history.
+    records: Vec<OpRecord>,
+    summaries: Vec<KeySummary<'h>>,
 }
 
-/// What is asked most of an operation, close together.
+/// What is needed most of an operation, in one place so that it is in the processor's cache together.
 #[derive(Clone, Copy)]
-pub(crate) struct Brief {
+pub(crate) struct OpRecord {
     pub(crate) invoked: TimeNs,
     /// When it certainly was over; the end of time for an unknown outcome.
     pub(crate) over: TimeNs,
@@ -94,7 +94,7 @@ impl Kind {
     }
 }
 
-impl Brief {
+impl OpRecord {
     fn of(op: &Operation, linked: Linked) -> Self {
         Self {
             invoked: op.invoked,
@@ -152,7 +152,7 @@ impl<'h> Provenance<'h> {
 
     fn empty(history: &'h History) -> Self {
         let many = history.operations.len();
-        let nothing = Brief {
+        let nothing = OpRecord {
             invoked: 0,
             over: 0,
             client: 0,
@@ -179,8 +179,8 @@ impl<'h> Provenance<'h> {
             writes: vec![0; many.div_ceil(64)],
             spans: vec![(NONE, NONE); history.clients.len()],
             unknown_writes: 0,
-            briefs: vec![nothing; many],
-            digests: history.keys.iter().map(|_| KeyDigest::default()).collect(),
+            records: vec![nothing; many],
+            summaries: history.keys.iter().map(|_| KeySummary::default()).collect(),
         }
     }
 
@@ -223,12 +223,12 @@ impl<'h> Provenance<'h> {
         for key in 0..self.history.keys.len() {
             let range = self.key_starts[key]..self.key_starts[key + 1];
             let ids = &self.by_key[range.clone()];
-            let briefs = &mut self.briefs[range];
+            let records = &mut self.records[range];
             let mut sessions = 0;
-            let matter = |op: &&mut Brief| op.kind != Kind::Nothing;
+            let matter = |op: &&mut OpRecord| op.kind != Kind::Nothing;
             for (&id, op) in ids
                 .iter()
-                .zip(briefs.iter_mut())
+                .zip(records.iter_mut())
                 .filter(|(_, op)| matter(op))
             {
                 let last = &mut last_of_client[op.client as usize];
@@ -242,7 +242,7 @@ impl<'h> Provenance<'h> {
                     last[1] = id;
                 }
             }
-            for op in briefs {
+            for op in records {
                 last_of_client[op.client as usize] = [NONE; 3];
             }
         }
@@ -261,8 +261,8 @@ impl<'h> Provenance<'h> {
     }
 
     /// What is asked most of an operation.
-    pub(crate) fn brief(&self, op: OpId) -> &Brief {
-        &self.briefs[self.place(op)]
+    pub(crate) fn record(&self, op: OpId) -> &OpRecord {
+        &self.records[self.place(op)]
     }
 
     /// Where an operation stands among those sorted by key.
@@ -304,7 +304,7 @@ impl<'h> Provenance<'h> {
     /// True when `a` certainly completed before `b` was invoked. Between clients, equal times
     /// decide nothing.
     pub(crate) fn precedes(&self, a: OpId, b: OpId) -> bool {
-        let (first, second) = (self.brief(a), self.brief(b));
+        let (first, second) = (self.record(a), self.record(b));
         first.over < second.invoked
             || first.over == second.invoked
                 && first.over != TimeNs::MAX
@@ -314,46 +314,49 @@ impl<'h> Provenance<'h> {
 
     /// The same client's operation before this one on the same key, among those that can matter.
     pub(crate) fn previous(&self, op: OpId) -> Option<OpId> {
-        let previous = self.brief(op).previous;
+        let previous = self.record(op).previous;
         (previous != NONE).then_some(previous)
     }
 
     /// The same client's write before this operation on the same key.
     pub(crate) fn previous_write(&self, op: OpId) -> Option<OpId> {
-        self.brief(op).previous_write()
+        self.record(op).previous_write()
     }
 
     /// The operations of a key, in the order of their invocation.
-    pub(crate) fn of_key(&self, key: u32) -> impl ExactSizeIterator<Item = (OpId, &Brief)> + Clone {
-        let (ids, briefs) = self.records(key);
-        ids.iter().copied().zip(briefs)
+    pub(crate) fn of_key(
+        &self,
+        key: u32,
+    ) -> impl ExactSizeIterator<Item = (OpId, &OpRecord)> + Clone {
+        let (ids, records) = self.records(key);
+        ids.iter().copied().zip(records)
     }
 
     /// The operations of a key in the order of their invocation, and what is asked most of them.
-    pub(crate) fn records(&self, key: u32) -> (&[OpId], &[Brief]) {
+    pub(crate) fn records(&self, key: u32) -> (&[OpId], &[OpRecord]) {
         let key = key as usize;
         let range = self.key_starts[key]..self.key_starts[key + 1];
-        (&self.by_key[range.clone()], &self.briefs[range])
+        (&self.by_key[range.clone()], &self.records[range])
     }
 
     /// What was noted of a key.
-    pub(crate) fn digest(&self, key: u32) -> &KeyDigest<'h> {
-        &self.digests[key as usize]
+    pub(crate) fn summary(&self, key: u32) -> &KeySummary<'h> {
+        &self.summaries[key as usize]
     }
 
     /// The origins of the siblings that a read returned, in the order of its answer.
     pub(crate) fn origins(&self, read: OpId) -> &[Origin] {
-        self.origins_of(self.brief(read))
+        self.origins_of(self.record(read))
     }
 
     /// The origins of the siblings that a read returned, in the order of its answer.
-    pub(crate) fn origins_of(&self, read: &Brief) -> &[Origin] {
+    pub(crate) fn origins_of(&self, read: &OpRecord) -> &[Origin] {
         let (start, many) = read.linked;
         &self.origins[start as usize..][..many as usize]
     }
 
     /// The operations of whose answers a write's context was made.
-    pub(crate) fn sources_of(&self, write: &Brief) -> &[OpId] {
+    pub(crate) fn sources_of(&self, write: &OpRecord) -> &[OpId] {
         let (start, many) = write.linked;
         &self.sources[start as usize..][..many as usize]
     }

@@ -27,7 +27,7 @@ use crate::{
     happens_before::Causes,
     history::{OpId, Status, TimeNs, Tombstones},
     object_model::ObjectModel,
-    provenance::{Brief, KeyDigest, Kind, Provenance, Reporting, number},
+    provenance::{KeySummary, Kind, OpRecord, Provenance, Reporting, number},
     situations::Situations,
     verdict::{Exercised, Invariant, Reason},
     write_set::WriteSet,
@@ -60,16 +60,16 @@ pub(crate) fn screen(
     scans: &Scans,
 ) -> Option<Healthy> {
     let header = &provenance.history.header;
-    let digest = provenance.digest(key);
+    let summary = provenance.summary(key);
     let (ids, ops) = provenance.records(key);
-    let is_delete = |op: &Brief| op.kind == Kind::Write && op.is_special;
+    let is_delete = |op: &OpRecord| op.kind == Kind::Write && op.is_special;
     let hides = header.tombstones == Tombstones::Hidden && ops.iter().any(is_delete);
     if hides || header.model == ObjectModel::Replica {
         return None;
     }
     let mut screen = Screen {
         provenance,
-        digest,
+        summary,
         ids,
         ops,
         numbers: Vec::new(),
@@ -92,7 +92,7 @@ pub(crate) fn screen(
     };
     for scan in scans.iter() {
         match scan {
-            Scan::SingleOperations => (!digest.doubtful).then_some(())?,
+            Scan::SingleOperations => (!summary.doubtful).then_some(())?,
             Scan::VisibleSets => screen.look_at_operations()?,
             // This scan goes along with that of visible sets, operation by operation.
             Scan::Sessions => {}
@@ -117,10 +117,10 @@ pub(crate) fn screen(
 /// A key while it is looked at.
 struct Screen<'p, 'h> {
     provenance: &'p Provenance<'h>,
-    digest: &'p KeyDigest<'h>,
+    summary: &'p KeySummary<'h>,
     ids: &'p [OpId],
     /// Operations are known by their places here, in the order of invocation.
-    ops: &'p [Brief],
+    ops: &'p [OpRecord],
     /// For each write its number among those that somebody saw or that were acknowledged.
     numbers: Vec<u32>,
     /// The places of the others.
@@ -220,7 +220,7 @@ impl Screen<'_, '_> {
                 Kind::Nothing => {}
                 Kind::Read => reads += 1,
                 Kind::Write => {
-                    let version = self.digest.version(op.slot as usize);
+                    let version = self.summary.version(op.slot as usize);
                     let matters = op.status == Status::Ok
                         || version.is_returned
                         || version.kind != Reporting::Unknown;
@@ -270,7 +270,7 @@ impl Screen<'_, '_> {
         if self.sessions[session].is_unsure {
             return None;
         }
-        let sources = self.digest.links_of(op);
+        let sources = self.summary.links_of(op);
         let mut covers = WriteSet::EMPTY;
         let mut is_wider = false;
         let above = number(self.writes.len());
@@ -288,7 +288,7 @@ impl Screen<'_, '_> {
                 let seen = &self.reads[source.slot as usize];
                 covers.union_with(&seen.must);
                 is_wider |= seen.may.is_some();
-                for slot in self.digest.links_of(source) {
+                for slot in self.summary.links_of(source) {
                     let lower = &mut self.writes[self.numbers[*slot as usize] as usize];
                     lower.first_above = lower.first_above.min(above);
                 }
@@ -356,7 +356,7 @@ impl Screen<'_, '_> {
     }
 
     /// Lets a write extend the first chain of its client that it can.
-    fn extend_chain(&mut self, op: &Brief, number: u32, covers: &WriteSet) {
+    fn extend_chain(&mut self, op: &OpRecord, number: u32, covers: &WriteSet) {
         let chains = &mut self.sessions[op.session as usize].chains;
         if !covers.is_empty() {
             // A write that nobody saw is superseded by none.
@@ -373,7 +373,7 @@ impl Screen<'_, '_> {
 
     /// The numbers of the writes that a read returned.
     fn returned(&self, read: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
-        let slots = self.digest.links_of(&self.ops[read]).iter();
+        let slots = self.summary.links_of(&self.ops[read]).iter();
         slots.map(|slot| self.numbers[*slot as usize] as usize)
     }
 

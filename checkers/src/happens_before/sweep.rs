@@ -7,14 +7,14 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::{
     HappensBefore, NONE,
-    news::{KeyLog, Step},
+    deltas::{KeyLog, Step},
     returned,
     rows::Row,
     told,
 };
 use crate::{
     history::{OpId, Operation, Status, TimeNs},
-    provenance::{Brief, Kind, Provenance, number},
+    provenance::{Kind, OpRecord, Provenance, number},
 };
 
 /// The most numbers that are kept for good, of four bytes each.
@@ -29,7 +29,7 @@ const PIECES_BETWEEN: usize = 1 << 22;
 /// How much may be looked at: about a minute's work.
 const MOST_WORK: usize = 1 << 34;
 
-/// For so many operations is fetched at once what is asked of them.
+/// What is needed of so many operations is loaded at once, ahead of its use.
 const AHEAD: u32 = 64;
 
 /// Something that happens to an operation at some time.
@@ -107,16 +107,17 @@ impl<'p, 'h> Sweep<'p, 'h> {
         let mut instant = Vec::new();
         let mut invocations = Invocations::new(self.provenance).peekable();
         loop {
-            let invoked = invocations.peek().map(|(_, brief)| brief.invoked);
+            let invoked = invocations.peek().map(|(_, record)| record.invoked);
             let completed = pending.peek().map(|Reverse((time, _))| *time);
             let Some(now) = invoked.into_iter().chain(completed).min() else {
                 break;
             };
-            while let Some((op, brief)) = invocations.next_if(|(_, brief)| brief.invoked == now) {
+            while let Some((op, record)) = invocations.next_if(|(_, record)| record.invoked == now)
+            {
                 let is_completion = false;
                 instant.push(Event { op, is_completion });
                 if self.positions[op as usize] != NONE {
-                    pending.push(Reverse((brief.over, op)));
+                    pending.push(Reverse((record.over, op)));
                 }
             }
             while let Some(&Reverse((time, op))) = pending.peek()
@@ -138,7 +139,7 @@ impl<'p, 'h> Sweep<'p, 'h> {
             positions: self.positions,
             own: self.own,
             circular: self.circular,
-            news: self.keys.into_iter().map(|key| key.news).collect(),
+            deltas: self.keys.into_iter().map(|key| key.deltas).collect(),
         })
     }
 
@@ -178,7 +179,7 @@ impl<'p, 'h> Sweep<'p, 'h> {
     /// True when what an answer returned has been invoked.
     fn is_ready(&self, event: Event) -> bool {
         !event.is_completion
-            || told(self.provenance, self.provenance.brief(event.op))
+            || told(self.provenance, self.provenance.record(event.op))
                 .all(|write| self.is_invoked(write))
     }
 
@@ -190,7 +191,7 @@ impl<'p, 'h> Sweep<'p, 'h> {
         let client = self.number(self.operations[event.op as usize].client);
         let step = Step {
             op: event.op,
-            brief: self.provenance.brief(event.op),
+            record: self.provenance.record(event.op),
             client,
         };
         if event.is_completion {
@@ -218,7 +219,7 @@ impl<'p, 'h> Sweep<'p, 'h> {
         self.work += key.visit(step, known, knows_others);
         self.work += (key.kept() - kept) * (MOST_WORK / MOST_NUMBERS);
         self.is_too_large |= self.work > MOST_WORK;
-        if step.brief.kind != Kind::Write {
+        if step.record.kind != Kind::Write {
             return;
         }
         let position = self.positions[op];
@@ -241,7 +242,7 @@ impl<'p, 'h> Sweep<'p, 'h> {
     fn complete(&mut self, step: &Step<'_>) {
         let position = self.positions[step.op as usize];
         let mut all_plain = true;
-        for write in told(self.provenance, step.brief) {
+        for write in told(self.provenance, step.record) {
             all_plain &= self.learn(step.client, write);
         }
         if !all_plain {
@@ -300,7 +301,7 @@ impl<'p, 'h> Sweep<'p, 'h> {
 struct Invocations<'p, 'h> {
     provenance: &'p Provenance<'h>,
     next: OpId,
-    ahead: std::vec::IntoIter<(OpId, Brief)>,
+    ahead: std::vec::IntoIter<(OpId, OpRecord)>,
 }
 
 impl<'p, 'h> Invocations<'p, 'h> {
@@ -314,7 +315,7 @@ impl<'p, 'h> Invocations<'p, 'h> {
 }
 
 impl Iterator for Invocations<'_, '_> {
-    type Item = (OpId, Brief);
+    type Item = (OpId, OpRecord);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -328,7 +329,7 @@ impl Iterator for Invocations<'_, '_> {
             let ops = self.next..end.min(self.next + AHEAD);
             self.next = ops.end;
             let ops = ops.filter(|op| self.provenance.slot(*op).is_some());
-            let ahead: Vec<_> = ops.map(|op| (op, *self.provenance.brief(op))).collect();
+            let ahead: Vec<_> = ops.map(|op| (op, *self.provenance.record(op))).collect();
             self.ahead = ahead.into_iter();
         }
     }
@@ -375,8 +376,8 @@ fn returns(provenance: &Provenance<'_>) -> Vec<u32> {
     let history = provenance.history;
     let mut returns = vec![0; history.operations.len()];
     for key in 0..number(history.keys.len()) {
-        for (_, brief) in provenance.of_key(key) {
-            for write in told(provenance, brief) {
+        for (_, record) in provenance.of_key(key) {
+            for write in told(provenance, record) {
                 returns[write as usize] += 1;
             }
         }

@@ -26,7 +26,7 @@
 
 mod pasts;
 
-use super::{Found, Subject, lacking::Lacking};
+use super::{Found, Subject, missing_write::MissingWrite};
 use crate::{
     causality::{KeyView, Node, ReadView},
     happens_before::{
@@ -34,7 +34,7 @@ use crate::{
         bounds::{Answer, Bounds, Held, MOST_MISSING},
     },
     history::OpId,
-    provenance::{Brief, number},
+    provenance::{OpRecord, number},
     verdict::Finding,
 };
 use pasts::Pasts;
@@ -43,9 +43,9 @@ pub(super) fn causality(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
     let Some(before) = subject.before else { return };
     let mut answers = Answers::new(view, before);
-    for (_, brief) in view.briefs() {
-        let answer = answers.take(brief);
-        if let Some(Node::Read(_, read)) = view.node_of(brief) {
+    for (_, record) in view.records() {
+        let answer = answers.take(record);
+        if let Some(Node::Read(_, read)) = view.node_of(record) {
             note(view, before, read, answer, found);
         }
     }
@@ -84,11 +84,11 @@ impl<'v, 'h> Answers<'v, 'h> {
 
     /// Takes the next operation in the order of invocation: whether it is a sound read and may have
     /// held all that happened before it.
-    fn take(&mut self, op: &Brief) -> Answer {
+    fn take(&mut self, op: &OpRecord) -> Answer {
         let (view, session) = (self.view, op.session as usize);
-        let news = News::of(view, self.before, op);
-        let writes = news.writes().map(number);
-        self.bounds.add(session, news.as_known_at, writes);
+        let delta = Delta::of(view, self.before, op);
+        let writes = delta.writes().map(number);
+        self.bounds.add(session, delta.as_known_at, writes);
         match view.node_of(op) {
             Some(Node::Write(write, _)) => self.bounds.keep(session, write, view),
             Some(Node::Read(slot, read)) if read.sound => {
@@ -155,8 +155,8 @@ const fn answer_of(holds: bool) -> Answer {
     }
 }
 
-/// What an operation's client knows of the key that it did not know at its operation before.
-struct News<'v, 'h> {
+/// What an operation's client newly knows of the key, beside what it knew at its operation before.
+struct Delta<'v, 'h> {
     view: &'v KeyView<'h>,
     before: &'v HappensBefore,
     /// A write: all that its client knew of the key when it wrote it, and the write.
@@ -165,15 +165,15 @@ struct News<'v, 'h> {
     reads: &'v [u32],
 }
 
-impl<'v, 'h> News<'v, 'h> {
-    fn of(view: &'v KeyView<'h>, before: &'v HappensBefore, op: &Brief) -> Self {
-        let news = before.news(view.key).of(op);
+impl<'v, 'h> Delta<'v, 'h> {
+    fn of(view: &'v KeyView<'h>, before: &'v HappensBefore, op: &OpRecord) -> Self {
+        let delta = before.deltas(view.key).of(op);
         Self {
             view,
             before,
-            as_known_at: news.as_known_at,
-            writes: news.writes,
-            reads: news.reads,
+            as_known_at: delta.as_known_at,
+            writes: delta.writes,
+            reads: delta.reads,
         }
     }
 
@@ -219,14 +219,14 @@ fn report(view: &KeyView<'_>, before: &HappensBefore, read: &ReadView<'_>, found
         let is_cause = |op: OpId| here(op) && missing(op).is_some();
         let chain = before.chain(view.provenance(), is_cause, read.id)?;
         let write = missing(*chain.first()?)?;
-        let lacking = Lacking::of(view, read, write).with(with_answers(view, &chain));
-        let (read, ignored) = (read.id, lacking.ignored);
+        let missing_write = MissingWrite::of(view, read, write).with(with_answers(view, &chain));
+        let (read, ignored) = (read.id, missing_write.ignored);
         let finding = Finding::CauseMissed {
             read,
             chain,
             ignored,
         };
-        Some(lacking.proves(finding))
+        Some(missing_write.proves(finding))
     });
 }
 

@@ -41,7 +41,7 @@
 
 use super::{
     Found, Subject,
-    lacking::{Lacking, excused},
+    missing_write::{MissingWrite, excused},
 };
 use crate::{
     causality::{KeyView, ReadView},
@@ -182,7 +182,7 @@ fn report(view: &KeyView<'_>, read: &ReadView<'_>, missing: &[Missing], found: &
     for missing in ordered.chain(others.map(|(_, missing)| missing)) {
         let write = view.writes[missing.write].id;
         found.violated(|| {
-            let lacking = Lacking::of(view, read, missing.write).with(missing.seen_by);
+            let missing_write = MissingWrite::of(view, read, missing.write).with(missing.seen_by);
             let (read, seen_by) = (read.id, missing.seen_by);
             let finding = if let Some(beside) = missing.beside {
                 let beside = view.writes[beside].id;
@@ -197,10 +197,10 @@ fn report(view: &KeyView<'_>, read: &ReadView<'_>, missing: &[Missing], found: &
                     read,
                     write,
                     seen_by,
-                    ignored: lacking.ignored,
+                    ignored: missing_write.ignored,
                 }
             };
-            lacking.proves(finding)
+            missing_write.proves(finding)
         });
     }
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Found, Subject,
-    lacking::Lacking,
+    missing_write::MissingWrite,
     required::{Required, acknowledged_before},
 };
 use crate::{
@@ -66,7 +66,7 @@ pub(super) fn regular_reads(subject: &Subject<'_, '_>, found: &mut Found) {
         let missing = past.missing_in(view, number, was_required);
         let missing = missing.or_else(|| at_once?.difference(&read.visible_may).next());
         if let Some(write) = missing {
-            found.violated(|| Lacking::of(view, read, write).missed());
+            found.violated(|| MissingWrite::of(view, read, write).missed());
         }
     }
 }

@@ -36,11 +36,11 @@ use std::{
     collections::{BTreeMap, BinaryHeap},
 };
 
-use super::{Found, Subject, lacking::Lacking, required::Required};
+use super::{Found, Subject, missing_write::MissingWrite, required::Required};
 use crate::{
     causality::{KeyView, Node, ReadView, WriteView},
     history::{OpId, Status, TimeNs},
-    provenance::Brief,
+    provenance::OpRecord,
     verdict::Finding,
     write_set::WriteSet,
 };
@@ -62,7 +62,7 @@ pub(super) fn read_your_writes(subject: &Subject<'_, '_>, found: &mut Found) {
             write.client == last.client && view.precedes(write.id, last.id)
         };
         if let Some(write) = past.missing_in(view, number, was_required) {
-            found.violated(|| Lacking::of(view, read, write).missed());
+            found.violated(|| MissingWrite::of(view, read, write).missed());
         }
     });
 }
@@ -115,14 +115,14 @@ fn never_backwards(subject: &Subject<'_, '_>, session: Of, found: &mut Found) {
                 view.precedes(earlier.id, read.id)
                     .then_some((earlier, write))
             })?;
-            let lacking = Lacking::of(view, read, write).shown_by(earlier);
+            let missing_write = MissingWrite::of(view, read, write).shown_by(earlier);
             let finding = Finding::ReadWentBack {
                 earlier: earlier.id,
                 read: read.id,
                 write: view.writes[write].id,
-                ignored: lacking.ignored,
+                ignored: missing_write.ignored,
             };
-            Some(lacking.proves(finding))
+            Some(missing_write.proves(finding))
         });
     });
 }
@@ -148,14 +148,14 @@ pub(super) fn monotonic_writes(subject: &Subject<'_, '_>, found: &mut Found) {
             let missing = before.difference(&read.visible_may).next();
             let Some(write) = missing else { continue };
             found.violated(|| {
-                let lacking = Lacking::of(view, read, write);
+                let missing_write = MissingWrite::of(view, read, write);
                 let finding = Finding::WritesReordered {
                     read: read.id,
                     missed: view.writes[write].id,
                     saw: view.writes[saw].id,
-                    ignored: lacking.ignored,
+                    ignored: missing_write.ignored,
                 };
-                lacking.proves(finding)
+                missing_write.proves(finding)
             });
         }
     }
@@ -177,15 +177,15 @@ pub(super) fn writes_follow_reads(subject: &Subject<'_, '_>, found: &mut Found) 
                 let write = gone.next()?;
                 view.precedes(earlier.id, by.id).then_some((earlier, write))
             })?;
-            let lacking = Lacking::of(view, read, write).shown_by(earlier);
+            let missing_write = MissingWrite::of(view, read, write).shown_by(earlier);
             let finding = Finding::ReadNotFollowed {
                 read: read.id,
                 missed: view.writes[write].id,
                 seen_by: earlier.id,
                 saw: by.id,
-                ignored: lacking.ignored,
+                ignored: missing_write.ignored,
             };
-            Some(lacking.proves(finding))
+            Some(missing_write.proves(finding))
         });
     });
 }
@@ -226,7 +226,7 @@ enum Of {
 }
 
 impl Of {
-    fn number(self, op: &Brief) -> usize {
+    fn number(self, op: &OpRecord) -> usize {
         match self {
             Self::Client => op.session as usize,
             Self::Node => op.node as usize,
@@ -257,7 +257,7 @@ struct Session<'h, P> {
 }
 
 /// An acknowledged operation.
-struct Done<'h>(TimeNs, OpId, &'h Brief);
+struct Done<'h>(TimeNs, OpId, &'h OpRecord);
 
 impl Done<'_> {
     fn order(&self) -> (TimeNs, OpId) {
@@ -266,7 +266,7 @@ impl Done<'_> {
 
     /// True when it was over when `op`, a later one of the session, was invoked. At one moment
     /// that is known of a client's own alone.
-    fn precedes(&self, op: &Brief, of: Of) -> bool {
+    fn precedes(&self, op: &OpRecord, of: Of) -> bool {
         let own = matches!(of, Of::Client);
         self.0 < op.invoked || self.0 == op.invoked && self.0 != TimeNs::MAX && own
     }
@@ -301,13 +301,13 @@ fn sweep<'v, 'h, P: Default>(
     mut visit: impl FnMut(&mut P, Node<'v, 'h>),
 ) {
     let mut sessions: Vec<Session<'h, P>> = Vec::new();
-    for (op, brief) in view.briefs() {
-        let number = of.number(brief);
+    for (op, record) in view.records() {
+        let number = of.number(record);
         if number >= sessions.len() {
             sessions.resize_with(number + 1, Session::default);
         }
         let session = &mut sessions[number];
-        let over = |done: &Reverse<Done<'_>>| done.0.precedes(brief, of);
+        let over = |done: &Reverse<Done<'_>>| done.0.precedes(record, of);
         while session.pending.peek().is_some_and(over) {
             let node = session
                 .pending
@@ -317,11 +317,11 @@ fn sweep<'v, 'h, P: Default>(
                 add(&node, &mut session.past);
             }
         }
-        if let Some(node) = view.node_of(brief) {
+        if let Some(node) = view.node_of(record) {
             visit(&mut session.past, node);
         }
-        if brief.status == Status::Ok {
-            session.pending.push(Reverse(Done(brief.over, op, brief)));
+        if record.status == Status::Ok {
+            session.pending.push(Reverse(Done(record.over, op, record)));
         }
     }
 }

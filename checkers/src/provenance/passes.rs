@@ -1,17 +1,17 @@
 //! The passes through a history, in which writes meet the reads that returned them.
 
 use super::{
-    Brief, HistoryFault, Kind, Linked, NONE, Origin, Provenance, faults::validate_source, number,
-    values::WriteIndex,
+    HistoryFault, Kind, Linked, NONE, OpRecord, Origin, Provenance, faults::validate_source,
+    number, values::WriteIndex,
 };
 use crate::{
     history::{Action, OpId, Operation, Read, Status, TimeNs, Write},
     verdict::ThinAir,
 };
 
-/// The passes through a history, one behind the other: what writes wrote and reported is noted first,
-/// so that it is known who wrote what a read returned. The second is no further behind than that
-/// takes, and finds at hand what the first has fetched.
+/// Two passes through a history. The first notes what writes wrote and reported. The second looks up
+/// which of them each read returned, so it has to stay behind the first. It stays close behind, so that
+/// what the first has loaded is still in the processor's cache.
 pub(super) struct Passes<'h> {
     provenance: Provenance<'h>,
     index: WriteIndex<'h>,
@@ -49,7 +49,7 @@ impl<'h> Passes<'h> {
                 }
                 self.index.take(id, op, write)?;
                 if Kind::of(op) == Kind::Write {
-                    self.provenance.digests[op.key as usize].note_write(write, op.status);
+                    self.provenance.summaries[op.key as usize].note_write(write, op.status);
                 }
             }
             self.noted += 1;
@@ -65,13 +65,13 @@ impl<'h> Passes<'h> {
             Action::Read(read) if op.status == Status::Ok => self.take_up_read(id, op, read)?,
             Action::Read(_) => ((0, 0), NONE),
         };
-        let mut brief = Brief::of(op, linked);
+        let mut record = OpRecord::of(op, linked);
         let provenance = &mut self.provenance;
-        (brief.link, brief.slot) = (link, provenance.slots[id as usize]);
+        (record.link, record.slot) = (link, provenance.slots[id as usize]);
         let place = &mut self.next[op.key as usize];
         provenance.places.push(number(*place));
         provenance.by_key[*place] = id;
-        provenance.briefs[*place] = brief;
+        provenance.records[*place] = record;
         *place += 1;
         Ok(())
     }
@@ -87,7 +87,7 @@ impl<'h> Passes<'h> {
         let link = match &write.sources[..] {
             [source] => place(source),
             sources => {
-                let links = &mut provenance.digests[key].links;
+                let links = &mut provenance.summaries[key].links;
                 links.extend(sources.iter().map(place));
                 number(links.len() - sources.len())
             }
@@ -113,23 +113,23 @@ impl<'h> Passes<'h> {
             self.provenance.origins.push(origin);
         }
         let Provenance {
-            digests,
+            summaries,
             origins,
             slots,
             ..
         } = &mut self.provenance;
-        let digest = &mut digests[op.key as usize];
+        let summary = &mut summaries[op.key as usize];
         let origins = &origins[begin..];
         let slots = origins.iter().map(|origin| match origin {
             Origin::Write(write) => Some(slots[*write as usize]),
             Origin::ThinAir(_) => None,
         });
-        digest.note_read(read, &slots);
+        summary.note_read(read, &slots);
         let link = if let [_] = origins {
             slots.flatten().next().unwrap_or(NONE)
         } else {
-            digest.links.extend(slots.map(|slot| slot.unwrap_or(NONE)));
-            number(digest.links.len() - origins.len())
+            summary.links.extend(slots.map(|slot| slot.unwrap_or(NONE)));
+            number(summary.links.len() - origins.len())
         };
         Ok(((begin, origins.len()), link))
     }

@@ -1,14 +1,14 @@
 //! Whether a read can lack what happened before it over all keys.
 //!
-//! A read lacks little: of that is asked at a glance ([`Lanes`]) whether it may have happened before.
-//! Where it may, what an operation's client newly knows of the key is found out
-//! ([`happens_before`](crate::happens_before)), and that reads held it is told by what earlier reads
-//! held ([`bounds`](crate::happens_before::bounds)).
+//! A read lacks few writes. For each of them [`ChainClocks`] tell whether it may have happened before.
+//! Where one may, happens-before itself is computed ([`happens_before`](crate::happens_before)): what
+//! each operation's client newly knows is compared with what reads held
+//! ([`bounds`](crate::happens_before::bounds)).
 
 use super::{NONE, Screen};
 use crate::{
     happens_before::{
-        Causes, HappensBefore, Lanes,
+        Causes, ChainClocks, HappensBefore,
         bounds::{Answer, Bounds, Held},
     },
     provenance::Kind,
@@ -21,17 +21,18 @@ const LOOKS: usize = 16;
 impl Screen<'_, '_> {
     /// `None` when a read might lack an operation's cause.
     pub(super) fn look_at_causes(&mut self, key: u32, causes: &Causes<'_, '_>) -> Option<()> {
-        let glanced = causes.at_a_glance();
-        let tested = match glanced.and_then(|lanes| self.glance_at_causes(key, lanes)) {
-            Some(tested) => tested,
-            None => self.look_closely_at_causes(key, causes.exactly()?)?,
-        };
+        let chain_clocks = causes.chain_clocks();
+        let tested =
+            match chain_clocks.and_then(|clocks| self.test_causes_by_chain_clocks(key, clocks)) {
+                Some(tested) => tested,
+                None => self.test_causes_exactly(key, causes.exactly()?)?,
+            };
         self.exercised.add(Invariant::Causality, tested);
         Some(())
     }
 
     /// How often there were causes; `None` when a read might lack one.
-    fn glance_at_causes(&self, key: u32, lanes: &Lanes) -> Option<u64> {
+    fn test_causes_by_chain_clocks(&self, key: u32, clocks: &ChainClocks) -> Option<u64> {
         let begin = self.provenance.first_place(key);
         let (mut earlier, mut tested) = (0, 0);
         let mut looks = LOOKS * self.ops.len();
@@ -42,14 +43,14 @@ impl Screen<'_, '_> {
             if op.kind != Kind::Read {
                 continue;
             }
-            tested += u64::from(lanes.is_asked(begin + place));
+            tested += u64::from(clocks.has_past(begin + place));
             let mut end = earlier;
             for write in self.returned(place) {
                 let at = begin + self.writes[write].place as usize;
-                tested += u64::from(lanes.is_asked(at));
+                tested += u64::from(clocks.has_past(at));
                 end = end.max(write);
             }
-            let known = lanes.known_after(begin + place);
+            let known = clocks.known_after(begin + place);
             for write in self.reads[op.slot as usize].may().missing(end) {
                 looks = looks.checked_sub(1)?;
                 let write = self.writes[write].place as usize;
@@ -62,7 +63,7 @@ impl Screen<'_, '_> {
     }
 
     /// How often there were causes; `None` when a read might lack one.
-    fn look_closely_at_causes(&self, key: u32, before: &HappensBefore) -> Option<u64> {
+    fn test_causes_exactly(&self, key: u32, before: &HappensBefore) -> Option<u64> {
         if !before.circular().is_empty() {
             return None;
         }
@@ -73,14 +74,14 @@ impl Screen<'_, '_> {
         let mut tested = 0;
         for op in self.ops.iter().filter(|op| op.kind != Kind::Nothing) {
             let (session, slot) = (op.session as usize, op.slot as usize);
-            let news = before.news(key).of(op);
-            let told = news.reads.iter().flat_map(|read| {
+            let delta = before.deltas(key).of(op);
+            let told = delta.reads.iter().flat_map(|read| {
                 let read = &self.ops[places[*read as usize]];
-                self.digest.links_of(read).iter().copied()
+                self.summary.links_of(read).iter().copied()
             });
             let told = told.filter(|write| !before.is_plain(self.id_of(*write as usize)));
-            let writes = news.writes.iter().copied().chain(told);
-            bounds.add(session, news.as_known_at, writes);
+            let writes = delta.writes.iter().copied().chain(told);
+            bounds.add(session, delta.as_known_at, writes);
             if op.kind == Kind::Write {
                 bounds.keep(session, slot, self);
             } else {
@@ -88,7 +89,7 @@ impl Screen<'_, '_> {
             }
         }
         for (read, place) in places.iter().enumerate() {
-            for &write in self.digest.links_of(&self.ops[*place]) {
+            for &write in self.summary.links_of(&self.ops[*place]) {
                 tested += count(bounds.test_write(write as usize, read, self))?;
             }
         }

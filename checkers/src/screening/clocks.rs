@@ -20,8 +20,8 @@ const MOST_LOOKED_THROUGH: usize = 4;
 impl<'p, 'h> Screen<'p, 'h> {
     /// `None` when a version might be wrong.
     pub(super) fn look_at_clocks(&mut self) -> Option<()> {
-        let tested = self.digest.tested;
-        let versions = self.digest.versions();
+        let tested = self.summary.tested;
+        let versions = self.summary.versions();
         let known = versions
             .iter()
             .filter(|version| version.kind != Reporting::Unknown);
@@ -56,7 +56,7 @@ impl<'p, 'h> Screen<'p, 'h> {
 
     fn version(&self, write: usize) -> &'p Reported<'h> {
         let place = self.writes[write].place as usize;
-        self.digest.version(self.ops[place].slot as usize)
+        self.summary.version(self.ops[place].slot as usize)
     }
 
     /// Counts what is below each version.
@@ -70,14 +70,14 @@ impl<'p, 'h> Screen<'p, 'h> {
         let (mut sound, mut precise) = (0, 0);
         for upper in 0..self.writes.len() {
             let (write, version) = (&self.writes[upper], self.version(upper));
-            let row = self.digest.row(version);
+            let row = self.summary.row(version);
             if version.kind != Reporting::Unknown {
                 for lower in self.below(upper) {
                     let low = self.version(lower);
                     let is_below = match (low.kind, version.kind) {
                         (Reporting::Unknown, _) | (_, Reporting::Dot) => continue,
                         (Reporting::Clock, _) => {
-                            let low = self.digest.row(low);
+                            let low = self.summary.row(low);
                             at_most(low, row) && !at_most(row, low)
                         }
                         _ => holds(row, low.dot()),
@@ -129,11 +129,11 @@ impl<'p, 'h> Screen<'p, 'h> {
     /// What a write directly covers, as often as it does.
     fn below(&self, write: usize) -> impl Iterator<Item = usize> + use<'_, 'p, 'h> {
         let op = &self.ops[self.writes[write].place as usize];
-        let sources = self.digest.links_of(op).iter();
+        let sources = self.summary.links_of(op).iter();
         sources.flat_map(|source| {
             let source = &self.ops[*source as usize];
             let slots = match source.kind {
-                Kind::Read => self.digest.links_of(source),
+                Kind::Read => self.summary.links_of(source),
                 _ => std::slice::from_ref(&source.slot),
             };
             slots
@@ -145,7 +145,7 @@ impl<'p, 'h> Screen<'p, 'h> {
     /// A coordinator's dots grow.
     fn look_at_dots(&self) -> Option<()> {
         let mut pending = BinaryHeap::new();
-        let mut largest = vec![0; self.digest.actors()];
+        let mut largest = vec![0; self.summary.actors()];
         for write in 0..self.writes.len() {
             let op = &self.ops[self.writes[write].place as usize];
             let version = self.version(write);
@@ -185,16 +185,16 @@ struct Entries {
 impl Entries {
     /// `None` when two writes might have one version.
     fn of(screen: &Screen<'_, '_>, dotted: bool) -> Option<Self> {
-        let digest = screen.digest;
-        let actors = 0..digest.actors();
+        let summary = screen.summary;
+        let actors = 0..summary.actors();
         let known = || {
-            let versions = digest.versions().iter();
+            let versions = summary.versions().iter();
             versions.filter(|version| version.kind != Reporting::Unknown)
         };
         let counter = |version: &Reported<'_>, entry: usize| {
-            digest.row(version).get(entry).copied().unwrap_or(0)
+            summary.row(version).get(entry).copied().unwrap_or(0)
         };
-        let mut standing: Vec<Vec<u32>> = vec![Vec::new(); digest.actors()];
+        let mut standing: Vec<Vec<u32>> = vec![Vec::new(); summary.actors()];
         if dotted {
             for (actor, counter) in known().map(Reported::dot) {
                 standing[actor as usize].push(counter);
@@ -270,13 +270,13 @@ impl<'s, 'p, 'h> Built<'s, 'p, 'h> {
 
     /// True when a version is above that of `lower` and above all in its past.
     fn is_below(&self, upper: &Reported<'_>, lower: usize, depth: usize) -> bool {
-        let digest = self.screen.digest;
+        let summary = self.screen.summary;
         let low = self.screen.version(lower);
-        let row = digest.row(upper);
+        let row = summary.row(upper);
         let holds_dot = !low.is_dot() || holds(row, low.dot());
         if low.has_row() {
             let built = self.on_past.get(lower).is_some_and(|built| *built);
-            return built && holds_dot && at_most(digest.row(low), row);
+            return built && holds_dot && at_most(summary.row(low), row);
         }
         depth > 0 && low.is_dot() && holds_dot && self.past_is_below(upper, lower, depth - 1)
     }

@@ -3,7 +3,7 @@
 use super::{NONE, Screen, Seen};
 use crate::{
     history::{Action, Status},
-    provenance::{Brief, Kind},
+    provenance::{Kind, OpRecord},
     situations::{MOST_COMPARED, Situation, Values},
     verdict::Invariant,
     write_set::WriteSet,
@@ -14,7 +14,7 @@ impl Screen<'_, '_> {
     pub(super) fn count_write(
         &mut self,
         place: usize,
-        op: &Brief,
+        op: &OpRecord,
         sources: &[u32],
         covers: &WriteSet,
     ) {
@@ -43,7 +43,7 @@ impl Screen<'_, '_> {
                 .first_tombstone
                 .is_some_and(|first| covers.contains(first) || covers.intersects(&self.tombstones));
         let joined = sources().len() > 1;
-        let is_returned = self.digest.version(op.slot as usize).is_returned;
+        let is_returned = self.summary.version(op.slot as usize).is_returned;
         let unknown_seen = op.status == Status::Info && is_returned;
         for (situation, arose) in [
             (Situation::ConcurrentWrites, is_concurrent),
@@ -105,7 +105,7 @@ impl Screen<'_, '_> {
 
     /// Counts the writes of values that another client had written.
     pub(super) fn count_values(&mut self) {
-        if !self.digest.is_tagged {
+        if !self.summary.is_tagged {
             return;
         }
         let operations = &self.provenance.history.operations;

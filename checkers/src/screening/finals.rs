@@ -4,7 +4,7 @@ use super::Screen;
 use crate::{
     clock_table::{same_clock, same_version},
     history::{Action, NOT_A_READ, Read, Status, TimeNs},
-    provenance::{Brief, Kind},
+    provenance::{Kind, OpRecord},
     verdict::{Invariant, Reason},
 };
 
@@ -32,7 +32,7 @@ impl Ends {
     };
 
     /// Takes up the next operation.
-    pub(super) fn take(&mut self, place: usize, op: &Brief) {
+    pub(super) fn take(&mut self, place: usize, op: &OpRecord) {
         match op.kind {
             Kind::Nothing => {}
             Kind::Write => {
@@ -99,7 +99,7 @@ impl Screen<'_, '_> {
 
     fn is_returned(&self, write: usize) -> bool {
         let slot = self.ops[self.writes[write].place as usize].slot;
-        self.digest.version(slot as usize).is_returned
+        self.summary.version(slot as usize).is_returned
     }
 
     /// What a final read returned is not superseded by what any read returned.
@@ -195,7 +195,7 @@ impl Screen<'_, '_> {
             };
         }
         self.exercised.add(Invariant::ContextCovers, tested as u64);
-        self.digest.contexts_end_with_all().then_some(())
+        self.summary.contexts_end_with_all().then_some(())
     }
 
     /// Why a lost update would not show: an acknowledged write that no final read followed.

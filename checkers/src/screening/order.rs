@@ -158,7 +158,7 @@ impl Screen<'_, '_> {
             let mut own = self.own_at_once(place);
             let at_once = own.find(|before| self.rank(ranks, *before).is_some());
             let sources = match op.kind {
-                Kind::Write => self.digest.links_of(op),
+                Kind::Write => self.summary.links_of(op),
                 _ => &[],
             };
             let sources = sources.iter().map(|source| *source as usize);

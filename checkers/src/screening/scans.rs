@@ -11,7 +11,7 @@ use crate::{claim::Promise, verdict::Invariant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scan {
     /// What one operation shows by itself. It was made while the history was read
-    /// ([`KeyDigest`](crate::provenance::KeyDigest)).
+    /// ([`KeySummary`](crate::provenance::KeySummary)).
     SingleOperations,
     /// What each write supersedes and each read saw, one operation after the other.
     VisibleSets,

@@ -1,6 +1,6 @@
 //! What happened before each operation of a key, as sets: for what no quicker proof settles.
 
-use super::News;
+use super::Delta;
 use crate::{
     causality::{KeyView, Node},
     happens_before::HappensBefore,
@@ -20,21 +20,21 @@ impl Pasts {
             of_reads: vec![WriteSet::EMPTY; view.reads.len()],
         };
         let mut known: Vec<WriteSet> = Vec::new();
-        for (_, brief) in view.briefs() {
-            let session = brief.session as usize;
+        for (_, record) in view.records() {
+            let session = record.session as usize;
             if session >= known.len() {
                 known.resize(session + 1, WriteSet::EMPTY);
             }
             let past = &mut known[session];
-            let news = News::of(view, before, brief);
-            if let Some(write) = news.as_known_at {
+            let delta = Delta::of(view, before, record);
+            if let Some(write) = delta.as_known_at {
                 past.union_with(&pasts.of_writes[write]);
                 past.insert(write);
             }
-            for write in news.writes() {
+            for write in delta.writes() {
                 past.insert(write);
             }
-            match view.node_of(brief) {
+            match view.node_of(record) {
                 Some(Node::Write(number, _)) => pasts.of_writes[number] = past.clone(),
                 Some(Node::Read(number, _)) => pasts.of_reads[number] = past.clone(),
                 None => {}

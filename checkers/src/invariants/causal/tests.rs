@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::{prelude::*, strategy::ValueTree as _};
 use sibcheck_oracles::siblings::generate::{Shape, SiblingHistory, Versions};
 
-use super::{Answers, News, answer_of, pasts::Pasts};
+use super::{Answers, Delta, answer_of, pasts::Pasts};
 use crate::{
     causality::{KeyView, Node, ReadView},
     format::read_history,
-    happens_before::{HappensBefore, Lanes, bounds::Answer, returned},
+    happens_before::{ChainClocks, HappensBefore, bounds::Answer, returned},
     history::{Action, History, OpId, Status, TimeNs},
     provenance::Provenance,
 };
@@ -199,12 +199,12 @@ impl Rows {
     /// The writes of a key that happened before one of its operations.
     fn past(&self, view: &KeyView<'_>, op: OpId) -> BTreeSet<usize> {
         let mut past = BTreeSet::new();
-        for (other, brief) in view.briefs() {
-            let known = self.of_operations[op as usize][brief.client as usize];
+        for (other, record) in view.records() {
+            let known = self.of_operations[op as usize][record.client as usize];
             if self.positions[other as usize].is_none_or(|position| known <= position) {
                 continue;
             }
-            match view.node_of(brief) {
+            match view.node_of(record) {
                 Some(Node::Write(number, _)) => {
                     past.insert(number);
                 }
@@ -228,7 +228,7 @@ struct Seen {
     circular: u64,
     starts: u64,
     told: u64,
-    glanced_at: u64,
+    with_clocks: u64,
 }
 
 fn agrees(worse: &Worse, seen: &mut Seen) {
@@ -238,8 +238,8 @@ fn agrees(worse: &Worse, seen: &mut Seen) {
     };
     let before = HappensBefore::of(&provenance).unwrap();
     let rows = Rows::of(&provenance);
-    let lanes = Lanes::of(&provenance);
-    seen.glanced_at += u64::from(lanes.is_some());
+    let clocks = ChainClocks::of(&provenance);
+    seen.with_clocks += u64::from(clocks.is_some());
     assert_eq!(before.circular(), rows.circular);
     seen.circular += u64::from(!rows.circular.is_empty());
     for key in 0..u32::try_from(history.keys.len()).unwrap() {
@@ -247,13 +247,13 @@ fn agrees(worse: &Worse, seen: &mut Seen) {
         let sets = Pasts::of(&view, &before);
         let mut answers = Answers::new(&view, &before);
         let mut pasts = vec![BTreeSet::new(); view.writes.len()];
-        for (op, brief) in view.briefs() {
-            let news = News::of(&view, &before, brief);
-            seen.starts += u64::from(news.as_known_at.is_some());
-            seen.told += u64::try_from(news.reads.len()).unwrap();
+        for (op, record) in view.records() {
+            let delta = Delta::of(&view, &before, record);
+            seen.starts += u64::from(delta.as_known_at.is_some());
+            seen.told += u64::try_from(delta.reads.len()).unwrap();
             let past = rows.past(&view, op);
-            let answer = answers.take(brief);
-            match view.node_of(brief).unwrap() {
+            let answer = answers.take(record);
+            match view.node_of(record).unwrap() {
                 Node::Write(number, _) => {
                     assert!(
                         sets.of_write(number).iter().eq(past.iter().copied()),
@@ -278,25 +278,25 @@ fn agrees(worse: &Worse, seen: &mut Seen) {
             }
         }
         seen.in_doubt += u64::from(answers.pasts.is_some());
-        if let Some(lanes) = &lanes {
-            nothing_is_missed_at_a_glance(&view, lanes, &rows);
+        if let Some(clocks) = &clocks {
+            nothing_is_missed_by_chain_clocks(&view, clocks, &rows);
         }
     }
 }
 
-/// Lanes tell which operations of a key have a past, and at least what is in it.
-fn nothing_is_missed_at_a_glance(view: &KeyView<'_>, lanes: &Lanes, rows: &Rows) {
+/// Chain clocks tell which operations of a key have a past, and miss nothing that is in it.
+fn nothing_is_missed_by_chain_clocks(view: &KeyView<'_>, clocks: &ChainClocks, rows: &Rows) {
     let place = |op: OpId| view.provenance().place(op);
-    for (op, brief) in view.briefs() {
+    for (op, record) in view.records() {
         let mut past = rows.past(view, op);
-        assert_eq!(lanes.is_asked(place(op)), !past.is_empty(), "{op}");
-        let Some(Node::Read(_, read)) = view.node_of(brief) else {
+        assert_eq!(clocks.has_past(place(op)), !past.is_empty(), "{op}");
+        let Some(Node::Read(_, read)) = view.node_of(record) else {
             continue;
         };
         for write in read.returned.iter().filter(|_| read.sound) {
             past.extend(rows.past(view, view.writes[write].id));
         }
-        let known = lanes.known_after(place(op));
+        let known = clocks.known_after(place(op));
         for write in past
             .into_iter()
             .filter(|write| !read.returned.contains(*write))
@@ -331,11 +331,11 @@ fn pasts_are_what_rows_tell() {
         circular,
         starts,
         told,
-        glanced_at,
+        with_clocks,
     } = seen;
     println!(
-        "{missing} missing, {in_doubt} in doubt, {circular} circular, {starts} starts, {told} told, {glanced_at} glanced at"
+        "{missing} missing, {in_doubt} in doubt, {circular} circular, {starts} starts, {told} told, {with_clocks} with chain clocks"
     );
     assert!(missing > 0 && in_doubt > 0 && circular > 0 && starts > 0 && told > 0);
-    assert!(glanced_at > 0);
+    assert!(with_clocks > 0);
 }

@@ -1,15 +1,18 @@
-//! What each operation's client knows of the key that it did not know at its operation before.
+//! What each operation's client knows of the key beyond what it knew at its operation before.
 //!
-//! What can be known of a key is listed as it comes about: each *entry* tells of writes, and is
-//! known to who knows so many operations of one client. A client looks at each entry once, when it
-//! next turns to the key. What it does not know then it looks at again, of each client's entries
-//! only the first: the others cannot be known before that. A client that is new to a key, or was
-//! long away, starts from what another knew when it wrote the latest write that the new one knows
-//! of, and looks only at what came after that.
+//! For each key a log is kept of what there is to know. An *entry* of it is a write or a read, and
+//! is known to every client that knows more than so many operations of the entry's client. Each client
+//! goes through the log once, from where it stopped at its last operation on the key. Entries that it
+//! does not know yet it visits again later. Of each other client's entries it remembers only the
+//! first such one, since later ones cannot be known before.
+//!
+//! A client that is new to a key, or has not touched it for long, need not go through the whole log.
+//! It starts from the state of the client that wrote the latest write that it knows, and goes on from
+//! there.
 
 use crate::{
     history::OpId,
-    provenance::{Brief, Kind, number},
+    provenance::{Kind, OpRecord, number},
 };
 
 /// No entry, no write.
@@ -20,20 +23,20 @@ const STARTS: u32 = 1;
 const READS: u32 = 2;
 const FLAGS: u32 = 4;
 
-/// So many entries of a key come at least between writes from which a client can start.
+/// At least so many entries lie between two writes from which a client can start.
 const STRIDE: u32 = 32;
 
-/// A client for whom so many entries are new was long away.
+/// A client that has so many entries before it looks for a write to start from.
 const LONG: u32 = 4 * STRIDE;
 
-/// From so many of the latest writes it is tried to start.
+/// So many of the latest writes are tried as a start.
 const TRIES: usize = 64;
 
-/// What is new to the clients of one key, operation by operation.
+/// What the clients of one key newly know of it, operation by operation.
 #[derive(Default)]
-pub(crate) struct KeyNews {
-    /// Records, the first for those to whom nothing is new. Each begins with the number of writes,
-    /// of which there are fewer than 2^30, and two flags; what these announce comes next.
+pub(crate) struct KeyDeltas {
+    /// Records of numbers, the first of them empty. Each begins with a header: the number of writes,
+    /// which is below 2^30, and two flags, `STARTS` and `READS`. What these announce follows.
     records: Vec<u32>,
     /// The record of each write, and of each read.
     of_writes: Vec<u32>,
@@ -41,7 +44,7 @@ pub(crate) struct KeyNews {
 }
 
 /// What a client knows of a key that it did not know before.
-pub(crate) struct News<'k> {
+pub(crate) struct Delta<'k> {
     /// A write: all that its client knew of the key when it wrote it, and the write.
     pub(crate) as_known_at: Option<usize>,
     /// Acknowledged writes.
@@ -50,9 +53,9 @@ pub(crate) struct News<'k> {
     pub(crate) reads: &'k [u32],
 }
 
-impl KeyNews {
-    /// What was new to an operation's client when it invoked it.
-    pub(crate) fn of(&self, op: &Brief) -> News<'_> {
+impl KeyDeltas {
+    /// What an operation's client newly knew when it invoked it.
+    pub(crate) fn of(&self, op: &OpRecord) -> Delta<'_> {
         let at = match op.kind {
             Kind::Write => &self.of_writes,
             Kind::Read | Kind::Nothing => &self.of_reads,
@@ -64,7 +67,7 @@ impl KeyNews {
         let as_known_at = if header & STARTS == 0 { None } else { next() };
         let reads = if header & READS == 0 { None } else { next() };
         let (writes, rest) = rest.split_at((header / FLAGS) as usize);
-        News {
+        Delta {
             as_known_at: as_known_at.map(|write| write as usize),
             writes,
             reads: &rest[..reads.unwrap_or(0) as usize],
@@ -72,26 +75,27 @@ impl KeyNews {
     }
 }
 
-/// Something that can be known of a key.
+/// An entry of the log: something that can be known of the key.
 struct Entry {
-    /// Who knows more operations than this of this client knows it.
+    /// It is known to who knows more than `position` operations of this client.
     client: u32,
     position: u32,
-    /// Who knows fewer than this does not know the one before in the client's run of entries.
+    /// Who knows fewer operations than this does not know the client's entry before, either.
     after: u32,
-    /// The next of that run.
+    /// The client's next entry.
     next: u32,
     /// A write, or a read.
     slot: u32,
     is_read: bool,
 }
 
-/// What a client has looked at of a key.
+/// How far a client has come in the log.
 #[derive(Clone, Default)]
 struct Session {
     /// How many entries.
     visited: u32,
-    /// Those that it did not know, of each run the first. Its own, as long as it knows nothing else.
+    /// The first entry of each client that it did not know. While it knows of no other client: its own
+    /// entries.
     unknown: Vec<u32>,
     /// Its own last entry, counted from one; zero when there is none.
     last: u32,
@@ -99,7 +103,7 @@ struct Session {
     is_lost: bool,
 }
 
-/// What a client knew of a key when it wrote.
+/// A write from which others can start, with what its client knew of the key.
 struct Start {
     op: OpId,
     /// The entry of that write.
@@ -108,34 +112,34 @@ struct Start {
     unknown: Vec<u32>,
 }
 
-/// What can be known of one key, as it comes about.
+/// The log of one key.
 #[derive(Default)]
 pub(super) struct KeyLog {
     entries: Vec<Entry>,
     sessions: Vec<Session>,
     starts: Vec<Start>,
-    pub(super) news: KeyNews,
+    pub(super) deltas: KeyDeltas,
     writes: Vec<u32>,
     reads: Vec<u32>,
 }
 
-/// An operation, and whom it is asked of.
+/// An operation with its client.
 pub(super) struct Step<'b> {
     pub(super) op: OpId,
-    pub(super) brief: &'b Brief,
+    pub(super) record: &'b OpRecord,
     pub(super) client: u32,
 }
 
 impl KeyLog {
-    /// Notes what is new to an operation's client, given how many operations it knows of each
-    /// client, and whether of any other; tells how much was looked at.
+    /// Finds out what an operation's client newly knows, given how many operations it knows of each
+    /// client, and whether it knows of any other. Returns how many entries were visited.
     pub(super) fn visit(
         &mut self,
         step: &Step<'_>,
         known: impl Fn(u32) -> u32,
         knows_others: bool,
     ) -> usize {
-        let at = step.brief.session as usize;
+        let at = step.record.session as usize;
         if at >= self.sessions.len() {
             self.sessions.resize_with(at + 1, Session::default);
         }
@@ -161,7 +165,7 @@ impl KeyLog {
                 }
                 !is_known
             });
-            self.note(step.brief, NONE);
+            self.note(step.record, NONE);
             return looked_at;
         }
         let (mut start, end) = (NONE, number(entries.len()));
@@ -205,13 +209,13 @@ impl KeyLog {
             }
         }
         session.visited = end;
-        self.note(step.brief, start);
+        self.note(step.record, start);
         looked_at
     }
 
-    /// Keeps what was found as the news of an operation.
-    fn note(&mut self, op: &Brief, start: u32) {
-        let records = &mut self.news.records;
+    /// Keeps what was found as the delta of an operation.
+    fn note(&mut self, op: &OpRecord, start: u32) {
+        let records = &mut self.deltas.records;
         if records.is_empty() {
             records.push(0);
         }
@@ -219,8 +223,8 @@ impl KeyLog {
             return;
         }
         let of_kind = match op.kind {
-            Kind::Write => &mut self.news.of_writes,
-            Kind::Read | Kind::Nothing => &mut self.news.of_reads,
+            Kind::Write => &mut self.deltas.of_writes,
+            Kind::Read | Kind::Nothing => &mut self.deltas.of_reads,
         };
         let slot = op.slot as usize;
         if slot >= of_kind.len() {
@@ -240,10 +244,10 @@ impl KeyLog {
         records.append(&mut self.reads);
     }
 
-    /// Adds what an operation tells to who knows it, which is at this position of its client's.
-    /// Others may start from a write that tells all that its client did before.
+    /// Adds an entry for an operation, given its position among those of its client. Others may start
+    /// from it if who knows it knows all that its client did before.
     pub(super) fn add(&mut self, step: &Step<'_>, position: u32, may_start: bool) {
-        let session = &mut self.sessions[step.brief.session as usize];
+        let session = &mut self.sessions[step.record.session as usize];
         let at = number(self.entries.len());
         let mut after = 0;
         if let Some(last) = session.last.checked_sub(1) {
@@ -262,8 +266,8 @@ impl KeyLog {
             position,
             after,
             next: NONE,
-            slot: step.brief.slot,
-            is_read: step.brief.kind == Kind::Read,
+            slot: step.record.slot,
+            is_read: step.record.kind == Kind::Read,
         });
         let last = self.starts.last().map_or(0, |start| start.entry);
         if may_start && session.visited > 0 && at >= last + STRIDE {
@@ -278,6 +282,6 @@ impl KeyLog {
 
     /// How many numbers are kept for good.
     pub(super) fn kept(&self) -> usize {
-        self.news.records.len()
+        self.deltas.records.len()
     }
 }

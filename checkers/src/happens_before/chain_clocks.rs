@@ -1,16 +1,18 @@
-//! Happens-before at a glance: more than what happened before each operation, in few numbers.
+//! Chain clocks: an upper bound on what happened before each operation, cheap to compute.
 //!
-//! Clients that do one thing at a time are put into *lanes*: a client that begins where another one
-//! has finished, at the same node, goes on in its lane, as if it knew all that the other did. So
-//! there are as many lanes as clients at once, however many clients come and go, and what an
-//! operation's client knows is a short row: of each lane how many acknowledged operations (a vector
-//! clock of the history; Mattern 1989). A read that holds all that is known so holds all that
-//! happened before; one that does not might lack nothing, and says that it takes a closer look
-//! (`happens_before.rs`).
+//! A chain clock is a vector clock with an entry for each chain of operations, where a chain is
+//! totally ordered (Mattern 1989; Agarwal, Garg 2005). Here a chain is made of clients that each do one
+//! thing at a time: a client that begins at a node where another client has ended continues the
+//! other's chain, as if it knew all that the other knew. So there are only as many chains as there are
+//! clients at work at one time, however many come and go.
 //!
-//! What is known of keys is exact: whether any write of its own key happened before an operation.
+//! The price is that a clock may count more than what happened before. A read that holds everything
+//! that its clock allows holds all that happened before it. A read that lacks some of that may be
+//! right nevertheless; then happens-before itself has to be computed (`happens_before.rs`).
 //!
-//! O(n × lanes) for n operations, with up to [`MOST_LANES`] lanes.
+//! Exact is whether any write of its own key happened before an operation.
+//!
+//! O(n × chains) for n operations, with up to [`MOST_CHAINS`] chains.
 
 use super::told_by;
 use crate::{
@@ -18,92 +20,94 @@ use crate::{
     provenance::{Kind, Origin, Provenance, number},
 };
 
-/// With more clients at once, a closer look is cheaper.
-const MOST_LANES: usize = 32;
+/// With more clients at once, computing happens-before itself is cheaper.
+const MOST_CHAINS: usize = 32;
 
-/// Rows are so many numbers, or a multiple of that.
+/// The length of a clock is a multiple of this.
 const ROW: usize = 4;
 
-/// The most numbers that are kept of which keys are known.
+/// The most words that the sets of keys may take.
 const MOST_WORDS: usize = 1 << 22;
 
-/// No position, no lane, no operation.
+/// No position, no chain, no operation.
 const NONE: u32 = u32::MAX;
 
-/// What at most happened before each operation of a history.
-pub(crate) struct Lanes {
-    /// The lane of each client; `NONE` of those with a single operation, which nothing follows.
+/// An upper bound on what happened before each operation of a history.
+pub(crate) struct ChainClocks {
+    /// The chain of each client; `NONE` of those with a single operation, which nothing follows.
     of_clients: Vec<u32>,
-    /// How many numbers a row has.
+    /// How many entries a clock has.
     width: usize,
-    /// Of each operation, by its place, what is known of each lane: of a write when it is invoked,
-    /// of a read when it is over.
+    /// The clock of each operation, by its place: how many acknowledged operations of each chain its
+    /// client knows, when a write is invoked or when a read is over.
     rows: Vec<u32>,
-    /// The position of each acknowledged operation in its lane, by its place. Without one, nobody
-    /// knows a write but by reading it.
+    /// The position of each acknowledged operation in its chain, by its place. A write without one
+    /// is known only to those that have read it.
     positions: Vec<u32>,
-    /// Writes without a position, each with the lanes, and positions there, of the first reads
-    /// that returned it.
-    carriers: Vec<(u32, u32, u32)>,
+    /// Each write without a position, with the chain and the position of the first read in each
+    /// chain that returned it.
+    first_reads: Vec<(u32, u32, u32)>,
     /// Whether a write of its key happened before an operation, by its place, 64 a word.
-    asked: Vec<u64>,
+    have_past: Vec<u64>,
 }
 
-/// What an answer told: all that the lane knows from then on.
-pub(crate) struct Known<'l> {
-    lanes: &'l Lanes,
-    row: &'l [u32],
+/// What a client knows once it has the answer to a read.
+pub(crate) struct Known<'c> {
+    clocks: &'c ChainClocks,
+    row: &'c [u32],
 }
 
-impl Lanes {
-    /// `None` where clients do several things at once, are too many, or return what is only
-    /// written at that instant.
+impl ChainClocks {
+    /// `None` where a client does several things at once, where there are too many chains, and where
+    /// a read returned what was written only at that instant.
     pub(crate) fn of(provenance: &Provenance<'_>) -> Option<Self> {
         let mut sweep = Sweep::new(provenance)?;
         for (op, operation, origins) in provenance.with_origins() {
             sweep.invoke(op, operation, origins)?;
         }
-        for lane in 0..sweep.lanes.len() {
-            sweep.finish(lane, TimeNs::MAX)?;
+        for chain in 0..sweep.chains.len() {
+            sweep.finish(chain, TimeNs::MAX)?;
         }
         for read in std::mem::take(&mut sweep.alone) {
             sweep.finish_alone(&read)?;
         }
-        let mut known = sweep.known;
-        known.carriers.sort_unstable();
-        let by_lane = |carrier: &mut (u32, u32, u32)| (carrier.0, carrier.1);
-        known.carriers.dedup_by_key(by_lane);
-        Some(known)
+        let mut clocks = sweep.clocks;
+        clocks.first_reads.sort_unstable();
+        let by_chain = |first_read: &mut (u32, u32, u32)| (first_read.0, first_read.1);
+        clocks.first_reads.dedup_by_key(by_chain);
+        Some(clocks)
     }
 
-    /// True when a write of its key happened before an operation.
-    pub(crate) fn is_asked(&self, place: usize) -> bool {
-        self.asked[place / 64] >> (place % 64) & 1 == 1
+    /// True when a write of its key happened before an operation. Exact.
+    pub(crate) fn has_past(&self, place: usize) -> bool {
+        self.have_past[place / 64] >> (place % 64) & 1 == 1
     }
 
-    /// What is known when a read is over.
+    /// What the client knows when a read is over.
     pub(crate) fn known_after(&self, read: usize) -> Known<'_> {
         Known {
-            lanes: self,
+            clocks: self,
             row: &self.rows[read * self.width..][..self.width],
         }
     }
 }
 
 impl Known<'_> {
-    /// False when a write, at this place and of this client, certainly did not happen before.
+    /// False when a write certainly did not happen before, given its place and its client.
     pub(crate) fn may_hold(&self, write: usize, client: u32) -> bool {
-        let lanes = self.lanes;
-        let holds = |lane: u32, position: u32| self.row[lane as usize] > position;
-        match lanes.positions[write] {
+        let clocks = self.clocks;
+        let holds = |chain: u32, position: u32| self.row[chain as usize] > position;
+        match clocks.positions[write] {
             NONE => {
                 let write = number(write);
-                let first = lanes.carriers.partition_point(|carrier| carrier.0 < write);
-                let own = lanes.carriers[first..].iter();
-                own.take_while(|carrier| carrier.0 == write)
-                    .any(|&(_, lane, position)| holds(lane, position))
+                let first = clocks
+                    .first_reads
+                    .partition_point(|first_read| first_read.0 < write);
+                let own = clocks.first_reads[first..].iter();
+                own.take_while(|first_read| first_read.0 == write)
+                    .any(|&(_, chain, position)| holds(chain, position))
             }
-            position => holds(lanes.of_clients[client as usize], position),
+            position => holds(clocks.of_clients[client as usize], position),
         }
     }
 }
@@ -111,8 +115,8 @@ impl Known<'_> {
 /// The sweep through all operations.
 struct Sweep<'p, 'h> {
     provenance: &'p Provenance<'h>,
-    known: Lanes,
-    lanes: Vec<Lane<'p>>,
+    clocks: ChainClocks,
+    chains: Vec<Chain<'p>>,
     /// The reads of clients with a single operation.
     alone: Vec<Open<'p>>,
     keys: KeySets,
@@ -120,22 +124,22 @@ struct Sweep<'p, 'h> {
     keys_of_writes: Vec<u32>,
 }
 
-/// Where clients are, one after the other.
-struct Lane<'p> {
+/// A chain, as far as it has come.
+struct Chain<'p> {
     client: u32,
-    /// Of its own lane, all acknowledged operations that are over.
+    /// What its client knows; of its own chain, all acknowledged operations that are over.
     knows: Knowledge,
     open: Option<Open<'p>>,
 }
 
-/// What a client knows.
+/// What a client knows: its clock, and of which keys.
 struct Knowledge {
     row: Vec<u32>,
     /// The keys of which it knows a write.
     keys: u32,
 }
 
-/// An acknowledged operation of a lane, until the next begins.
+/// An acknowledged operation of a chain, until the next begins.
 struct Open<'p> {
     place: usize,
     key: u32,
@@ -147,27 +151,27 @@ struct Open<'p> {
 impl<'p, 'h> Sweep<'p, 'h> {
     fn new(provenance: &'p Provenance<'h>) -> Option<Self> {
         let many = provenance.history.operations.len();
-        let (of_clients, lanes) = lanes_of(provenance);
-        if lanes > MOST_LANES {
+        let (of_clients, chains) = chains_of(provenance);
+        if chains > MOST_CHAINS {
             return None;
         }
-        let width = lanes.next_multiple_of(ROW);
-        let lane = || Lane {
+        let width = chains.next_multiple_of(ROW);
+        let chain = || Chain {
             client: NONE,
             knows: Knowledge::nothing(width),
             open: None,
         };
         Some(Self {
             provenance,
-            known: Lanes {
+            clocks: ChainClocks {
                 of_clients,
                 width,
                 rows: vec![0; many * width],
                 positions: vec![NONE; many],
-                carriers: Vec::new(),
-                asked: vec![0; many.div_ceil(64)],
+                first_reads: Vec::new(),
+                have_past: vec![0; many.div_ceil(64)],
             },
-            lanes: (0..lanes).map(|_| lane()).collect(),
+            chains: (0..chains).map(|_| chain()).collect(),
             alone: Vec::new(),
             keys: KeySets::of(provenance.history.keys.len()),
             keys_of_writes: vec![NONE; many],
@@ -187,7 +191,7 @@ impl<'p, 'h> Sweep<'p, 'h> {
             is_write: kind == Kind::Write,
             origins,
         });
-        let at = self.known.of_clients[operation.client as usize] as usize;
+        let at = self.clocks.of_clients[operation.client as usize] as usize;
         if at == NONE as usize {
             if kind == Kind::Write {
                 self.keys_of_writes[op as usize] = KeySets::NOTHING;
@@ -197,34 +201,34 @@ impl<'p, 'h> Sweep<'p, 'h> {
             return Some(());
         }
         self.finish(at, operation.invoked)?;
-        let lane = &mut self.lanes[at];
-        if lane.client != operation.client {
-            lane.client = operation.client;
-            lane.knows.keys = KeySets::NOTHING;
+        let chain = &mut self.chains[at];
+        if chain.client != operation.client {
+            chain.client = operation.client;
+            chain.knows.keys = KeySets::NOTHING;
         }
-        if self.keys.holds(lane.knows.keys, operation.key) {
-            self.known.asked[place / 64] |= 1 << (place % 64);
+        if self.keys.holds(chain.knows.keys, operation.key) {
+            self.clocks.have_past[place / 64] |= 1 << (place % 64);
         }
         if kind == Kind::Write {
-            self.keys_of_writes[op as usize] = lane.knows.keys;
-            self.known.keep(place, &lane.knows.row);
+            self.keys_of_writes[op as usize] = chain.knows.keys;
+            self.clocks.keep(place, &chain.knows.row);
         }
         if open.is_some() {
-            self.known.positions[place] = lane.knows.row[at];
+            self.clocks.positions[place] = chain.knows.row[at];
         }
-        lane.open = open;
+        chain.open = open;
         Some(())
     }
 
-    /// Finishes what is open in a lane, before its next operation is invoked.
+    /// Finishes what is open in a chain, before its next operation is invoked.
     fn finish(&mut self, at: usize, now: TimeNs) -> Option<()> {
-        let Some(open) = self.lanes[at].open.take() else {
+        let Some(open) = self.chains[at].open.take() else {
             return Some(());
         };
         if open.over > now {
             return None;
         }
-        let mut knows = std::mem::replace(&mut self.lanes[at].knows, Knowledge::nothing(0));
+        let mut knows = std::mem::replace(&mut self.chains[at].knows, Knowledge::nothing(0));
         let position = knows.row[at];
         if open.is_write {
             knows.keys = self.keys.with(knows.keys, open.key)?;
@@ -232,18 +236,18 @@ impl<'p, 'h> Sweep<'p, 'h> {
             self.learn(&open, &mut knows, Some((number(at), position)))?;
         }
         knows.row[at] = position + 1;
-        self.lanes[at].knows = knows;
+        self.chains[at].knows = knows;
         Some(())
     }
 
     /// Finishes the only operation of a client.
     fn finish_alone(&mut self, read: &Open<'p>) -> Option<()> {
-        let mut knows = Knowledge::nothing(self.known.width);
+        let mut knows = Knowledge::nothing(self.clocks.width);
         self.learn(read, &mut knows, None)
     }
 
-    /// Lets a client know what a read returned, and what happened before that. Where the read
-    /// stands in a lane, others may come to know it.
+    /// Adds to what a client knows the writes that a read returned, and what happened before them.
+    /// A read with a position in a chain may become known to other clients.
     fn learn(
         &mut self,
         read: &Open<'p>,
@@ -258,22 +262,22 @@ impl<'p, 'h> Sweep<'p, 'h> {
             let keys = self.keys.union(knows.keys, keys)?;
             knows.keys = self.keys.with(keys, read.key)?;
             let place = self.provenance.place(write);
-            for (own, known) in knows.row.iter_mut().zip(self.known.row(place)) {
+            for (own, known) in knows.row.iter_mut().zip(self.clocks.row(place)) {
                 *own = (*own).max(*known);
             }
-            match self.known.positions[place] {
+            match self.clocks.positions[place] {
                 NONE => {
-                    let carrier = position.map(|(lane, at)| (number(place), lane, at));
-                    self.known.carriers.extend(carrier);
+                    let first_read = position.map(|(chain, at)| (number(place), chain, at));
+                    self.clocks.first_reads.extend(first_read);
                 }
                 position => {
                     let client = self.provenance.history.operations[write as usize].client;
-                    let own = &mut knows.row[self.known.of_clients[client as usize] as usize];
+                    let own = &mut knows.row[self.clocks.of_clients[client as usize] as usize];
                     *own = (*own).max(position + 1);
                 }
             }
         }
-        self.known.keep(read.place, &knows.row);
+        self.clocks.keep(read.place, &knows.row);
         Some(())
     }
 }
@@ -287,7 +291,7 @@ impl Knowledge {
     }
 }
 
-impl Lanes {
+impl ChainClocks {
     fn row(&self, place: usize) -> &[u32] {
         &self.rows[place * self.width..][..self.width]
     }
@@ -297,16 +301,16 @@ impl Lanes {
     }
 }
 
-/// The lane of each client, and how many there are. A client takes up the first lane of its node
-/// whose client has finished.
-fn lanes_of(provenance: &Provenance<'_>) -> (Vec<u32>, usize) {
+/// The chain of each client, and how many chains there are. A client continues the first chain of its
+/// node whose client has ended, or else begins a chain.
+fn chains_of(provenance: &Provenance<'_>) -> (Vec<u32>, usize) {
     let operations = &provenance.history.operations;
     let mut clients: Vec<_> = (0..).zip(provenance.spans()).collect();
     clients.retain(|(_, (first, last))| first != last);
     clients.sort_unstable_by_key(|(_, (first, _))| *first);
     let mut of_clients = vec![NONE; provenance.history.clients.len()];
-    // The node of each lane, and the last operation of its client.
-    let mut lanes: Vec<(u32, OpId)> = Vec::new();
+    // The node of each chain, and the last operation of its client.
+    let mut chains: Vec<(u32, OpId)> = Vec::new();
     for (client, &(first, last)) in clients {
         let begins = &operations[first as usize];
         let is_free = |&(node, last): &(u32, OpId)| {
@@ -314,18 +318,18 @@ fn lanes_of(provenance: &Provenance<'_>) -> (Vec<u32>, usize) {
             let is_over = ends.status != Status::Ok || ends.completed <= Some(begins.invoked);
             node == begins.node && last < first && is_over
         };
-        let free = lanes.iter().position(is_free);
-        let lane = free.unwrap_or(lanes.len());
+        let free = chains.iter().position(is_free);
+        let chain = free.unwrap_or(chains.len());
         if free.is_none() {
-            lanes.push((begins.node, last));
+            chains.push((begins.node, last));
         }
-        lanes[lane].1 = last;
-        of_clients[client] = number(lane);
+        chains[chain].1 = last;
+        of_clients[client] = number(chain);
     }
-    (of_clients, lanes.len())
+    (of_clients, chains.len())
 }
 
-/// Sets of keys, each made once.
+/// Sets of keys. Each is stored once and has a number.
 struct KeySets {
     keys: usize,
     /// How many words a set has.
@@ -378,7 +382,7 @@ impl KeySets {
         self.take_up(&words)
     }
 
-    /// `None` when there are too many.
+    /// The number of a set. `None` when there are too many.
     fn take_up(&mut self, words: &[u64]) -> Option<u32> {
         let held: u32 = words.iter().map(|word| word.count_ones()).sum();
         if held as usize == self.keys {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A write that a read lacks, and the operations that show it.
-pub(super) struct Lacking<'v, 'h> {
+pub(super) struct MissingWrite<'v, 'h> {
     view: &'v KeyView<'h>,
     read: &'v ReadView<'h>,
     write: usize,
@@ -32,7 +32,7 @@ pub(super) struct Lacking<'v, 'h> {
     evidence: Vec<OpId>,
 }
 
-impl<'v, 'h> Lacking<'v, 'h> {
+impl<'v, 'h> MissingWrite<'v, 'h> {
     /// The read, what it returned, the write, and what refutes that something returned might have
     /// superseded it.
     pub(super) fn of(view: &'v KeyView<'h>, read: &'v ReadView<'h>, write: usize) -> Self {

@@ -1,17 +1,17 @@
-//! What the pass through the history notes of each key: reported versions as short rows of
-//! counters, and what a single operation shows of them.
+//! What the pass through a history notes of each key: reported versions as short rows of counters,
+//! and what each operation shows by itself.
 //!
-//! The operations of a key are far apart in a history. While the pass is at one, everything that
-//! concerns it and the writes that it returned is at hand: its own versions and contexts are
-//! looked at here once, and only their rows are kept. What looks wrong, or is beyond this, makes
-//! the key *doubtful*: it is then examined invariant by invariant.
+//! The operations of a key lie far apart in a history, so coming back to them is slow. While the pass
+//! is at an operation, its versions and contexts are in the processor's cache. So they are checked
+//! here, once, and only rows of counters are kept for later. Where something looks wrong, or is
+//! beyond what is checked here, the key is *doubtful*: it is then examined invariant by invariant.
 
 use crate::{
     clock_table::same_clock,
     history::{Name, Read, ReportedClock, Status, Version, Write},
 };
 
-use super::{Brief, number};
+use super::{OpRecord, number};
 
 /// Keys with versions of more entries are examined invariant by invariant.
 const MOST_ACTORS: usize = 64;
@@ -22,7 +22,7 @@ const MOST_SIBLINGS: usize = 64;
 
 /// What was noted of a key.
 #[derive(Default)]
-pub(crate) struct KeyDigest<'h> {
+pub(crate) struct KeySummary<'h> {
     /// Something looks wrong, or is beyond what is noted here.
     pub(crate) doubtful: bool,
     /// A value that is no tombstone has a tag.
@@ -109,10 +109,10 @@ impl Reported<'_> {
     }
 }
 
-impl<'h> KeyDigest<'h> {
+impl<'h> KeySummary<'h> {
     /// Of a write the places, among the operations of its key, of those of whose answers its context
     /// was made; of a read the numbers of the writes that it returned, which have to be known.
-    pub(crate) fn links_of<'a>(&'a self, op: &'a Brief) -> &'a [u32] {
+    pub(crate) fn links_of<'a>(&'a self, op: &'a OpRecord) -> &'a [u32] {
         match op.linked.1 {
             1 => std::slice::from_ref(&op.link),
             many => &self.links[op.link as usize..][..many as usize],
@@ -189,7 +189,7 @@ impl<'h> KeyDigest<'h> {
         advanced.then_some(reported)
     }
 
-    /// Has the counters of a clock at hand. `None` when it is too large.
+    /// Puts the counters of a clock into `scratch`. `None` when it is too large.
     fn look_at(&mut self, clock: &'h ReportedClock) -> Option<()> {
         self.scratch.clear();
         self.actors.append(clock, &mut self.scratch)
