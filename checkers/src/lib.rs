@@ -39,6 +39,7 @@ pub mod format;
 mod happens_before;
 pub mod history;
 pub mod import;
+mod index;
 mod invariants;
 pub mod judged;
 mod late_writes;

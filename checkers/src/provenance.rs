@@ -10,6 +10,7 @@ mod values;
 
 use crate::{
     history::{Action, History, OpId, Operation, Status, TimeNs},
+    index::Index,
     verdict::ThinAir,
 };
 
@@ -61,8 +62,9 @@ pub(crate) struct OpRecord {
     pub(crate) session: u32,
     /// Its number among the writes, or the reads, of its key.
     pub(crate) slot: u32,
-    previous: u32,
-    previous_write: u32,
+    /// Its client's operation on the key before, and the last write among those.
+    previous: Option<Index>,
+    previous_write: Option<Index>,
     /// Where its origins, or its sources, begin, and how many they are.
     linked: (u32, u32),
     /// The number of its only source among the operations of its key, or that of the only write
@@ -106,8 +108,8 @@ impl OpRecord {
             node: op.node,
             session: NONE,
             slot: NONE,
-            previous: NONE,
-            previous_write: NONE,
+            previous: None,
+            previous_write: None,
             linked: (number(linked.0), number(linked.1)),
             link: NONE,
             kind: Kind::of(op),
@@ -127,12 +129,21 @@ impl OpRecord {
 
     /// The same client's write of this key before.
     pub(crate) fn previous_write(&self) -> Option<OpId> {
-        (self.previous_write != NONE).then_some(self.previous_write)
+        self.previous_write.map(Index::number)
     }
 }
 
 /// Where something begins, and how much it is.
 type Linked = (usize, usize);
+
+/// What a client last did to a key.
+#[derive(Clone, Copy, Default)]
+struct LastOfClient {
+    op: Option<Index>,
+    write: Option<Index>,
+    /// Its number among the clients of the key.
+    session: Option<Index>,
+}
 
 /// No slot, no operation.
 const NONE: u32 = u32::MAX;
@@ -159,8 +170,8 @@ impl<'h> Provenance<'h> {
             node: 0,
             session: NONE,
             slot: NONE,
-            previous: NONE,
-            previous_write: NONE,
+            previous: None,
+            previous_write: None,
             linked: (0, 0),
             link: NONE,
             kind: Kind::Nothing,
@@ -218,8 +229,7 @@ impl<'h> Provenance<'h> {
 
     /// Numbers the clients of each key, and finds each operation's predecessors.
     fn number_sessions(&mut self) {
-        // The last operation of each client, its last write, and its number.
-        let mut last_of_client = vec![[NONE; 3]; self.history.clients.len()];
+        let mut last_of_client = vec![LastOfClient::default(); self.history.clients.len()];
         for key in 0..self.history.keys.len() {
             let range = self.key_starts[key]..self.key_starts[key + 1];
             let ids = &self.by_key[range.clone()];
@@ -232,18 +242,19 @@ impl<'h> Provenance<'h> {
                 .filter(|(_, op)| matter(op))
             {
                 let last = &mut last_of_client[op.client as usize];
-                if last[2] == NONE {
-                    last[2] = sessions;
+                let session = *last.session.get_or_insert_with(|| {
                     sessions += 1;
-                }
-                [op.previous, op.previous_write, op.session] = *last;
-                last[0] = id;
+                    Index::new(sessions - 1)
+                });
+                (op.previous, op.previous_write) = (last.op, last.write);
+                op.session = session.number();
+                last.op = Some(Index::new(id));
                 if op.kind == Kind::Write {
-                    last[1] = id;
+                    last.write = last.op;
                 }
             }
             for op in records {
-                last_of_client[op.client as usize] = [NONE; 3];
+                last_of_client[op.client as usize] = LastOfClient::default();
             }
         }
     }
@@ -314,8 +325,7 @@ impl<'h> Provenance<'h> {
 
     /// The same client's operation before this one on the same key, among those that can matter.
     pub(crate) fn previous(&self, op: OpId) -> Option<OpId> {
-        let previous = self.record(op).previous;
-        (previous != NONE).then_some(previous)
+        self.record(op).previous.map(Index::number)
     }
 
     /// The same client's write before this operation on the same key.

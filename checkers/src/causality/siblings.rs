@@ -1,47 +1,44 @@
 //! The writes that an answer returned, where they are few without another place in memory.
 
-use crate::{provenance::number, write_set::WriteSet};
-
-/// What a sibling out of thin air has for a write.
-const NONE: u32 = u32::MAX;
+use crate::{index::Index, provenance::number, write_set::WriteSet};
 
 /// How many siblings need no other place.
 const FEW: usize = 4;
 
-/// Numbers of writes.
+/// Numbers of writes, one for each of several siblings; `None` for one without a write.
 #[derive(PartialEq, Eq)]
 enum Few {
-    /// How many, and they themselves; the other places hold `NONE`.
-    Inline(u32, [u32; FEW]),
-    Many(Box<[u32]>),
+    /// How many, and they themselves; the other places hold `None`.
+    Inline(u32, [Option<Index>; FEW]),
+    Many(Box<[Option<Index>]>),
 }
 
 impl Few {
-    fn of(many: usize, writes: impl Iterator<Item = u32>) -> Self {
+    fn of(many: usize, writes: impl Iterator<Item = Option<Index>>) -> Self {
         if many > FEW {
             return Self::Many(writes.collect());
         }
-        let mut all = [NONE; FEW];
+        let mut all = [None; FEW];
         for (place, write) in all.iter_mut().zip(writes) {
             *place = write;
         }
         Self::Inline(number(many), all)
     }
 
-    fn one(write: u32) -> Self {
-        let mut all = [NONE; FEW];
-        all[0] = write;
+    fn one(write: Index) -> Self {
+        let mut all = [None; FEW];
+        all[0] = Some(write);
         Self::Inline(1, all)
     }
 
-    fn all(&self) -> &[u32] {
+    fn all(&self) -> &[Option<Index>] {
         match self {
             Self::Inline(many, all) => &all[..*many as usize],
             Self::Many(all) => all,
         }
     }
 
-    fn all_mut(&mut self) -> &mut [u32] {
+    fn all_mut(&mut self) -> &mut [Option<Index>] {
         match self {
             Self::Inline(many, all) => &mut all[..*many as usize],
             Self::Many(all) => all,
@@ -55,10 +52,10 @@ pub(crate) struct Siblings(Few);
 impl Siblings {
     pub(super) fn of(writes: impl ExactSizeIterator<Item = Option<u32>>) -> Self {
         let many = writes.len();
-        Self(Few::of(many, writes.map(|write| write.unwrap_or(NONE))))
+        Self(Few::of(many, writes.map(|write| write.map(Index::new))))
     }
 
-    fn all(&self) -> &[u32] {
+    fn all(&self) -> &[Option<Index>] {
         self.0.all()
     }
 
@@ -69,8 +66,7 @@ impl Siblings {
 
     /// Their writes.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Option<usize>> + '_ {
-        let write = |write: &u32| (*write != NONE).then_some(*write as usize);
-        self.all().iter().map(write)
+        self.all().iter().map(|write| write.map(Index::at))
     }
 
     /// The writes of those that have one.
@@ -80,21 +76,13 @@ impl Siblings {
 
     /// The write of a sibling.
     pub(crate) fn get(&self, at: usize) -> Option<usize> {
-        let write = self.all().get(at).filter(|write| **write != NONE);
-        write.map(|write| *write as usize)
-    }
-
-    /// The write of the only sibling.
-    pub(super) fn only(&self) -> Option<usize> {
-        self.get(0).filter(|_| self.len() == 1)
+        self.all().get(at)?.map(Index::at)
     }
 
     /// Leaves those without a write that are not to be kept.
     pub(super) fn keep(&mut self, is_kept: impl Fn(usize) -> bool) {
         for write in self.0.all_mut() {
-            if *write != NONE && !is_kept(*write as usize) {
-                *write = NONE;
-            }
+            *write = write.filter(|write| is_kept(write.at()));
         }
     }
 }
@@ -104,17 +92,17 @@ impl Siblings {
 pub(crate) struct Returned(Few);
 
 impl Returned {
-    pub(super) const NOTHING: Self = Self(Few::Inline(0, [NONE; FEW]));
+    pub(super) const NOTHING: Self = Self(Few::Inline(0, [None; FEW]));
 
     pub(super) fn of(siblings: &Siblings) -> Self {
         let mut writes = Self::NOTHING;
-        if let Some(write) = siblings.only() {
-            writes.0 = Few::one(number(write));
+        if let [Some(write)] = siblings.all() {
+            writes.0 = Few::one(*write);
         } else if siblings.len() > 0 {
-            let mut sorted: Vec<_> = siblings.writes().map(number).collect();
+            let mut sorted: Vec<_> = siblings.all().iter().flatten().copied().collect();
             sorted.sort_unstable();
             sorted.dedup();
-            writes.0 = Few::of(sorted.len(), sorted.into_iter());
+            writes.0 = Few::of(sorted.len(), sorted.into_iter().map(Some));
         }
         writes
     }
@@ -126,12 +114,12 @@ impl Returned {
     pub(crate) fn contains(&self, write: usize) -> bool {
         match &self.0 {
             Few::Inline(..) => self.iter().any(|returned| returned == write),
-            Few::Many(all) => all.binary_search(&number(write)).is_ok(),
+            Few::Many(all) => all.binary_search(&Some(Index::new(number(write)))).is_ok(),
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.all().iter().map(|write| *write as usize)
+        self.0.all().iter().flatten().map(|write| write.at())
     }
 
     /// Those that a set does not hold.
