@@ -194,36 +194,88 @@ fn sentence(history: &History, violation: &Violation) -> String {
             after,
             between: [first, second],
         } => format!(
-            "{} shows a value before another one that {}, and {} shows it again; it was written only once",
-            told(*before),
+            "{} found {}, which had been replaced: {} another value after {}, and {} was written only once",
+            told(*after),
+            value(*after),
             shown(history, *first, *second),
-            told(*after)
+            told(*before),
+            value(*after)
         ),
         Finding::CameBack {
             before: None,
             after,
             between: [first, second],
         } => format!(
-            "{} still found the value at the start, after another one that {}",
+            "{} found {}, as at the start, although it had been replaced: {} another value",
             told(*after),
+            value(*after),
             shown(history, *first, *second)
         ),
         Finding::NoOrder { op } => {
-            let start = match violation.finding.start {
-                Start::Initial => {
-                    format!(
-                        "from {} on",
+            without_order_of_two(history, violation, *op).unwrap_or_else(|| {
+                let start = match violation.finding.start {
+                    Start::Initial => format!(
+                        "beginning with {}",
                         shown::value(history.value(history.tables.initial))
-                    )
-                }
-                Start::Anything => "whatever was there before".to_owned(),
-            };
-            format!(
-                "no order of these {} operations explains what they were told, {start}: all have failed when {} completes, and nothing else was under way that wrote what they found",
-                violation.evidence.len(),
-                told(*op)
-            )
+                    ),
+                    Start::Anything => "whatever the key held before".to_owned(),
+                };
+                format!(
+                    "no order of these {} operations that respects real time gives each of them its answer, {start}; the first that fits into none is {}",
+                    violation.evidence.len(),
+                    told(*op)
+                )
+            })
         }
+    }
+}
+
+/// The sentence where a completed write alone contradicts an operation after it.
+fn without_order_of_two(history: &History, violation: &Violation, op: OpId) -> Option<String> {
+    let [write, last] = violation.evidence[..] else {
+        return None;
+    };
+    let [earlier, later] = [write, last].map(|op| &history.operations[op as usize]);
+    let follows = last == op && precedes(history, write, op).is_some();
+    let certain = earlier.status == Status::Ok && !violation.finding.optional.contains(&write);
+    let (Action::Write(written)
+    | Action::CompareAndSet {
+        new: written,
+        swapped: true,
+        ..
+    }) = earlier.action
+    else {
+        return None;
+    };
+    if !follows || !certain {
+        return None;
+    }
+    let [told, before] = [op, write].map(|op| history.told(op));
+    let nothing = |value| {
+        let value = shown::value(history.value(value));
+        format!("{before} had completed before, and nothing between them wrote {value}")
+    };
+    match later.action {
+        Action::Read(Some(value)) if value != written => {
+            let returned = shown::value(history.value(value));
+            Some(format!(
+                "{told} returned {returned}, but {}",
+                nothing(value)
+            ))
+        }
+        Action::CompareAndSet {
+            expected,
+            swapped: true,
+            ..
+        } if expected != written => Some(format!("{told} succeeded, but {}", nothing(expected))),
+        Action::CompareAndSet {
+            expected,
+            swapped: false,
+            ..
+        } if expected == written => Some(format!(
+            "{told} was refused, but {before} had completed before, and nothing between them replaced it"
+        )),
+        _ => None,
     }
 }
 
