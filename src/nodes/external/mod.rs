@@ -113,6 +113,8 @@ pub struct External<'p, W: Workload> {
     /// How many requests in a row each node let wait in vain.
     in_vain: Vec<u32>,
     failure: Option<NodeFailure>,
+    /// Requests in vain after which a program is mute; none where faults may silence a correct one.
+    mute_after: Option<u32>,
     /// Rounds of gossip that nodes were given after the faults had healed.
     rounds: u32,
     lull: Lull,
@@ -155,9 +157,6 @@ const ROUND: Duration = Duration::from_millis(200);
 /// Requests in a row after which a node that does not answer gets a tenth of the real time.
 const IN_VAIN: u32 = 10;
 
-/// Requests after which a program that has never answered any is said to be mute.
-const MUTE: u32 = 5;
-
 /// How long a mute node may take to end after its input did.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -195,6 +194,7 @@ impl<'p, W: Workload> External<'p, W> {
             clients: BTreeMap::new(),
             open: BTreeMap::new(),
             failure: None,
+            mute_after: plan.faults.is_empty().then_some(routing::MUTE),
             rounds: 0,
             lull: Lull::default(),
             hurried: false,

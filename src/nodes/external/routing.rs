@@ -13,8 +13,7 @@ use crate::{
 };
 
 use super::{
-    Deviation, External, FailureKind, INITIATOR, MUTE, Output, STDOUT_IS_FOR_MESSAGES, Wire,
-    deviations,
+    Deviation, External, FailureKind, INITIATOR, Output, STDOUT_IS_FOR_MESSAGES, Wire, deviations,
     intake::{Garbage, Taken},
     program::{BadLine, NodeFailure},
     speech,
@@ -26,6 +25,9 @@ const DUTY: &str = "it should answer every request";
 
 /// The body of a message.
 type Body = Map<String, Json>;
+
+/// Requests after which a program that has never answered any is said to be mute.
+pub(super) const MUTE: u32 = 5;
 
 impl<W: Workload> External<'_, W> {
     /// Routes what a node wrote. `ended` tells that it is dead: the beginning of a line that it left
@@ -316,9 +318,10 @@ impl<W: Workload> External<'_, W> {
         self.tolerated.note(Deviation::Silence, || {
             format!("{name}, msg_id {}, after {patience:?}", request + 1)
         });
+        // Without a quorum a store has to be silent; its final reads are looked at in any case.
         let never = !self.tolerated.answers.load(Ordering::Relaxed);
         let in_vain: u32 = self.in_vain.iter().sum();
-        if never && in_vain >= MUTE {
+        if never && self.mute_after.is_some_and(|most| in_vain >= most) {
             let what = format!("none of its first {in_vain} requests was answered");
             self.fail_mute(FailureKind::Mute, node, &what, DUTY);
         }
