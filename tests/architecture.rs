@@ -13,6 +13,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sibcheck::{reports::FORMATS, simulation::FaultName, stores::StoreName, workloads::Dialect};
+use sibcheck_checkers::Claim;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -237,5 +240,120 @@ fn text_from_outside_is_printed_in_one_place() {
             let found = found.filter(|line| !line.contains("anstream::ColorChoice"));
             assert_eq!(found, None, "{file} has {what}, which belongs in {place}");
         }
+    }
+}
+
+/// Files that are longer than [`LONGEST`], and why each is one.
+const LONG: [(&str, &str); 12] = [
+    (
+        "src/nodes/process/running.rs",
+        "one state: a running process, its pipes and its end",
+    ),
+    (
+        "src/nodes/process/tracer/engine/mod.rs",
+        "one state: what each traced thread is about",
+    ),
+    (
+        "src/runner.rs",
+        "one state: a run from the first request to the last read",
+    ),
+    (
+        "src/simulation/mod.rs",
+        "one state: time, network and faults of a run",
+    ),
+    (
+        "src/nodes/serve.rs",
+        "half of it is tests of lines that make no sense",
+    ),
+    (
+        "src/nodes/process/idle.rs",
+        "one proof, of rest, with its tests",
+    ),
+    (
+        "src/plans/generate.rs",
+        "what a seed draws, in the order in which it is drawn",
+    ),
+    ("checkers/src/verdict.rs", "the vocabulary of verdicts"),
+    (
+        "checkers/src/explanation.rs",
+        "the sentence of each finding",
+    ),
+    (
+        "checkers/src/registers/zones.rs",
+        "one algorithm with its proof",
+    ),
+    ("checkers/src/import/plain.rs", "one format"),
+    (
+        "oracles/src/siblings/generate.rs",
+        "one simulator, kept apart from that of the program",
+    ),
+];
+
+/// Lines of a file that holds one idea.
+const LONGEST: usize = 600;
+
+#[test]
+fn a_long_file_has_a_reason() {
+    let mut files = BTreeSet::new();
+    for folder in ["src", "checkers/src", "oracles/src", "ptrace/src"] {
+        collect(&root().join(folder), &mut files);
+    }
+    for file in files.iter().filter(|file| !file.ends_with('/')) {
+        let lines = fs::read_to_string(root().join(file))
+            .unwrap()
+            .lines()
+            .count();
+        let listed = LONG.iter().any(|(long, _)| long == file);
+        assert_eq!(
+            lines > LONGEST,
+            listed,
+            "{file} has {lines} lines: split it, or keep the list of long files true"
+        );
+    }
+}
+
+/// What can be named on the command line stands in the documents of whoever looks for it.
+#[test]
+fn what_has_a_name_is_documented() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let (readme, guide) = (read("README.md"), read("docs/check-your-node.md"));
+    let dialects = read("docs/custom-dialects.md");
+    let named = |text: &str, name: &str| text.contains(&format!("`{name}`"));
+    for dialect in Dialect::BUILT_IN {
+        let (name, object) = (dialect.name(), dialect.workload().object());
+        assert!(
+            named(&dialects, name),
+            "the dialect {name} is not described"
+        );
+        assert!(
+            dialects.contains(object),
+            "no dialect of {object} is described"
+        );
+    }
+    for fault in FaultName::ALL {
+        let name = fault.name();
+        assert!(
+            named(&guide, name),
+            "the guide does not name the fault {name}"
+        );
+    }
+    for store in StoreName::all() {
+        assert!(
+            readme.contains(&store.to_string()),
+            "the README does not name {store}"
+        );
+    }
+    for format in FORMATS {
+        assert!(
+            readme.contains(format.name),
+            "the README does not name {}",
+            format.name
+        );
+    }
+    for claim in Claim::ALL {
+        assert!(
+            named(&readme, claim.name()),
+            "the README does not name the claim {claim}"
+        );
     }
 }

@@ -228,7 +228,15 @@ fn habits_of_languages_are_no_faults() {
     ] {
         let folder = empty_folder(&format!("registers-habits{flag}"));
         let node = bin(&format!("tests/nodes/odd_registers.py {flag}"));
-        let check = ["check", "--bin", &node, "--dialect", "lin-kv", "--seed", "1"];
+        let check = [
+            "check",
+            "--bin",
+            &node,
+            "--dialect",
+            "lin-kv",
+            "--seed",
+            "1",
+        ];
         let check = [&check[..], &["--runs", "16"]].concat();
         let (code, told) = said(&folder, &check);
         assert_eq!(code, Some(0), "{told}");
