@@ -1,6 +1,6 @@
 //! Workloads: what clients may do, how that is drawn, worded, recorded and judged.
 //!
-//! A workload is a folder here and a row in the list of [`workloads!`]. It says
+//! A workload is a folder here and a row in the list of `workloads!`. It says
 //!
 //! - what a client may do in one step ([`Acts`]), how that is drawn ([`Drawing`]) and made simpler;
 //! - what clients remember and record, and what they ask next ([`Clients`]);
