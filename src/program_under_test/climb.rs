@@ -119,7 +119,8 @@ impl<'a> ProgramCampaign<'a> {
             if tasks.is_empty() {
                 return Ok(None);
             }
-            for (task, result) in tasks.iter().zip(self.batch(&tasks, interrupt)) {
+            let results = self.batch(&tasks, interrupt);
+            for (task, result) in tasks.into_iter().zip(results) {
                 progress(done, self.rungs.iter().map(|rung| rung.planned).sum());
                 let Some(result) = result else {
                     return Ok(None);
@@ -189,7 +190,7 @@ impl<'a> ProgramCampaign<'a> {
         };
         let (next, found) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
         let results: Mutex<Vec<Done>> = Mutex::new(tasks.iter().map(|_| None).collect());
-        let (one_by_one, known) = (threads == 1, self.subject.known());
+        let known = self.subject.known();
         let work = || {
             loop {
                 let position = next.fetch_add(1, Ordering::Relaxed);
@@ -212,7 +213,7 @@ impl<'a> ProgramCampaign<'a> {
                 results[position] = Some(result);
             }
         };
-        if one_by_one {
+        if threads == 1 {
             work();
         } else {
             std::thread::scope(|scope| {
@@ -225,11 +226,15 @@ impl<'a> ProgramCampaign<'a> {
     }
 
     /// Counts a run, and returns it if something was found in it.
-    fn count(&mut self, task: &Task, observed: Observed, shown: Shown) -> Option<FirstSighting> {
+    fn count(&mut self, task: Task, observed: Observed, shown: Shown) -> Option<FirstSighting> {
         let real = shown.real_time_because.is_some();
         self.subject.absorb(shown);
-        let (position, seed) = (task.rung, task.seed);
-        let mut plan = task.plan.clone();
+        let Task {
+            rung: position,
+            seed,
+            mut plan,
+            ..
+        } = task;
         if real && self.shape.time != Time::Real {
             self.shape.time = Time::Real;
             self.shape.period = None;

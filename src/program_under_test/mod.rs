@@ -180,7 +180,7 @@ impl ProgramUnderTest {
         self.program.names.flag() + strict
     }
 
-    /// What was shown so far; afterwards it may be more.
+    /// Looks at what all runs so far have shown.
     fn shown<T>(&self, look: impl FnOnce(&Shown) -> T) -> T {
         look(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -11,7 +11,7 @@ use super::{Act, custom, glossary};
 use crate::{
     clocks::ClockForm,
     protocol::{ErrorCode, Filling, Placeholder, Pointer, StatusWords, Template},
-    workloads::{self, DialectError, Field},
+    workloads::{self, DialectError, Field, glossary::answer_to},
 };
 
 /// A dialect: its requests and where the parts of its answers are.
@@ -214,7 +214,7 @@ impl workloads::Wording<Act> for Wording {
     }
 
     fn is_spoken(&self, answer: &Json) -> bool {
-        answer["type"] == format!("{}_ok", self.read.request.kind())
+        answer["type"] == answer_to(self.read.request.kind())
             || answer["values"].is_array()
             || answer["type"] == "error" && answer["code"] == ErrorCode::KeyDoesNotExist.number()
     }
