@@ -197,7 +197,11 @@ impl workloads::Wording<Act> for Wording {
             ErrorCode::PreconditionFailed,
         ];
         answer["type"] == answer_to(self.write.request.kind())
-            || answer["type"] == "error" && known.iter().any(|code| answer["code"] == code.number())
+            || answer["type"] == "error"
+                && answer
+                    .as_object()
+                    .and_then(ErrorCode::of)
+                    .is_some_and(|code| known.contains(&code))
     }
 
     fn messages(&self) -> Vec<(String, Vec<Field>)> {
@@ -342,6 +346,18 @@ request = { type = "del", k = "${key}" }
             assert_ne!(bad, GOOD, "{old}");
             let message = Dialect::from_toml(&bad).unwrap_err().to_string();
             assert!(message.starts_with(start), "{new}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_only_a_speaker_gives_shows_the_dialect() {
+        for (code, spoken) in [(json!(20), true), (json!(20.0), true), (json!(10), false)] {
+            let answer = json!({"type": "error", "code": code});
+            assert_eq!(
+                workloads::Wording::is_spoken(&lin_kv(), &answer),
+                spoken,
+                "{answer}"
+            );
         }
     }
 

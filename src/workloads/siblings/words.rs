@@ -216,7 +216,8 @@ impl workloads::Wording<Act> for Wording {
     fn is_spoken(&self, answer: &Json) -> bool {
         answer["type"] == answer_to(self.read.request.kind())
             || answer["values"].is_array()
-            || answer["type"] == "error" && answer["code"] == ErrorCode::KeyDoesNotExist.number()
+            || answer["type"] == "error"
+                && answer.as_object().and_then(ErrorCode::of) == Some(ErrorCode::KeyDoesNotExist)
     }
 
     fn messages(&self) -> Vec<(String, Vec<Field>)> {
