@@ -15,4 +15,4 @@ pub use message::{Envelope, Malformed, parse_line};
 pub use template::{Pointer, StatusWords, Template};
 
 pub(crate) use message::{error_body, object};
-pub(crate) use template::{Filling, Placeholder, kind, there};
+pub(crate) use template::{Filling, Placeholder, is_one_of, kind, there};

@@ -297,6 +297,15 @@ pub(crate) const fn kind(json: &Json) -> &'static str {
     }
 }
 
+/// The type of an answer has to be one of these, where there are any.
+pub(crate) fn is_one_of(kind: &str, types: &[String]) -> Result<(), String> {
+    if types.is_empty() || types.iter().any(|known| known == kind) {
+        return Ok(());
+    }
+    let known = Outside(types.join(" or "));
+    Err(format!("its \"type\" is {kind:?}, not {known}"))
+}
+
 /// The part of an answer that has to be there.
 pub(crate) fn there<'j>(pointer: &Pointer, json: Option<&'j Json>) -> Result<&'j Json, String> {
     json.ok_or_else(|| format!("it has no {pointer}"))

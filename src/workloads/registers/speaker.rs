@@ -1,12 +1,11 @@
 //! Speaking a dialect of registers for a run.
 
 use serde_json::{Map, Value as Json};
-use sibcheck_checkers::outside::Outside;
 
 use super::{Ask, Registers, Reply, Wording, WriteWords};
 use crate::{
     clocks::Actor,
-    protocol::{ErrorCode, there},
+    protocol::{ErrorCode, is_one_of, there},
     workloads::{self, Request},
 };
 
@@ -94,10 +93,7 @@ impl<'p> workloads::Speaker<'p, Registers> for Speaker<'p> {
             Question::Read => &self.words.read.answers,
             other => &other.words(self.words).answers,
         };
-        if !types.is_empty() && !types.iter().any(|known| known == kind) {
-            let known = Outside(types.join(" or "));
-            return Err(format!("its \"type\" is {kind:?}, not {known}"));
-        }
+        is_one_of(kind, types)?;
         if *question == Question::Read {
             let pointer = &self.words.read.value;
             return Ok(Reply::Value(there(pointer, pointer.of(body))?.clone()));

@@ -1,15 +1,12 @@
 //! Answers of sibling stores, understood.
 
 use serde_json::{Map, Value as Json};
-use sibcheck_checkers::{
-    history::{Data, Read, Sibling, Value, Version},
-    outside::Outside,
-};
+use sibcheck_checkers::history::{Data, Read, Sibling, Value, Version};
 
 use super::{Context, Contexts, Reply, Wording, WriteWords, reported};
 use crate::{
     clocks::{Actor, ClockForm, Dot, DottedVersionVector, VectorClock},
-    protocol::{ErrorCode, Pointer, kind, there},
+    protocol::{ErrorCode, Pointer, is_one_of, kind, there},
 };
 
 /// What a request asked for.
@@ -102,10 +99,7 @@ impl Listener<'_> {
             Asking::Read => &self.wording.read.answers,
             _ => &asking.words(self.wording).answers,
         };
-        if !types.is_empty() && !types.iter().any(|known| known == kind) {
-            let known = Outside(types.join(" or "));
-            return Err(format!("its \"type\" is {kind:?}, not {known}"));
-        }
+        is_one_of(kind, types)?;
         match asking {
             Asking::Read => self.siblings(body),
             _ => self.written(asking.words(self.wording), body),
