@@ -163,10 +163,18 @@ fn the_shim_finds_what_its_store_loses() {
     of_each(&[("", 0), (" --last-writer-wins", 1)], |(store, code)| {
         let bin = format!("{shim}{store}");
         let results = support::empty_folder(&format!("documents-shim-{code}"));
-        let check = ["check", "--bin", &bin, "--dialect", dialect, "--results"];
-        let mut command = sibcheck(root(), &check);
-        command.arg(results).args(brief.split(' '));
-        Said::by(&mut command).expect(*code, &[]);
+        let results = results.to_str().unwrap();
+        let check = [
+            "check",
+            "--bin",
+            &bin,
+            "--dialect",
+            dialect,
+            "--results",
+            results,
+        ];
+        let arguments: Vec<&str> = check.into_iter().chain(brief.split(' ')).collect();
+        Said::by(&mut sibcheck(root(), &arguments)).expect(*code, &[]);
     });
 }
 

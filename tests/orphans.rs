@@ -126,23 +126,15 @@ fn start(folder: &PathBuf, token: &str, end: End, time: &str) -> Child {
     } else {
         ("30", "1")
     };
-    let check = ["check", "--bin", &bin, "--dialect", "vc"];
-    sibcheck(folder, &check)
-        .args(["--faults", "none", "--leave-out", "all"])
-        .args(["--time", time])
-        .args([
-            "--nodes",
-            "2",
-            "--ops",
-            ops,
-            "--runs",
-            runs,
-            "--patience-ms",
-            "60",
-            "--shrink-for",
-            "3s",
-        ])
-        .current_dir(folder)
+    let check = format!(
+        "--dialect vc --faults none --leave-out all --time {time} --nodes 2 --ops {ops} --runs {runs} \
+         --patience-ms 60 --shrink-for 3s"
+    );
+    let arguments: Vec<&str> = ["check", "--bin", &bin]
+        .into_iter()
+        .chain(check.split(' '))
+        .collect();
+    sibcheck(folder, &arguments)
         .stdout(fs::File::create(folder.join("said")).unwrap())
         .stderr(Stdio::null())
         .spawn()

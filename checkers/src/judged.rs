@@ -14,7 +14,7 @@ use crate::{
     explanation::{Timeline, told_operations},
     history::{self, Action, Fault, Header, History, Name, OpId, Status, TimeNs},
     object::Object,
-    verdict::{Exercised, Invariant, Outcome, Step, Unknown, Verdict},
+    verdict::{Invariant, Outcome, Step, Unknown, Verdict},
 };
 
 /// A history and the verdict on it: of siblings, unless another object is named.
@@ -83,8 +83,8 @@ pub trait AnyJudged: Any + Debug + Send + Sync {
     /// What was promised.
     fn promise(&self) -> Promise;
 
-    /// How often each invariant had something to test.
-    fn exercised(&self) -> &Exercised;
+    /// What histories of this object are tested for, each with how often there was something to test.
+    fn exercised(&self) -> Vec<(Invariant, u64)>;
 
     /// The violations, the first of which leads.
     fn violations(&self) -> Vec<Violated<'_>>;
@@ -169,8 +169,9 @@ impl<A: Object> AnyJudged for Judged<A> {
         self.verdict.promise()
     }
 
-    fn exercised(&self) -> &Exercised {
-        &self.verdict.exercised
+    fn exercised(&self) -> Vec<(Invariant, u64)> {
+        let times = |invariant: &Invariant| (*invariant, self.verdict.exercised.count(*invariant));
+        A::INVARIANTS.iter().map(times).collect()
     }
 
     fn violations(&self) -> Vec<Violated<'_>> {

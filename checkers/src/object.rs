@@ -18,7 +18,7 @@ use crate::{
     history::{Clock, History, OpId},
     judged::Judged,
     relations::Link,
-    verdict::{Verdict, Violation},
+    verdict::{Invariant, Verdict, Violation},
 };
 
 /// How operations that a proof has numbered are named within each other: `2` for the second.
@@ -37,6 +37,9 @@ pub trait Object: Clone + Debug + PartialEq + Send + Sync + Sized + 'static {
 
     /// The name in files and reports.
     const NAME: &'static str;
+
+    /// What its histories are tested for, whatever is promised; all others say nothing of them.
+    const INVARIANTS: &'static [Invariant];
 
     /// Tests everything that is promised on every key.
     ///

@@ -145,7 +145,7 @@ impl Tally {
                 |dialect| with_words!(dialect.words(), W, words => words.cannot_break(invariant)),
             )
         };
-        for (invariant, count) in told.exercised().iter() {
+        for (invariant, count) in told.exercised() {
             if count > 0 && !vacuous(invariant) {
                 self.exercised.add(invariant, count);
             }

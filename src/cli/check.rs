@@ -107,22 +107,28 @@ pub(super) struct Arguments {
     #[arg(long = "for", value_name = "DURATION", conflicts_with = "runs")]
     pub(super) duration: Option<humantime::Duration>,
 
-    /// Client operations in each run
-    #[arg(long, default_value_t = Shape::OPERATIONS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) ops: u32,
+    /// Client operations in each run [default: 100; for a program of which no size is given, as many as
+    /// its start is worth, and clients, keys and groups in proportion]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) ops: Option<u32>,
 
     /// Nodes of the cluster [default: 3; 1 for linearizable, and for a program of which no claim is
     /// named]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(super) nodes: Option<u32>,
 
-    /// Concurrent clients
-    #[arg(long, default_value_t = Shape::CLIENTS, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub(super) clients: u32,
+    /// Concurrent clients [default: 5]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) clients: Option<u32>,
 
-    /// Keys that they share
-    #[arg(long, default_value_t = Shape::KEYS, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) keys: u32,
+    /// Keys that they share [default: 3]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) keys: Option<u32>,
+
+    /// Groups that clients and keys are dealt into: a client uses the keys of its own group only, so a run
+    /// of many groups is like as many small runs at once [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) groups: Option<u32>,
 
     #[arg(long, value_name = "KINDS", value_delimiter = ',', help = lists::faults())]
     pub(super) faults: Vec<String>,
@@ -173,6 +179,14 @@ pub(super) struct Arguments {
     /// one for each processor]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1_024))]
     pub(super) jobs: Option<u16>,
+}
+
+impl Arguments {
+    /// True where the size of a run is chosen on the command line.
+    pub(super) fn names_a_size(&self) -> bool {
+        let sizes = [self.ops, self.clients, self.keys, self.groups];
+        sizes.iter().any(Option::is_some)
+    }
 }
 
 /// Runs of each store, unless the command line says otherwise.
@@ -382,6 +396,15 @@ pub(super) fn save(arguments: &Arguments, seed: u64, found: &Found<'_>) -> Resul
 /// The bounds that were asked for; the store is set for each.
 fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
     let (nodes, claim) = nodes_and_claim(arguments)?;
+    let clients = arguments.clients.unwrap_or(Shape::CLIENTS);
+    let keys = arguments.keys.unwrap_or(Shape::KEYS);
+    let groups = arguments.groups.unwrap_or(1);
+    if groups > clients.min(keys) {
+        return Err(Failure::usage(format!(
+            "--groups {groups}: each group needs a client and a key, and there are {clients} clients and \
+             {keys} keys; add --clients and --keys"
+        )));
+    }
     Ok(Shape {
         store: None,
         program: None,
@@ -390,9 +413,10 @@ fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
         claim,
         replica_monotonic: arguments.replica_monotonic,
         nodes,
-        clients: arguments.clients,
-        keys: arguments.keys,
-        operations: arguments.ops,
+        clients,
+        keys,
+        operations: arguments.ops.unwrap_or(Shape::OPERATIONS),
+        groups,
         faults: faults(&arguments.faults, None, nodes)?,
         bursts: arguments.bursts && arguments.no_ladder,
         left_out: arguments.leave_out.unwrap_or_default(),

@@ -11,7 +11,8 @@ use crate::{
     nodes::external::{Program, kinds_not_taken},
     plans::Shape,
     program_under_test::{
-        Effort, ProgramCampaign, ProgramUnderTest, Purpose, Rung, Wanted, ladder, without_ladder,
+        Effort, ProgramCampaign, ProgramUnderTest, Purpose, Rung, Wanted, ladder, size_runs,
+        without_ladder,
     },
     reports::{Checked, Oddity, ProgramFigures, Report, Told},
     stopwatch::Stopwatch,
@@ -141,6 +142,9 @@ pub(super) fn check_program(
     let names_flag = arguments.node_names.flag();
     let subject = ProgramUnderTest::named(program, command_line.to_owned(), named);
     let interrupt = &listening.interrupt;
+    if !arguments.names_a_size() {
+        size_runs(&subject, &mut shape);
+    }
     let mut campaign = ProgramCampaign::new(&subject, shape, rungs, seed);
     campaign.effort = match arguments.duration {
         _ if !arguments.runs.is_empty() => Effort::Planned,

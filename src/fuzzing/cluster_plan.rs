@@ -27,6 +27,7 @@ pub fn decode(data: &[u8]) -> (StoreName, Plan) {
         clients: 1 + below(6),
         keys: 1 + below(3),
         operations: 1 + below(MOST_OPERATIONS),
+        groups: 1,
         claim: if nodes == 1 {
             Claim::Linearizable
         } else {

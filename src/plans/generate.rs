@@ -12,9 +12,7 @@ use sibcheck_checkers::Claim;
 
 use crate::{
     choices::Choices,
-    simulation::{
-        Fault, FaultKind, FaultName, Latency, Link, Nanos, NetworkPlan, PartitionShape, Purpose,
-    },
+    simulation::{FaultName, Latency, Link, Nanos, NetworkPlan, Purpose},
     stores::StoreName,
     stores::faulty::Flaw,
     workloads::{
@@ -22,7 +20,7 @@ use crate::{
     },
 };
 
-use super::{Kinds, PLAN_VERSION, Plan, Step, Stratum, Time, vocabulary, workload_of};
+use super::{Kinds, PLAN_VERSION, Plan, Step, Stratum, Time, faults, vocabulary, workload_of};
 
 /// The bounds within which plans are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +47,10 @@ pub struct Shape {
     pub keys: u32,
     /// How many client operations in all.
     pub operations: u32,
+    /// How many groups clients and keys are dealt into, at least one and at most as many as there are of
+    /// either: a client uses the keys of its own group only. So a run of many groups is like as many
+    /// small runs at once, under the same faults.
+    pub groups: u32,
     /// The kinds of fault that may occur.
     pub faults: Vec<FaultName>,
     /// Messages reach nodes several at once.
@@ -95,6 +97,7 @@ impl Shape {
             clients: Self::CLIENTS,
             keys: Self::KEYS,
             operations: Self::OPERATIONS,
+            groups: 1,
             faults: Self::usual_faults(store, nodes),
             bursts: false,
             left_out: Kinds::NONE,
@@ -128,12 +131,15 @@ impl Shape {
                 let _ = write!(flags, " --{name} {value}");
             }
         };
-        flag("ops", self.operations != usual.operations, &self.operations);
+        // The usual size of a program's runs depends on how fast it starts.
+        let unusual = self.operations != usual.operations || self.program.is_some();
+        flag("ops", unusual, &self.operations);
         // A program has one node unless more are asked for.
         let unusual = self.nodes != Self::NODES || self.program.is_some();
         flag("nodes", unusual, &self.nodes);
         flag("clients", self.clients != usual.clients, &self.clients);
         flag("keys", self.keys != usual.keys, &self.keys);
+        flag("groups", self.groups != usual.groups, &self.groups);
         let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();
         let faults = if faults.is_empty() {
             "none".to_owned()
@@ -228,6 +234,35 @@ impl Ways {
     }
 }
 
+/// What the clients of a group do.
+struct Group<W: Workload> {
+    ways: Ways,
+    drawing: W::Drawing,
+}
+
+impl<W: Workload> Group<W> {
+    fn draw(
+        stratum: Stratum,
+        shape: &Shape,
+        words: Option<&W::Words>,
+        choices: &mut impl Choices,
+    ) -> Self {
+        let mut drawing = W::Drawing::draw(choices);
+        let mut ways = Ways::draw(choices);
+        ways.lay_down(stratum);
+        if let Some(habit) = stratum.habit() {
+            drawing.lay_down(habit);
+        }
+        if let Some(words) = words {
+            drawing.leave_out(words, shape.claim);
+        }
+        if let Some(period) = shape.period {
+            ways.stretch(period);
+        }
+        Self { ways, drawing }
+    }
+}
+
 /// Draws a plan.
 pub fn generate(shape: &Shape, choices: &mut impl Choices, origin: String) -> Plan {
     match &shape.program {
@@ -247,22 +282,16 @@ fn generate_of<W: Workload>(
     origin: String,
 ) -> Plan {
     let (nodes, keys) = (shape.nodes.max(1), shape.keys.max(1));
-    let mut drawing = W::Drawing::draw(choices);
-    let mut ways = Ways::draw(choices);
-    let stratum = choices
-        .seed()
-        .filter(|_| shape.program.is_some())
-        .map_or(Stratum::Free, |seed| Stratum::of(seed, shape));
-    ways.lay_down(stratum);
-    if let Some(habit) = stratum.habit() {
-        drawing.lay_down(habit);
-    }
-    if let Some(words) = words {
-        drawing.leave_out(words, shape.claim);
-    }
-    if let Some(period) = shape.period {
-        ways.stretch(period);
-    }
+    let stratum = |group: u32| {
+        let seed = choices.seed().filter(|_| shape.program.is_some());
+        seed.map_or(Stratum::Free, |seed| {
+            Stratum::of(seed.wrapping_add(group.into()), shape)
+        })
+    };
+    let groups = shape.groups.clamp(1, keys.min(shape.clients.max(1)));
+    let strata: Vec<Stratum> = (0..groups).map(stratum).collect();
+    let stratum = strata[0];
+    let first = Group::<W>::draw(stratum, shape, words, choices);
     let mut network = network(nodes, choices);
     if let Some(period) = shape.period
         && choices.percent(Purpose::Shape, 40)
@@ -287,20 +316,21 @@ fn generate_of<W: Workload>(
     } else {
         Values::shared()
     };
-    let clients = clients::<W>(
-        shape,
-        (nodes, keys),
-        (&ways, &drawing),
-        &mut values,
-        choices,
-    );
+    let mut habits = vec![first];
+    for &stratum in &strata[1..] {
+        let mut group = Group::draw(stratum, shape, words, choices);
+        // All groups are at work for as long as the run, so that all of them meet its faults.
+        group.ways.think_ns = habits[0].ways.think_ns;
+        habits.push(group);
+    }
+    let clients = clients(shape, (nodes, keys), &habits, &mut values, choices);
     let anti_entropy_ns = Nanos::from_millis(50);
     let mut length = expected_length(&clients, &network);
     if let Some(period) = shape.period {
         // Faults that are over before a timer fires affect nothing that it does.
         length = length.max(period);
     }
-    let faults = faults(shape, nodes, length, choices);
+    let faults = faults::faults(shape, nodes, length, choices);
     let mut plan = Plan {
         sibcheck_plan: PLAN_VERSION,
         origin,
@@ -418,14 +448,24 @@ fn latency(typical_micros: u64, choices: &mut impl Choices) -> Latency {
 fn clients<W: Workload>(
     shape: &Shape,
     (nodes, keys): (u32, u32),
-    (ways, drawing): (&Ways, &W::Drawing),
+    groups: &[Group<W>],
     values: &mut Values,
     choices: &mut impl Choices,
 ) -> Vec<Vec<Step>> {
     let clients = shape.clients.max(1);
-    let hot_key = choices.below(Purpose::Shape, u64::from(keys));
+    // The keys of a group begin where those of the one before end.
+    let begin = |group: usize| (group as u64 * u64::from(keys)) / groups.len() as u64;
+    let hot_keys: Vec<u64> = (0..groups.len())
+        .map(|group| {
+            let keys = begin(group + 1) - begin(group);
+            begin(group) + choices.below(Purpose::Shape, keys)
+        })
+        .collect();
     (0..clients)
         .map(|client| {
+            let group = (client as usize * groups.len()) / clients as usize;
+            let Group { ways, drawing } = &groups[group];
+            let keys = begin(group)..begin(group + 1);
             let home = (u64::from(client) + choices.below(Purpose::Shape, 2)) % u64::from(nodes);
             let mut left =
                 shape.operations / clients + u32::from(client < shape.operations % clients);
@@ -444,9 +484,9 @@ fn clients<W: Workload>(
                     ),
                     key: narrow(
                         if choices.percent(Purpose::Operations, ways.hot_key_percent) {
-                            hot_key
+                            hot_keys[group]
                         } else {
-                            choices.below(Purpose::Operations, u64::from(keys))
+                            keys.start + choices.below(Purpose::Operations, keys.end - keys.start)
                         },
                     ),
                     act: act.into(),
@@ -490,115 +530,7 @@ fn expected_length(clients: &[Vec<Step>], network: &NetworkPlan) -> Nanos {
     clients.iter().map(length).max().unwrap_or_default()
 }
 
-fn faults(shape: &Shape, nodes: u32, length: Nanos, choices: &mut impl Choices) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for &name in &shape.faults {
-        if name.needs_peers() && nodes < 2 {
-            continue;
-        }
-        // The swarm: about half of the kinds in each plan, some of them several times. What happens
-        // now and then only, by timers, needs more of them, and longer ones.
-        let (latest, shortest) = match shape.period {
-            None => (length.0, length.0 / 20),
-            Some(_) => (length.0 / 2, length.0 / 5),
-        };
-        let counts = if shape.time == Time::Virtual {
-            [0, 1, 1, 1, 2]
-        } else {
-            [0, 0, 1, 1, 2]
-        };
-        for _ in 0..counts[usize::try_from(choices.below(Purpose::Faults, 5)).unwrap_or(0)] {
-            let begin = choices.below(Purpose::Faults, latest);
-            let span = choices.between(Purpose::Faults, shortest, length.0 / 2);
-            faults.push(Fault {
-                what: fault(name, (nodes, length), shape, choices),
-                begin_ns: Nanos(begin),
-                end_ns: Nanos(begin.saturating_add(span)),
-            });
-        }
-    }
-    faults
-}
-
-/// How many changes of files a crash may wait for.
-const MOST_DEEDS: u64 = 5;
-
-/// How much too fast or too slow clocks run at most, in parts per million. Several at once may add up.
-const MOST_DRIFT_PPM: u64 = 200_000;
-
-/// Draws a fault of this kind.
-fn fault(
-    name: FaultName,
-    (nodes, length): (u32, Nanos),
-    shape: &Shape,
-    choices: &mut impl Choices,
-) -> FaultKind {
-    let mut probability_ppm =
-        |low, high| narrow(choices.between(Purpose::Faults, low, high) * 10_000);
-    match name {
-        FaultName::Reorder => FaultKind::Reorder,
-        FaultName::Loss => FaultKind::Loss {
-            // Of few messages few are lost.
-            probability_ppm: probability_ppm(shape.period.map_or(1, |_| 20), 50),
-        },
-        FaultName::ClientLoss => FaultKind::ClientLoss {
-            probability_ppm: probability_ppm(1, 10),
-        },
-        FaultName::Duplicate => FaultKind::Duplication {
-            probability_ppm: probability_ppm(5, 60),
-        },
-        FaultName::Partition => {
-            let shape = *choices
-                .pick(Purpose::Faults, &PartitionShape::ALL)
-                .unwrap_or(&PartitionShape::Halves);
-            let mut order: Vec<u32> = (0..nodes).collect();
-            for last in (1..order.len()).rev() {
-                let other = choices.below(Purpose::Faults, last as u64 + 1);
-                order.swap(last, usize::try_from(other).unwrap_or(last));
-            }
-            FaultKind::Partition {
-                shape,
-                cut: shape.cut(&order),
-            }
-        }
-        // Nodes whose clocks are ours can be made to die between an answer and what should have come
-        // before it.
-        FaultName::Crash if shape.time == Time::Virtual && choices.percent(Purpose::Faults, 75) => {
-            FaultKind::CrashAtDeed {
-                node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
-                deeds: narrow(choices.between(Purpose::Faults, 1, MOST_DEEDS)),
-            }
-        }
-        FaultName::Crash => FaultKind::Crash {
-            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
-        },
-        FaultName::Stop => FaultKind::Stop {
-            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
-        },
-        FaultName::Pause => FaultKind::Pause {
-            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
-        },
-        FaultName::Clock => {
-            let node = narrow(choices.below(Purpose::Faults, u64::from(nodes)));
-            let (shortest, longest) = (length.0 / 20, length.0 / 2);
-            let jump = choices.between(Purpose::Faults, shortest, longest);
-            let jump = i64::try_from(jump).unwrap_or(i64::MAX);
-            let back = choices.percent(Purpose::Faults, 50);
-            let drift = if choices.percent(Purpose::Faults, 50) {
-                choices.between(Purpose::Faults, 0, 2 * MOST_DRIFT_PPM)
-            } else {
-                MOST_DRIFT_PPM
-            };
-            FaultKind::Clock {
-                node,
-                jump_ns: if back { -jump } else { jump },
-                drift_ppm: narrow(drift).cast_signed() - narrow(MOST_DRIFT_PPM).cast_signed(),
-            }
-        }
-    }
-}
-
 /// Narrows a number that was drawn below a 32-bit bound.
-fn narrow(drawn: u64) -> u32 {
+pub(super) fn narrow(drawn: u64) -> u32 {
     u32::try_from(drawn).unwrap_or(u32::MAX)
 }

@@ -5,6 +5,7 @@
 //! generated from is recorded beside it and decides nothing: a saved plan outlives the generator.
 
 mod demands;
+mod faults;
 mod file;
 mod generate;
 mod shrink;
@@ -20,7 +21,7 @@ pub use demands::{Demand, Denied, demands};
 pub use file::{PlanError, read_plan, write_plan};
 pub use generate::{Shape, generate};
 pub use shrink::{Position, Shrinker, Shrunk, Sighting, shrink};
-pub use strata::{STRATA, Stratum};
+pub use strata::{STRATA, Stratum, fewest_runs};
 pub use strategy::{PlanStrategy, plans};
 pub use vocabulary::{Kind, Kinds, Table, UnknownKind};
 

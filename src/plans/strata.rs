@@ -15,7 +15,14 @@ use super::Shape;
 /// Runs with consecutive seeds in which every stratum has its turn.
 pub const STRATA: u64 = 8;
 
-/// What is laid down for a run.
+/// Runs, of so many groups each, that a program needs at least: every stratum has its turn, in the runs or in
+/// their groups, and several nets and faults are drawn.
+pub fn fewest_runs(groups: u32) -> u64 {
+    STRATA.div_ceil(groups.max(1).into()).max(4)
+}
+
+/// What is laid down for a run, or for a group of clients in it: for the groups of a run as for runs with
+/// consecutive seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stratum {
     /// Nothing.

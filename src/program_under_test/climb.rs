@@ -20,16 +20,12 @@ use super::{FirstSighting, Observed, ProgramUnderTest, Purpose, Rung, Shown};
 use crate::{
     campaign::{RunError, Tally},
     interrupt::Interrupt,
-    plans::{Plan, STRATA, SeededChoices, Shape, Time, generate},
+    plans::{Plan, SeededChoices, Shape, Time, fewest_runs, generate},
     stopwatch::Stopwatch,
 };
 
 /// How long all runs of a program take, unless somebody says how many there are.
 const BUDGET: Duration = Duration::from_secs(10);
-
-/// Runs on each rung before their speed decides how many more there are, however slow they are: every
-/// stratum has its turn.
-const FIRST_RUNS: u64 = STRATA;
 
 /// Runs on a rung, however fast they are.
 const MOST_RUNS: u64 = 500;
@@ -41,10 +37,11 @@ const BATCH: usize = 8;
 /// How many runs there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effort {
-    /// As many as fit in ten seconds, and 8 to 500 on each rung.
+    /// As many as fit in ten seconds: 500 on each rung at most, and 8 at least, or 4 where runs have
+    /// several groups.
     #[default]
     Usual,
-    /// As many as fit in this time, and at least 8 on each rung.
+    /// As many as fit in this time, and as few.
     For(Duration),
     /// As many as each rung says.
     Planned,
@@ -106,12 +103,13 @@ impl<'a> ProgramCampaign<'a> {
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Option<FirstSighting>, RunError> {
         let watch = Stopwatch::start();
+        let first_runs = fewest_runs(self.shape.groups);
         if self.effort != Effort::Planned {
-            self.plan_climbs(FIRST_RUNS);
+            self.plan_climbs(first_runs);
         }
         let (mut climb, mut done) = (0, 0);
         loop {
-            if climb == FIRST_RUNS && self.effort == Effort::Usual {
+            if climb == first_runs && self.effort == Effort::Usual {
                 self.plan_climbs(climb + more_climbs(watch.elapsed(), climb));
             }
             let next = climb + self.climbs_at_once(climb, watch.elapsed());
@@ -144,13 +142,14 @@ impl<'a> ProgramCampaign<'a> {
 
     /// How many climbs make the next batch; those are planned where time is given and left.
     fn climbs_at_once(&mut self, climb: u64, elapsed: Duration) -> u64 {
+        let first_runs = fewest_runs(self.shape.groups);
         // The first shows what the others may rely on.
         let most = match climb {
             0 => 1,
             _ => BATCH.div_ceil(self.rungs.len().max(1)) as u64,
         };
-        if climb < FIRST_RUNS {
-            return most.min(FIRST_RUNS - climb);
+        if climb < first_runs {
+            return most.min(first_runs - climb);
         }
         if let Effort::For(budget) = self.effort
             && let Some(left) = budget.checked_sub(elapsed)
@@ -301,7 +300,7 @@ fn climbs_in(left: Duration, elapsed: Duration, climbs: u64) -> u64 {
 /// How many more climbs fill the usual time.
 fn more_climbs(elapsed: Duration, climbs: u64) -> u64 {
     let more = climbs_in(BUDGET.saturating_sub(elapsed), elapsed, climbs);
-    more.min(MOST_RUNS - FIRST_RUNS)
+    more.min(MOST_RUNS.saturating_sub(climbs))
 }
 
 #[cfg(test)]
@@ -315,6 +314,6 @@ mod tests {
         assert_eq!(more_climbs(second * 9, 9), 1);
         assert_eq!(more_climbs(second * 11, 3), 0);
         let at_once = more_climbs(Duration::from_nanos(3), 3);
-        assert_eq!(at_once, MOST_RUNS - FIRST_RUNS);
+        assert_eq!(at_once, MOST_RUNS - 3);
     }
 }

@@ -26,10 +26,12 @@
 mod again;
 mod climb;
 mod ladder;
+mod run_size;
 
 pub use again::{Again, FirstSighting, Repeats, look_again};
 pub use climb::{Effort, ProgramCampaign};
 pub use ladder::{Rung, Wanted, had_no_effect, ladder, without_ladder};
+pub use run_size::size_runs;
 
 use std::{
     fs, io,

@@ -3,7 +3,7 @@
 use sibcheck_checkers::Outcome;
 
 use crate::{
-    plans::STRATA,
+    plans::fewest_runs,
     simulation::FaultName,
     workloads::{Workload, with_words, with_workload},
 };
@@ -39,7 +39,7 @@ pub(super) fn caveats(checked: &Checked) -> Vec<String> {
 
 /// Fewer runs than it takes to meet every stratum.
 fn few_runs(checked: &Checked) -> Vec<String> {
-    let few = |runs: u64| (1..STRATA).contains(&runs);
+    let few = |runs: u64| (1..fewest_runs(checked.shape.groups)).contains(&runs);
     match &checked.program {
         None => {
             let runs = checked.tally.outcomes.values().sum();

@@ -168,9 +168,8 @@ fn store(checked: &Checked, report: &Report) -> Json {
     let situations: Map<String, Json> = situations(tally)
         .map(|(name, times)| (name.to_owned(), times.into()))
         .collect();
-    let exercised: Map<String, Json> = tally
-        .exercised
-        .iter()
+    let exercised: Map<String, Json> = checked
+        .tested()
         .map(|(invariant, times)| (invariant.name().to_owned(), times.into()))
         .collect();
     let traffic = &tally.traffic;

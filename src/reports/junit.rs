@@ -16,7 +16,6 @@ use sibcheck_checkers::{
     outside::{Outside, OutsideLines, path},
     shown,
     strongest::Strongest,
-    verdict::Exercised,
 };
 
 use crate::{
@@ -124,7 +123,7 @@ fn told(violation: &Violated<'_>) -> String {
 /// A test case for each invariant of a promise.
 fn invariants(
     promise: Promise,
-    tests: &Exercised,
+    tests: impl Iterator<Item = (Invariant, u64)>,
     found: Option<&[Violated<'_>]>,
 ) -> Vec<TestCase> {
     let of = |(invariant, times): (Invariant, u64)| {
@@ -150,10 +149,8 @@ fn invariants(
         case.set_assertions(usize::try_from(times).unwrap_or(usize::MAX));
         case
     };
-    let tested = tests
-        .iter()
-        .filter(|(invariant, _)| promise.includes(*invariant));
-    tested.map(of).collect()
+    let promised = tests.filter(|(invariant, _)| promise.includes(*invariant));
+    promised.map(of).collect()
 }
 
 fn check(checked: &Checked, report: &Report) -> TestSuite {
@@ -196,7 +193,7 @@ fn check(checked: &Checked, report: &Report) -> TestSuite {
         replica_monotonic: shape.replica_monotonic,
     };
     let found = proof.map(|proof| proof.judged.told.violations());
-    suite.add_test_cases(invariants(promise, &tally.exercised, found.as_deref()));
+    suite.add_test_cases(invariants(promise, checked.tested(), found.as_deref()));
     suite.add_test_cases(shortcomings(checked));
     suite
 }
@@ -281,7 +278,11 @@ fn judged(suite: &mut TestSuite, judgement: &Judgement) {
 /// A test case for each invariant that was promised, and for what was not decided.
 fn one(judged: &dyn AnyJudged) -> Vec<TestCase> {
     let violations = judged.violations();
-    let mut cases = invariants(judged.promise(), judged.exercised(), Some(&violations));
+    let mut cases = invariants(
+        judged.promise(),
+        judged.exercised().into_iter(),
+        Some(&violations),
+    );
     let unknown = judged.unknown().iter();
     cases.extend(unknown.map(|unknown| open("decided", &judged.why(unknown))));
     cases

@@ -19,7 +19,7 @@ pub use verified::{Found, Judgement, Source, Verified};
 
 use std::{path::PathBuf, time::Duration};
 
-use sibcheck_checkers::{Outcome, history::Fault};
+use sibcheck_checkers::{Invariant, Object, Outcome, history::Fault};
 
 use crate::{
     campaign::{JudgedRun, Tally},
@@ -31,7 +31,7 @@ use crate::{
     program_under_test::{Repeats, Rung, had_no_effect},
     simulation::FaultName,
     stores::StoreName,
-    workloads::Dialect,
+    workloads::{Dialect, Workload, with_workload},
 };
 
 /// The version of the JSON reports' schema.
@@ -92,6 +92,15 @@ impl Checked {
     pub fn subject(&self) -> String {
         let store = self.store.map(|store| store.to_string());
         store.unwrap_or_else(|| "program".to_owned())
+    }
+
+    /// What histories of its object are tested for, each with how often there was something to test.
+    pub fn tested(&self) -> impl Iterator<Item = (Invariant, u64)> {
+        let all = with_workload!(self.shape.workload(), W => {
+            <<W as Workload>::Object as Object>::INVARIANTS
+        });
+        let times = |invariant: &Invariant| (*invariant, self.tally.exercised.count(*invariant));
+        all.iter().map(times)
     }
 
     /// After how many runs it was cut short, if it was.

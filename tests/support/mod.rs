@@ -112,11 +112,20 @@ pub(crate) fn python(file: &str, flags: &[&str]) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-/// `sibcheck` in a folder.
+/// `sibcheck` in a folder. Runs of a program have the usual size unless a size is given: else it would
+/// depend on how fast this machine starts the program.
 pub(crate) fn sibcheck(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sibcheck"));
+    let checks_program = arguments.first() == Some(&"check") && arguments.contains(&"--bin");
+    let flags = ["--ops", "--clients", "--keys", "--groups"];
+    let usual: &[&str] = if checks_program && !flags.iter().any(|flag| arguments.contains(flag)) {
+        &["--ops", "100"]
+    } else {
+        &[]
+    };
     command
         .args(arguments)
+        .args(usual)
         .env("PATH", path())
         .current_dir(folder);
     command

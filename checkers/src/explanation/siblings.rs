@@ -12,7 +12,7 @@ use crate::{
     relations::Link,
     scarcity::Scarcity,
     situations::{Situation, Situations},
-    verdict::{Finding, Verdict, Violation},
+    verdict::{Finding, Invariant, Verdict, Violation},
 };
 
 impl Object for Action {
@@ -22,6 +22,8 @@ impl Object for Action {
     type Fault = HistoryFault;
 
     const NAME: &'static str = "siblings";
+
+    const INVARIANTS: &'static [Invariant] = &Invariant::ALL;
 
     fn judge(history: &History, promise: Promise) -> Result<Verdict, HistoryFault> {
         crate::judge(history, promise)

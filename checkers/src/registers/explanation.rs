@@ -16,6 +16,7 @@ use crate::{
     object::{Numbers, Object},
     relations::{Link, Relation, precedes},
     shown,
+    verdict::Invariant,
 };
 
 impl Object for Action {
@@ -25,6 +26,8 @@ impl Object for Action {
     type Fault = HistoryFault;
 
     const NAME: &'static str = "register";
+
+    const INVARIANTS: &'static [Invariant] = &[Invariant::Linearizability];
 
     /// Registers are judged for linearizability whatever is promised.
     fn judge(history: &History, _promise: Promise) -> Result<Verdict, HistoryFault> {

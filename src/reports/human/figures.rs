@@ -28,7 +28,7 @@ pub(super) fn write_brief(out: &mut String, checked: &Checked, width: usize) -> 
     }
     row("messages", &messages(tally))?;
     row("faults", &faults(tally))?;
-    let tests: Vec<u64> = tally.exercised.iter().map(|(_, times)| times).collect();
+    let tests: Vec<u64> = checked.tested().map(|(_, times)| times).collect();
     let made = tests.iter().filter(|times| **times > 0).count();
     let tests = format!(
         "{} of {}; each count: --verbose",
@@ -101,7 +101,7 @@ pub(super) fn write_all(
         claim: shape.claim,
         replica_monotonic: shape.replica_monotonic,
     };
-    let tests = tally.exercised.iter();
+    let tests = checked.tested();
     let promised = tests.filter(|(invariant, _)| promise.includes(*invariant));
     let tests: Vec<_> = promised
         .map(|(invariant, times)| (invariant.name(), times))

@@ -63,7 +63,10 @@ fn write_judged(out: &mut String, judged: &dyn AnyJudged, width: usize) -> fmt::
         verdict_word(judged.outcome()),
         promise.claim
     )?;
-    let tests = judged.exercised().iter().filter(|(_, times)| *times > 0);
+    let tests = judged
+        .exercised()
+        .into_iter()
+        .filter(|(_, times)| *times > 0);
     let tests = tests.map(|(invariant, times)| format!("{} {invariant}", thousands(times)));
     let tests = tests.collect::<Vec<_>>().join(", ");
     let mut figures = vec![

@@ -1,0 +1,174 @@
+//! How faults are drawn for a plan.
+
+use std::ops::Range;
+
+use crate::{
+    choices::Choices,
+    simulation::{Fault, FaultKind, FaultName, Nanos, PartitionShape, Purpose},
+};
+
+use super::{Shape, Time, generate::narrow};
+
+/// Draws the faults of a plan whose operations take about so long.
+pub(super) fn faults(
+    shape: &Shape,
+    nodes: u32,
+    length: Nanos,
+    choices: &mut impl Choices,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for &name in &shape.faults {
+        if name.needs_peers() && nodes < 2 {
+            continue;
+        }
+        // The swarm: about half of the kinds in each plan, some of them several times. What happens
+        // now and then only, by timers, needs more of them, and longer ones.
+        let (latest, shortest) = match shape.period {
+            None => (length.0, length.0 / 20),
+            Some(_) => (length.0 / 2, length.0 / 5),
+        };
+        let counts = if shape.time == Time::Virtual {
+            [0, 1, 1, 1, 2]
+        } else {
+            [0, 0, 1, 1, 2]
+        };
+        for _ in 0..counts[usize::try_from(choices.below(Purpose::Faults, 5)).unwrap_or(0)] {
+            let begin = choices.below(Purpose::Faults, latest);
+            let span = choices.between(Purpose::Faults, shortest, length.0 / 2);
+            let span = Nanos(begin)..Nanos(begin.saturating_add(span));
+            // The simulation's own stores keep nothing that several crashes could bring out.
+            if name == FaultName::Crash && shape.program.is_some() && nodes > 1 {
+                crashes(&mut faults, span, (nodes, length), shape, choices);
+                continue;
+            }
+            faults.push(Fault {
+                what: fault(name, (nodes, length), shape, choices),
+                begin_ns: span.start,
+                end_ns: span.end,
+            });
+        }
+    }
+    faults
+}
+
+/// Draws a crash of one node, or crashes of several: what nodes agree on is only lost in those.
+fn crashes(
+    faults: &mut Vec<Fault>,
+    span: Range<Nanos>,
+    (nodes, length): (u32, Nanos),
+    shape: &Shape,
+    choices: &mut impl Choices,
+) {
+    let mut push = |what, span: Range<Nanos>| {
+        faults.push(Fault {
+            what,
+            begin_ns: span.start,
+            end_ns: span.end,
+        });
+    };
+    match choices.below(Purpose::Faults, 4) {
+        0 | 1 => push(
+            fault(FaultName::Crash, (nodes, length), shape, choices),
+            span,
+        ),
+        // The power fails: all nodes go down at one moment, and start again one after the other.
+        2 => {
+            for node in 0..nodes {
+                let late = choices.below(Purpose::Faults, (length.0 / 20).max(1));
+                push(
+                    FaultKind::Crash { node },
+                    span.start..span.end + Nanos(late),
+                );
+            }
+        }
+        // Nodes fail one after the other, each for less time than the others take to notice.
+        _ => {
+            let each = shape.period.unwrap_or(Nanos(length.0 / 4));
+            let mut at = span.start;
+            for _ in 0..choices.between(Purpose::Faults, u64::from(nodes), 4 * u64::from(nodes)) {
+                let node = narrow(choices.below(Purpose::Faults, u64::from(nodes)));
+                let down = choices.between(Purpose::Faults, 1, (each.0 / 20).max(1));
+                push(FaultKind::Crash { node }, at..at + Nanos(down));
+                at = at + Nanos(choices.below(Purpose::Faults, each.0));
+            }
+        }
+    }
+}
+
+/// How many changes of files a crash may wait for.
+const MOST_DEEDS: u64 = 5;
+
+/// How much too fast or too slow clocks run at most, in parts per million. Several at once may add up.
+const MOST_DRIFT_PPM: u64 = 200_000;
+
+/// Draws a fault of this kind.
+fn fault(
+    name: FaultName,
+    (nodes, length): (u32, Nanos),
+    shape: &Shape,
+    choices: &mut impl Choices,
+) -> FaultKind {
+    let mut probability_ppm =
+        |low, high| narrow(choices.between(Purpose::Faults, low, high) * 10_000);
+    match name {
+        FaultName::Reorder => FaultKind::Reorder,
+        FaultName::Loss => FaultKind::Loss {
+            // Of few messages few are lost.
+            probability_ppm: probability_ppm(shape.period.map_or(1, |_| 20), 50),
+        },
+        FaultName::ClientLoss => FaultKind::ClientLoss {
+            probability_ppm: probability_ppm(1, 10),
+        },
+        FaultName::Duplicate => FaultKind::Duplication {
+            probability_ppm: probability_ppm(5, 60),
+        },
+        FaultName::Partition => {
+            let shape = *choices
+                .pick(Purpose::Faults, &PartitionShape::ALL)
+                .unwrap_or(&PartitionShape::Halves);
+            let mut order: Vec<u32> = (0..nodes).collect();
+            for last in (1..order.len()).rev() {
+                let other = choices.below(Purpose::Faults, last as u64 + 1);
+                order.swap(last, usize::try_from(other).unwrap_or(last));
+            }
+            FaultKind::Partition {
+                shape,
+                cut: shape.cut(&order),
+            }
+        }
+        // Nodes whose clocks are ours can be made to die between an answer and what should have come
+        // before it.
+        FaultName::Crash if shape.time == Time::Virtual && choices.percent(Purpose::Faults, 75) => {
+            FaultKind::CrashAtDeed {
+                node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+                deeds: narrow(choices.between(Purpose::Faults, 1, MOST_DEEDS)),
+            }
+        }
+        FaultName::Crash => FaultKind::Crash {
+            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+        },
+        FaultName::Stop => FaultKind::Stop {
+            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+        },
+        FaultName::Pause => FaultKind::Pause {
+            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+        },
+        FaultName::Clock => {
+            let node = narrow(choices.below(Purpose::Faults, u64::from(nodes)));
+            let (shortest, longest) = (length.0 / 20, length.0 / 2);
+            let jump = choices.between(Purpose::Faults, shortest, longest);
+            let jump = i64::try_from(jump).unwrap_or(i64::MAX);
+            let back = choices.percent(Purpose::Faults, 50);
+            let drift = if choices.percent(Purpose::Faults, 50) {
+                choices.between(Purpose::Faults, 0, 2 * MOST_DRIFT_PPM)
+            } else {
+                MOST_DRIFT_PPM
+            };
+            FaultKind::Clock {
+                node,
+                jump_ns: if back { -jump } else { jump },
+                drift_ppm: narrow(drift).cast_signed() - narrow(MOST_DRIFT_PPM).cast_signed(),
+            }
+        }
+    }
+}
