@@ -18,17 +18,16 @@ use super::{ProgramUnderTest, Purpose};
 /// How many groups runs may have, each of the usual number of operations, clients and keys.
 const GROUPS: [u32; 4] = [1, 3, 10, 30];
 
-/// Time to start that is worth an additional group, for each node: about what its operations take a slow
-/// program there.
-const WORTH_A_GROUP: Duration = Duration::from_millis(8);
+/// How often an empty run is timed. The first one reads the program from the disk.
+const STARTS: usize = 2;
 
-/// How often a start is timed. The first one reads the program from the disk.
-const STARTS: usize = 3;
+/// The least time that the operations of a group are taken to need.
+const LEAST: Duration = Duration::from_millis(1);
 
-/// The groups of runs of a program that takes so long to start and end on so many nodes: as many as take
-/// about as long as the start.
-fn groups(start: Duration, nodes: u32) -> u32 {
-    let worth = start.as_nanos() / (WORTH_A_GROUP * nodes.max(1)).as_nanos();
+/// How many groups runs have of a program that takes so long to start and end, and so long for the
+/// operations of one group: as many as take up to twice as long as the start.
+fn groups(start: Duration, group: Duration) -> u32 {
+    let worth = 2 * start.as_nanos() / group.max(LEAST).as_nanos();
     let fits = |groups: &&u32| u128::from(**groups) <= worth;
     let most = GROUPS.iter().rev().find(fits);
     most.copied().unwrap_or(GROUPS[0])
@@ -37,26 +36,35 @@ fn groups(start: Duration, nodes: u32) -> u32 {
 /// Makes runs as large as the time that the program takes to start is worth. Where it cannot be started,
 /// they have the usual size: the first run will tell why.
 pub fn size_runs(subject: &ProgramUnderTest, shape: &mut Shape) {
-    let mut nothing = shape.clone();
-    nothing.operations = 1;
-    nothing.faults.clear();
-    let plan = generate(&nothing, &mut SeededChoices::new(0), String::new());
-    let mut fastest: Option<Duration> = None;
+    let mut start: Option<Duration> = None;
     for _ in 0..STARTS {
-        let watch = Stopwatch::start();
-        // Nothing is counted: this is none of the runs.
-        match subject.attempt(&plan, Purpose::Shrink, 0, subject.known()) {
-            Ok((observed, _)) if observed.failure.is_none() => {}
-            _ => return,
-        }
-        let took = watch.elapsed();
-        fastest = Some(fastest.map_or(took, |fastest| fastest.min(took)));
+        let Some(took) = time(subject, shape, 1) else {
+            return;
+        };
+        start = Some(start.map_or(took, |start| start.min(took)));
     }
-    let groups = groups(fastest.unwrap_or_default(), shape.nodes);
+    let start = start.unwrap_or_default();
+    let Some(usual) = time(subject, shape, Shape::OPERATIONS) else {
+        return;
+    };
+    let groups = groups(start, usual.saturating_sub(start));
     shape.groups = groups;
     shape.operations = groups * Shape::OPERATIONS;
     shape.clients = groups * Shape::CLIENTS;
     shape.keys = groups * Shape::KEYS;
+}
+
+/// How long a run of so many operations takes in which nothing goes wrong; `None` where the program fails.
+/// Nothing of it is counted, as it is none of the runs.
+fn time(subject: &ProgramUnderTest, shape: &Shape, operations: u32) -> Option<Duration> {
+    let mut shape = shape.clone();
+    shape.operations = operations;
+    shape.faults.clear();
+    let plan = generate(&shape, &mut SeededChoices::new(0), String::new());
+    let watch = Stopwatch::start();
+    let done = subject.attempt(&plan, Purpose::Shrink, 0, subject.known());
+    let failed = done.map_or(true, |(observed, _)| observed.failure.is_some());
+    (!failed).then(|| watch.elapsed())
 }
 
 #[cfg(test)]
@@ -65,12 +73,14 @@ mod tests {
 
     #[test]
     fn runs_are_as_large_as_a_start_is_worth() {
-        let groups_of = |millis, nodes| groups(Duration::from_millis(millis), nodes);
-        assert_eq!(groups_of(0, 1), 1);
-        assert_eq!(groups_of(23, 1), 1);
-        assert_eq!(groups_of(24, 1), 3);
-        assert_eq!(groups_of(80, 1), 10);
-        assert_eq!(groups_of(80, 3), 3);
-        assert_eq!(groups_of(100_000, 3), 30);
+        let groups_of = |start, group| {
+            groups(Duration::from_millis(start), Duration::from_millis(group))
+        };
+        assert_eq!(groups_of(0, 0), 1);
+        assert_eq!(groups_of(100, 80), 1);
+        assert_eq!(groups_of(100, 60), 3);
+        assert_eq!(groups_of(100, 20), 10);
+        assert_eq!(groups_of(100, 0), 30);
+        assert_eq!(groups_of(1_000, 1_100), 1);
     }
 }
