@@ -73,9 +73,8 @@ mod tests {
 
     #[test]
     fn runs_are_as_large_as_a_start_is_worth() {
-        let groups_of = |start, group| {
-            groups(Duration::from_millis(start), Duration::from_millis(group))
-        };
+        let groups_of =
+            |start, group| groups(Duration::from_millis(start), Duration::from_millis(group));
         assert_eq!(groups_of(0, 0), 1);
         assert_eq!(groups_of(100, 80), 1);
         assert_eq!(groups_of(100, 60), 3);

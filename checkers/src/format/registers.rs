@@ -15,7 +15,7 @@
 
 use std::io::{self, BufRead, Write};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value as Json;
 
 use super::{
@@ -40,7 +40,11 @@ pub(super) struct HeaderLine {
     sibcheck_history: u64,
     object: String,
     origin: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "linearizable"
+    )]
     claim: Option<ByName<Claim>>,
     #[serde(default)]
     initial: Json,
@@ -49,6 +53,18 @@ pub(super) struct HeaderLine {
     faults: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expect: Option<ExpectLine>,
+}
+
+/// The one claim that registers are judged by.
+fn linearizable<'de, D: Deserializer<'de>>(source: D) -> Result<Option<ByName<Claim>>, D::Error> {
+    let claim = Option::<ByName<Claim>>::deserialize(source)?;
+    match claim {
+        Some(ByName(other)) if other != Claim::Linearizable => Err(D::Error::custom(format!(
+            "the claim {other} makes no sense of registers, which are judged by {} only",
+            Claim::Linearizable
+        ))),
+        _ => Ok(claim),
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -384,6 +400,8 @@ mod tests {
             told.starts_with("line 6") && told.contains("operation 3"),
             "{told}"
         );
+        let told = fault("\"linearizable\"", "\"eventual\"");
+        assert!(told.contains("judged by linearizable only"), "{told}");
         let told = fault("\"node\":\"n1\",\"key\"", "\"key\"");
         assert!(told.contains("the node of every operation"), "{told}");
         let told = fault("\"operations\":5", "\"operations\":6");
