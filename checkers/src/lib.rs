@@ -58,6 +58,7 @@ pub mod shown;
 pub mod situations;
 pub mod strongest;
 pub mod verdict;
+mod write_chains;
 mod write_set;
 
 pub use claim::{Claim, Promise};

@@ -30,6 +30,7 @@ use crate::{
     provenance::{KeySummary, Kind, OpRecord, Provenance, Reporting, number},
     situations::Situations,
     verdict::{Exercised, Invariant, Reason},
+    write_chains::WriteChains,
     write_set::WriteSet,
 };
 
@@ -197,8 +198,7 @@ struct Session {
     last_write: u32,
     /// It does not know the outcome of a write.
     is_unsure: bool,
-    /// The last write of each chain of its writes.
-    chains: Vec<u32>,
+    chains: WriteChains,
     past: Past,
 }
 
@@ -358,17 +358,13 @@ impl Screen<'_, '_> {
     /// Lets a write extend the first chain of its client that it can.
     fn extend_chain(&mut self, op: &OpRecord, number: u32, covers: &WriteSet) {
         let chains = &mut self.sessions[op.session as usize].chains;
-        if !covers.is_empty() {
-            // A write that nobody saw is superseded by none.
-            let is_covered = |last: &&mut u32| **last != NONE && covers.contains(**last as usize);
-            if let Some(last) = chains.iter_mut().find(is_covered) {
-                *last = number;
-                self.extended_from.get_or_insert(op.invoked);
-                return;
-            }
+        // A write that nobody saw is superseded by none.
+        let write = (number != NONE).then_some(number as usize);
+        if chains.extend(write, covers) {
+            self.extended_from.get_or_insert(op.invoked);
+        } else {
+            self.begun.push(op.invoked);
         }
-        chains.push(number);
-        self.begun.push(op.invoked);
     }
 
     /// The numbers of the writes that a read returned.
@@ -516,7 +512,7 @@ impl Default for Session {
             last: NONE,
             last_write: NONE,
             is_unsure: false,
-            chains: Vec::new(),
+            chains: WriteChains::default(),
             past: Past::default(),
         }
     }

@@ -214,9 +214,17 @@ impl WriteSet {
         writes.skip_while(move |write| *write < start)
     }
 
+    /// The same as words of [`BITS`] writes, each with its number: those that are not empty.
+    pub(crate) fn difference_words<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (usize, u64)> + 'a {
+        Differences::new(self, other, 0)
+    }
+
     /// How many writes of this set `other` does not hold.
     pub(crate) fn difference_len(&self, other: &Self) -> usize {
-        let words = Differences::new(self, other, 0);
+        let words = self.difference_words(other);
         words.map(|(_, word)| word.count_ones() as usize).sum()
     }
 

@@ -25,14 +25,14 @@
 //! ```
 //!
 //! Dominance costs, for each sibling that some write superseded before the last of an answer was
-//! invoked, O(siblings) an answer: healthy answers have next to none. Bounded siblings cost O(writes ·
-//! chains of a client).
+//! invoked, O(siblings) an answer: healthy answers have next to none. Bounded siblings cost a write
+//! what it covers more, or less, than its client's write before ([`WriteChains`]).
 //! Sources: Parker et al. 1983; Preguiça et al. 2010; sibling explosion: Riak `kv#746`.
 
 use std::collections::BTreeMap;
 
 use super::{Found, Subject};
-use crate::{causality::WriteView, history::TimeNs, verdict::Finding};
+use crate::{verdict::Finding, write_chains::WriteChains};
 
 pub(super) fn dominance(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
@@ -66,11 +66,16 @@ pub(super) fn dominance(subject: &Subject<'_, '_>, found: &mut Found) {
 
 pub(super) fn bounded_siblings(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
-    let mut chains = Chains::default();
+    let mut chains: BTreeMap<u32, WriteChains> = BTreeMap::new();
+    // When each chain begins.
+    let mut begun = Vec::new();
     let mut extended_from = None;
     for (number, write) in view.writes.iter().enumerate() {
-        if chains.extend(number, write) {
+        let own = chains.entry(write.client).or_default();
+        if own.extend(Some(number), &write.covers_must) {
             extended_from.get_or_insert(write.invoked);
+        } else {
+            begun.push(write.invoked);
         }
     }
     let Some(extended_from) = extended_from else {
@@ -82,7 +87,7 @@ pub(super) fn bounded_siblings(subject: &Subject<'_, '_>, found: &mut Found) {
             continue;
         }
         found.tested();
-        let chains = chains.begun.partition_point(|begun| *begun <= completed);
+        let chains = begun.partition_point(|begun| *begun <= completed);
         if read.siblings.len() > chains {
             found.violated(|| {
                 let mut evidence: Vec<_> = view.ids(&read.returned).collect();
@@ -96,32 +101,5 @@ pub(super) fn bounded_siblings(subject: &Subject<'_, '_>, found: &mut Found) {
                 )
             });
         }
-    }
-}
-
-/// Chains of writes of one client, each of which must supersede the one before.
-#[derive(Default)]
-struct Chains {
-    /// When each chain begins.
-    begun: Vec<TimeNs>,
-    /// The last write of each chain of a client, in the order in which they began.
-    last: BTreeMap<u32, Vec<usize>>,
-}
-
-impl Chains {
-    /// Lets a write extend the first chain of its client that it can, and begin one where there is
-    /// none: false.
-    fn extend(&mut self, number: usize, write: &WriteView<'_>) -> bool {
-        let own = self.last.entry(write.client).or_default();
-        let covers = &write.covers_must;
-        let chains = if covers.is_empty() { 0 } else { own.len() };
-        let mut ends = own[..chains].iter_mut();
-        if let Some(last) = ends.find(|last| covers.contains(**last)) {
-            *last = number;
-            return true;
-        }
-        own.push(number);
-        self.begun.push(write.invoked);
-        false
     }
 }
