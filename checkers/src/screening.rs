@@ -339,18 +339,23 @@ impl Screen<'_, '_> {
         previous: u32,
         covers: &WriteSet,
     ) -> Option<Box<WriteSet>> {
-        let mut may = covers.clone();
+        // What may be superseded holds what must be, so that is not added again: where a client
+        // wrote blindly the two have little in common, and to unite them costs most.
+        let mut may = WriteSet::EMPTY;
         for &source in sources {
             let source = &self.ops[source as usize];
             let slot = source.slot as usize;
-            may.union_with(match source.kind {
-                Kind::Write => self.writes[self.numbers[slot] as usize].may(),
-                _ => self.reads[slot].may(),
-            });
+            if source.kind == Kind::Write {
+                let number = self.numbers[slot] as usize;
+                may.union_with(self.writes[number].may());
+                may.insert(number);
+            } else {
+                may.union_with(self.reads[slot].may());
+            }
         }
         if previous != NONE {
-            may.insert(previous as usize);
             may.union_with(self.writes[previous as usize].may());
+            may.insert(previous as usize);
         }
         (may.len() > covers.len()).then(|| Box::new(may))
     }
@@ -423,9 +428,13 @@ impl Screen<'_, '_> {
         reason = "doubt, and nothing more, are two answers"
     )]
     fn may_have_seen(&self, read: usize, must: &WriteSet) -> Option<Option<Box<WriteSet>>> {
-        let mut may = must.clone();
+        // What may be superseded holds what must be.
+        let mut may = WriteSet::EMPTY;
         for write in self.returned(read) {
             may.union_with(self.writes[write].may());
+        }
+        for write in self.returned(read) {
+            may.insert(write);
         }
         if may.len() == must.len() {
             return Some(None);
