@@ -85,7 +85,7 @@ pub(crate) fn screen(
         with_guarantees: scans.contains(Scan::Sessions),
         unfollowed: Vec::new(),
         tombstones: WriteSet::EMPTY,
-        first_tombstone: None,
+        tombstone_ends: None,
         any_superseded: false,
         tells: false,
         exercised: Exercised::default(),
@@ -143,7 +143,8 @@ struct Screen<'p, 'h> {
     /// Writes that do not cover what their clients had read, with that.
     unfollowed: Vec<(usize, WriteSet)>,
     tombstones: WriteSet,
-    first_tombstone: Option<usize>,
+    /// The first and the last of them, of which most writes cover one.
+    tombstone_ends: Option<(usize, usize)>,
     /// Some read showed that a write is superseded.
     any_superseded: bool,
     tells: bool,
@@ -311,7 +312,8 @@ impl Screen<'_, '_> {
         session.last_write = write;
         if op.is_special {
             self.tombstones.insert(write as usize);
-            self.first_tombstone.get_or_insert(write as usize);
+            let (first, _) = self.tombstone_ends.unwrap_or((write as usize, 0));
+            self.tombstone_ends = Some((first, write as usize));
         }
         let mut written = Written {
             place: number(place),

@@ -39,9 +39,11 @@ impl Screen<'_, '_> {
         let merges = sources().any(|source| source.kind == Kind::Read && source.linked() > 1);
         let own = sources().any(|source| source.kind == Kind::Write);
         let recreates = !op.is_special
-            && self
-                .first_tombstone
-                .is_some_and(|first| covers.contains(first) || covers.intersects(&self.tombstones));
+            && self.tombstone_ends.is_some_and(|(first, last)| {
+                covers.contains(first)
+                    || covers.contains(last)
+                    || covers.intersects(&self.tombstones)
+            });
         let joined = sources().len() > 1;
         let is_returned = self.summary.version(op.slot as usize).is_returned;
         let unknown_seen = op.status == Status::Info && is_returned;
