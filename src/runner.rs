@@ -57,7 +57,7 @@ pub struct Run {
     pub first_final_read: usize,
     /// When the last planned operation ended and all faults healed.
     pub healed: Nanos,
-    /// How often the clients got into situations that no history tells, by their names.
+    /// How often clients and nodes got into situations that no history tells, by their names.
     pub situations: Vec<(&'static str, u64)>,
 }
 
@@ -415,7 +415,7 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
             traffic: self.simulation.traffic(),
             faults,
             healed: self.healed,
-            situations: self.memory.situations(),
+            situations: [self.memory.situations(), self.nodes.situations()].concat(),
             cut_short,
         };
         Recorded {

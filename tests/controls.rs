@@ -80,7 +80,12 @@ const RUNS_TO_CATCH: u64 = 200;
 fn every_planted_bug_is_caught_and_its_invariant_named() {
     for flaw in Flaw::ALL {
         for start in STARTS {
-            let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
+            let campaign = campaign(
+                StoreName::Faulty(flaw),
+                StoreName::Faulty(flaw).nodes(),
+                start,
+                RUNS_TO_CATCH,
+            );
             let caught = (start..start + RUNS_TO_CATCH).find(|seed| {
                 run_and_judge(campaign.store, &campaign.plan(*seed))
                     .unwrap()
@@ -104,7 +109,12 @@ fn every_planted_bug_is_caught_within_twenty_runs_in_the_median() {
         let mut runs: Vec<u64> = (0..50)
             .map(|start| {
                 let start = start * 1_000;
-                let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
+                let campaign = campaign(
+                    StoreName::Faulty(flaw),
+                    StoreName::Faulty(flaw).nodes(),
+                    start,
+                    RUNS_TO_CATCH,
+                );
                 let caught = (0..RUNS_TO_CATCH).find(|run| {
                     let plan = campaign.plan(start + run);
                     let judged = run_and_judge(campaign.store, &plan).unwrap();
@@ -132,7 +142,12 @@ fn the_first_failure_names_the_invariant() {
         Flaw::OverwriteOnReplication,
     ] {
         for start in STARTS {
-            let campaign = campaign(StoreName::Faulty(flaw), 3, start, RUNS_TO_CATCH);
+            let campaign = campaign(
+                StoreName::Faulty(flaw),
+                StoreName::Faulty(flaw).nodes(),
+                start,
+                RUNS_TO_CATCH,
+            );
             let (_, failure) = campaign.run(&Interrupt::default(), |_| {}).unwrap();
             let judged = run_and_judge(campaign.store, &failure.unwrap().plan).unwrap();
             let violations = judged.told.violations();

@@ -42,7 +42,7 @@ fn every_planted_bug_ends_in_a_few_operations() {
     for flaw in Flaw::ALL {
         let mut sizes = Vec::new();
         for seed in [0, 10_000, 20_000] {
-            let (shrunk, invariant) = shrunk(flaw, 3, seed);
+            let (shrunk, invariant) = shrunk(flaw, StoreName::Faulty(flaw).nodes(), seed);
             let judged = run_and_judge(StoreName::Faulty(flaw), &shrunk.plan).unwrap();
             let violates = judged.violates(Some(invariant));
             assert!(violates, "{}: seed {seed}, {invariant}", flaw.name());

@@ -226,6 +226,11 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let watch = Stopwatch::start();
     for (position, &store) in stores.iter().enumerate() {
         shape.store = Some(store);
+        shape.period = store.period();
+        if arguments.claim.is_none() {
+            shape.nodes = arguments.nodes.unwrap_or(store.nodes());
+            shape.claim = store.claim(shape.nodes);
+        }
         shape.faults = faults(&arguments.faults, Some(store), shape.nodes)?;
         let left = (stores.len() - position) as u64;
         let until = arguments.duration;

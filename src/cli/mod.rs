@@ -14,6 +14,7 @@ mod node;
 mod output;
 mod replay;
 mod results;
+mod ring;
 mod runs;
 mod shrinking;
 mod sighting;
@@ -51,6 +52,7 @@ Examples:
   sibcheck replay corpora/                         judge all saved cases
   sibcheck generate register --broken              write a big history to judge
   sibcheck generate siblings > history.jsonl       write a history for measuring
+  sibcheck ring --key k1                           show who owns a key of the store dynamo
 
 Exit codes: 0 all hold, 1 a violation, 2 wrong usage or a malformed file, 3 inconclusive,
 4 the node under test failed, 5 this program or the machine failed, 130 Ctrl-C, 143 SIGTERM.
@@ -72,6 +74,7 @@ enum Command {
     Verify(verify::Arguments),
     Generate(generate::Arguments),
     Replay(replay::Arguments),
+    Ring(ring::Arguments),
 }
 
 impl Command {
@@ -82,7 +85,7 @@ impl Command {
             Self::Conform(arguments) => Some(arguments.format),
             Self::Verify(arguments) => Some(arguments.format),
             Self::Replay(arguments) => Some(arguments.format),
-            Self::Node(_) | Self::Generate(_) => None,
+            Self::Node(_) | Self::Generate(_) | Self::Ring(_) => None,
         }
     }
 }
@@ -153,6 +156,7 @@ pub fn main() -> Exit {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Generate(arguments) => generate::generate(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Ring(arguments) => ring::ring(&arguments),
     };
     done.unwrap_or_else(|failure| {
         if let Some(format) = format {

@@ -118,6 +118,13 @@ impl<V> DvvSet<V> {
         })
     }
 
+    /// What is known of each actor, in their order: its name, how many of its events are known, and how many
+    /// of these have values. Equal rows mean equal sets, as a dot names one value.
+    pub fn rows(&self) -> impl Iterator<Item = (&Actor, u64, usize)> {
+        let rows = self.rows.iter();
+        rows.map(|row| (&row.actor, row.counter, row.values.len()))
+    }
+
     /// The number of siblings. O(n).
     pub fn len(&self) -> usize {
         self.rows.iter().map(|row| row.values.len()).sum()

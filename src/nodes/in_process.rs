@@ -1,5 +1,7 @@
 //! Nodes in this process: the nodes of a reference store, called directly.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 use sibcheck_checkers::history::Read;
 
@@ -106,6 +108,7 @@ where
         let SiblingRecorder { reports, values } = recorder;
         match answer {
             SiblingAnswer::Refused(_) => Reply::Refused,
+            SiblingAnswer::Unknown => Reply::Uncertain,
             SiblingAnswer::Written { stamp, context, .. } => Reply::Written {
                 version: Some(reports.version(&stamp.version(), true)),
                 context: context.map(|clock| Context::Clocks(vec![clock])),
@@ -140,6 +143,8 @@ pub struct InProcess<W: Workload, N: Serves<W>> {
     /// Whose each request is, by its number, once it has arrived.
     asked: Vec<Option<Address>>,
     recorder: N::Recorder,
+    /// How often mechanisms were at work in lives that have ended.
+    past: Vec<(&'static str, u64)>,
 }
 
 struct Node<N: StoreNode> {
@@ -147,6 +152,17 @@ struct Node<N: StoreNode> {
     disk: Disk<N::Place, N::Record>,
     clock: NodeClock,
     clock_used: bool,
+}
+
+/// Adds counts that come in the same order each time.
+fn add(all: &mut Vec<(&'static str, u64)>, counts: Vec<(&'static str, u64)>) {
+    if all.is_empty() {
+        *all = counts;
+    } else {
+        for ((_, all), (_, count)) in all.iter_mut().zip(counts) {
+            *all += count;
+        }
+    }
 }
 
 /// The name of the node at a position: `n1` for 0.
@@ -157,14 +173,15 @@ pub(crate) fn node_name(position: u32) -> Actor {
 impl<W: Workload, N: Serves<W>> InProcess<W, N> {
     /// The nodes of a plan's run.
     pub fn new(store: StoreName, plan: &Plan) -> Self {
-        let setting = |node: u32| Setting {
-            name: node_name(node),
-            peers: (0..plan.nodes).filter(|&peer| peer != node).collect(),
+        let cluster: Arc<[Actor]> = (0..plan.nodes).map(node_name).collect();
+        let setting = |position: u32| Setting {
+            position,
+            cluster: Arc::clone(&cluster),
             anti_entropy: plan.anti_entropy_ns,
         };
         let settings: Vec<Setting> = (0..plan.nodes).map(setting).collect();
         let node = |setting: &Setting| Node {
-            store: N::new(store.flaw(), setting.clone()),
+            store: N::new(store, setting.clone()),
             disk: Disk::default(),
             clock: NodeClock::default(),
             clock_used: false,
@@ -177,6 +194,7 @@ impl<W: Workload, N: Serves<W>> InProcess<W, N> {
             effects: Vec::new(),
             asked: Vec::new(),
             recorder: N::recorder(plan),
+            past: Vec::new(),
         }
     }
 
@@ -186,6 +204,7 @@ impl<W: Workload, N: Serves<W>> InProcess<W, N> {
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Persist(place, record) => disk.write(place, record),
+                Effect::Remove(place) => disk.remove(place),
                 Effect::Sync => disk.sync(),
                 Effect::Send(peer, message) => {
                     out.push(Output::Send(Address::Node(peer), Packet::Peer(message)));
@@ -288,7 +307,8 @@ impl<W: Workload, N: Serves<W>> Nodes<W> for InProcess<W, N> {
     fn crash(&mut self, node: u32) -> Option<u64> {
         let setting = self.settings[node as usize].clone();
         let node = &mut self.nodes[node as usize];
-        node.store = N::new(self.store.flaw(), setting);
+        add(&mut self.past, node.store.situations());
+        node.store = N::new(self.store, setting);
         Some(node.disk.crash() as u64)
     }
 
@@ -299,6 +319,14 @@ impl<W: Workload, N: Serves<W>> Nodes<W> for InProcess<W, N> {
 
     fn behaviour(&self) -> W::Behaviour {
         N::behaviour()
+    }
+
+    fn situations(&self) -> Vec<(&'static str, u64)> {
+        let mut all = self.past.clone();
+        for node in &self.nodes {
+            add(&mut all, node.store.situations());
+        }
+        all
     }
 
     fn shown(&self, message: &Self::Message) -> String {

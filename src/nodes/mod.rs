@@ -120,6 +120,11 @@ pub trait Nodes<W: Workload = Siblings> {
         W::Behaviour::default()
     }
 
+    /// How often the mechanisms of the nodes were at work, by their names.
+    fn situations(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// True when a node broke the protocol or died by itself: the run cannot go on.
     fn failed(&self) -> bool {
         false

@@ -21,7 +21,7 @@ use crate::{
     simulation::Nanos,
     stores::{
         Effect, EffectsOf, Key, ReplicaMessage, RequestId, Setting, Sibling, SiblingAnswer,
-        SiblingRequest, Siblings, Stamp, StoreName, StoreNode, with_store,
+        SiblingRequest, Siblings, Stamp, StoreName, StoreNode, dynamo, with_store,
     },
     workloads::siblings::{
         ClientRequest, Wording, dvv_siblings, dvv_written, vc_siblings, vc_written, words,
@@ -354,21 +354,70 @@ fn node(store: StoreName, name: &str, names: &[String]) -> Box<dyn Node> {
     if names.iter().all(|other| *other != name) {
         names.push(name.into());
     }
-    let peers = (0u32..).zip(&names).filter(|(_, other)| **other != name);
+    let position = names.iter().position(|other| *other == name);
     let setting = Setting {
-        name: name.into(),
-        peers: peers.map(|(peer, _)| peer).collect(),
+        position: position.and_then(|at| u32::try_from(at).ok()).unwrap_or(0),
+        cluster: names.iter().cloned().collect(),
         // The server has a timer of its own.
         anti_entropy: Nanos::ZERO,
     };
     with_store!(store, Node => {
-        let node = <Node<Json> as StoreNode>::new(store.flaw(), setting);
+        let node = <Node<Json> as StoreNode>::new(store, setting);
         Box::new(WireNode::of(node, names))
     })
 }
 
-/// The type of the messages between these nodes.
-const REPLICATE: &str = "replicate";
+/// A store of siblings that can be served.
+trait Served:
+    StoreNode<
+        Request = SiblingRequest<Json>,
+        Answer = SiblingAnswer<Json, Self::Version>,
+        Message = Self::Told,
+    >
+{
+    /// The versions that it gives.
+    type Version: WireStamp;
+    /// What its nodes tell each other.
+    type Told: PeerMessage;
+}
+
+impl<N, S, M> Served for N
+where
+    N: StoreNode<Request = SiblingRequest<Json>, Answer = SiblingAnswer<Json, S>, Message = M>,
+    S: WireStamp,
+    M: PeerMessage,
+{
+    type Version = S;
+    type Told = M;
+}
+
+/// What nodes tell each other, on the wire.
+trait PeerMessage: Sized {
+    /// The type of these messages.
+    const TYPE: &'static str;
+
+    /// The body, with its type.
+    fn body(&self) -> Json;
+
+    /// Reads a body.
+    fn read(body: Json) -> Result<Self, serde_json::Error>;
+}
+
+impl PeerMessage for dynamo::Message<Json> {
+    const TYPE: &'static str = "dynamo";
+
+    fn body(&self) -> Json {
+        json!({"type": Self::TYPE, "told": self})
+    }
+
+    fn read(body: Json) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Wire {
+            told: dynamo::Message<Json>,
+        }
+        serde_json::from_value(body).map(|Wire { told }| told)
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(bound(serialize = "S: Serialize", deserialize = "S: DeserializeOwned"))]
@@ -400,18 +449,12 @@ fn wall_ns() -> u64 {
 }
 
 /// Nodes of stores of siblings, on the wire.
-impl<N, S> WireNode<N>
-where
-    N: StoreNode<
-            Request = SiblingRequest<Json>,
-            Answer = SiblingAnswer<Json, S>,
-            Message = ReplicaMessage<Json, S>,
-        >,
-    S: WireStamp,
-{
-    fn of(node: N, names: Vec<Actor>) -> Self {
+impl<N: Served> WireNode<N> {
+    fn of(mut node: N, names: Vec<Actor>) -> Self {
+        // It finds nothing, and has nothing to say yet.
+        node.start(&mut std::iter::empty(), &mut Vec::new());
         Self {
-            words: S::words(),
+            words: N::Version::words(),
             node,
             names,
             asked: BTreeMap::new(),
@@ -449,36 +492,19 @@ where
         self.said(effects)
     }
 
-    fn replicate(&mut self, envelope: &Envelope) -> Result<Vec<Said>, Malformed> {
-        let wire: WireReplicate<S> = serde_json::from_value(Json::Object(envelope.body.clone()))
-            .map_err(|error| envelope.malformed(format!("{REPLICATE}: {}", Outside(error))))?;
-        let Some(peer) = (0u32..)
+    fn hear(&mut self, envelope: &Envelope) -> Result<Vec<Said>, Malformed> {
+        let kind = N::Told::TYPE;
+        let message = N::Told::read(Json::Object(envelope.body.clone()))
+            .map_err(|error| envelope.malformed(format!("{kind}: {}", Outside(error))))?;
+        let Some((peer, _)) = (0u32..)
             .zip(&self.names)
             .find(|(_, name)| name.as_str() == envelope.src)
         else {
             let what = format!("{:?} is not a node of this cluster", envelope.src);
             return Err(envelope.malformed(what));
         };
-        let message = ReplicaMessage {
-            exchange: wire.exchange,
-            entries: wire
-                .entries
-                .into_iter()
-                .map(|entry| {
-                    let siblings: Vec<_> = entry
-                        .siblings
-                        .into_iter()
-                        .map(|sibling| Sibling {
-                            value: sibling.value,
-                            stamp: sibling.version,
-                        })
-                        .collect();
-                    (entry.key, siblings.into())
-                })
-                .collect(),
-        };
         let mut effects = Vec::new();
-        self.node.message(peer.0, &message, &mut effects);
+        self.node.message(peer, &message, &mut effects);
         Ok(self.said(effects))
     }
 
@@ -492,7 +518,7 @@ where
                     said.extend(self.names.get(peer as usize).map(|name| Said {
                         to: name.as_str().to_owned(),
                         answers: None,
-                        body: wire_body(&message),
+                        body: object(message.body()),
                     }));
                 }
                 Effect::Reply(request, answer) => {
@@ -506,7 +532,7 @@ where
                         })
                     }));
                 }
-                Effect::Persist(..) | Effect::Sync | Effect::SetTimer(..) => {}
+                Effect::Persist(..) | Effect::Remove(_) | Effect::Sync | Effect::SetTimer(..) => {}
             }
         }
         said
@@ -520,43 +546,53 @@ fn body_of<S: WireStamp>(answer: SiblingAnswer<Json, S>) -> Map<String, Json> {
         SiblingAnswer::Refused(error) => {
             error_body(ErrorCode::MalformedRequest, &error.to_string())
         }
+        SiblingAnswer::Unknown => {
+            error_body(ErrorCode::Timeout, "too few nodes have answered in time")
+        }
     }
 }
 
-fn wire_body<S: Serialize + Clone>(message: &ReplicaMessage<Json, S>) -> Map<String, Json> {
-    let wire = WireReplicate {
-        r#type: REPLICATE.to_owned(),
-        exchange: message.exchange,
-        entries: message
-            .entries
-            .iter()
-            .map(|(key, siblings)| WireEntry {
-                key: key.clone(),
-                siblings: siblings
-                    .iter()
-                    .map(|sibling| WireSibling {
-                        value: sibling.value.clone(),
-                        version: sibling.stamp.clone(),
-                    })
-                    .collect(),
-            })
-            .collect(),
-    };
-    object(serde_json::to_value(wire).unwrap_or_default())
+impl<S: WireStamp> PeerMessage for ReplicaMessage<Json, S> {
+    const TYPE: &'static str = "replicate";
+
+    fn body(&self) -> Json {
+        let sibling = |sibling: &Sibling<Json, S>| WireSibling {
+            value: sibling.value.clone(),
+            version: sibling.stamp.clone(),
+        };
+        let entry = |(key, siblings): &(Key, Siblings<Json, S>)| WireEntry {
+            key: key.clone(),
+            siblings: siblings.iter().map(sibling).collect(),
+        };
+        let wire = WireReplicate {
+            r#type: Self::TYPE.to_owned(),
+            exchange: self.exchange,
+            entries: self.entries.iter().map(entry).collect(),
+        };
+        serde_json::to_value(wire).unwrap_or_default()
+    }
+
+    fn read(body: Json) -> Result<Self, serde_json::Error> {
+        let wire: WireReplicate<S> = serde_json::from_value(body)?;
+        let sibling = |sibling: WireSibling<S>| Sibling {
+            value: sibling.value,
+            stamp: sibling.version,
+        };
+        let entry = |entry: WireEntry<S>| {
+            let siblings: Vec<_> = entry.siblings.into_iter().map(sibling).collect();
+            (entry.key, siblings.into())
+        };
+        Ok(Self {
+            exchange: wire.exchange,
+            entries: wire.entries.into_iter().map(entry).collect(),
+        })
+    }
 }
 
-impl<N, S> Node for WireNode<N>
-where
-    N: StoreNode<
-            Request = SiblingRequest<Json>,
-            Answer = SiblingAnswer<Json, S>,
-            Message = ReplicaMessage<Json, S>,
-        >,
-    S: WireStamp,
-{
+impl<N: Served> Node for WireNode<N> {
     fn handle(&mut self, envelope: &Envelope) -> Option<Result<Vec<Said>, Malformed>> {
-        if envelope.kind() == REPLICATE {
-            return Some(self.replicate(envelope));
+        if envelope.kind() == N::Told::TYPE {
+            return Some(self.hear(envelope));
         }
         let request = self.words.decode(envelope, &self.names)?;
         Some(request.map(|request| self.request(envelope, request)))

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::{
     choices::Choices,
     simulation::{Fault, FaultKind, FaultName, Nanos, PartitionShape, Purpose},
+    stores::{StoreName, faulty::Basis},
 };
 
 use super::{Shape, Time, generate::narrow};
@@ -36,8 +37,7 @@ pub(super) fn faults(
             let begin = choices.below(Purpose::Faults, latest);
             let span = choices.between(Purpose::Faults, shortest, length.0 / 2);
             let span = Nanos(begin)..Nanos(begin.saturating_add(span));
-            // The simulation's own stores keep nothing that several crashes could bring out.
-            if name == FaultName::Crash && shape.program.is_some() && nodes > 1 {
+            if name == FaultName::Crash && several_may_crash(shape) && nodes > 1 {
                 crashes(&mut faults, span, (nodes, length), shape, choices);
                 continue;
             }
@@ -49,6 +49,13 @@ pub(super) fn faults(
         }
     }
     faults
+}
+
+/// Whether several nodes may crash at once or in turn. Nodes that are all replicas of each other, and keep
+/// nothing beside that, have nothing that this could bring out.
+fn several_may_crash(shape: &Shape) -> bool {
+    let inside = shape.store.map(StoreName::basis);
+    shape.program.is_some() || inside == Some(Basis::Dynamo)
 }
 
 /// Draws a crash of one node, or crashes of several: what nodes agree on is only lost in those.
@@ -81,15 +88,32 @@ fn crashes(
                 );
             }
         }
-        // Nodes fail one after the other, each for less time than the others take to notice.
+        // Nodes fail one after the other, each for less time than the others take to notice; in half of the
+        // plans while one of them is down.
         _ => {
-            let each = shape.period.unwrap_or(Nanos(length.0 / 4));
+            let node =
+                |choices: &mut _| narrow(Choices::below(choices, Purpose::Faults, nodes.into()));
+            if choices.percent(Purpose::Faults, 50) {
+                push(
+                    FaultKind::Crash {
+                        node: node(choices),
+                    },
+                    span.clone(),
+                );
+            }
+            let longest = shape.period.unwrap_or(Nanos(length.0 / 4)).0 / 20;
+            let count = choices.between(Purpose::Faults, nodes.into(), 4 * u64::from(nodes));
+            let gap = 2 * (span.end.0 - span.start.0) / count;
             let mut at = span.start;
-            for _ in 0..choices.between(Purpose::Faults, u64::from(nodes), 4 * u64::from(nodes)) {
-                let node = narrow(choices.below(Purpose::Faults, u64::from(nodes)));
-                let down = choices.between(Purpose::Faults, 1, (each.0 / 20).max(1));
-                push(FaultKind::Crash { node }, at..at + Nanos(down));
-                at = at + Nanos(choices.below(Purpose::Faults, each.0));
+            for _ in 0..count {
+                at = at + Nanos(choices.below(Purpose::Faults, gap.max(1)));
+                let down = choices.between(Purpose::Faults, 1, longest.max(1));
+                push(
+                    FaultKind::Crash {
+                        node: node(choices),
+                    },
+                    at..at + Nanos(down),
+                );
             }
         }
     }

@@ -60,7 +60,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The usual number of nodes.
+    /// The usual number of nodes, unless a store has another one.
     pub const NODES: u32 = 3;
     /// The usual number of clients.
     pub const CLIENTS: u32 = 5;
@@ -69,9 +69,9 @@ impl Shape {
     /// The usual number of operations.
     pub const OPERATIONS: u32 = 100;
 
-    /// The usual bounds for a store: three nodes and every kind of fault under its usual claim.
+    /// The usual bounds for a store: its usual nodes and every kind of fault under the claim that it earns.
     pub fn new(store: StoreName) -> Self {
-        Self::with_nodes(store, Self::NODES)
+        Self::with_nodes(store, store.nodes())
     }
 
     /// The usual bounds for so many nodes of a store.
@@ -90,8 +90,11 @@ impl Shape {
             store,
             program,
             time: Time::Lockstep,
-            period: None,
-            claim: claims.first().copied().unwrap_or(Claim::Eventual),
+            period: store.and_then(StoreName::period),
+            claim: store.map_or_else(
+                || claims.first().copied().unwrap_or(Claim::Eventual),
+                |store| store.claim(nodes),
+            ),
             replica_monotonic: false,
             nodes,
             clients: Self::CLIENTS,
@@ -135,7 +138,8 @@ impl Shape {
         let unusual = self.operations != usual.operations || self.program.is_some();
         flag("ops", unusual, &self.operations);
         // A program has one node unless more are asked for.
-        let unusual = self.nodes != Self::NODES || self.program.is_some();
+        let nodes = self.store.map_or(Self::NODES, StoreName::nodes);
+        let unusual = self.nodes != nodes || self.program.is_some();
         flag("nodes", unusual, &self.nodes);
         flag("clients", self.clients != usual.clients, &self.clients);
         flag("keys", self.keys != usual.keys, &self.keys);
@@ -153,7 +157,7 @@ impl Shape {
         // Which time it needs need not be found out again either.
         let unusual = self.time != usual.time || self.program.is_some();
         flag("time", unusual, &self.time);
-        if let Some(period) = self.period {
+        if let Some(period) = self.period.filter(|_| self.period != usual.period) {
             let period = Duration::from_nanos(period.0);
             flag(
                 "period",
@@ -294,6 +298,7 @@ fn generate_of<W: Workload>(
     let first = Group::<W>::draw(stratum, shape, words, choices);
     let mut network = network(nodes, choices);
     if let Some(period) = shape.period
+        && shape.program.is_some()
         && choices.percent(Purpose::Shape, 40)
     {
         // As slow as it takes for what is sent in one period to overtake what was in another; or for

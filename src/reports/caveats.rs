@@ -17,12 +17,18 @@ pub(super) fn caveats(checked: &Checked) -> Vec<String> {
         return Vec::new();
     }
     let mut caveats = few_runs(checked);
-    let wanted = match &shape.program {
+    let mut wanted = match &shape.program {
         Some(dialect) => with_words!(dialect.words(), W, words => {
             <W as Workload>::wanted(Some(words), shape.nodes)
         }),
         None => with_workload!(shape.workload(), W => W::wanted(None, shape.nodes)),
     };
+    wanted.extend(
+        shape
+            .store
+            .into_iter()
+            .flat_map(|store| store.mechanisms(shape.nodes)),
+    );
     let missing = wanted
         .into_iter()
         .filter(|(situation, _)| tally.situations.count(situation) == 0);

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Disk<K, R> {
     durable: BTreeMap<K, R>,
-    unsynced: BTreeMap<K, R>,
+    /// What is written there when it is synced; none where a record is removed.
+    unsynced: BTreeMap<K, Option<R>>,
 }
 
 impl<K: Ord, R> Default for Disk<K, R> {
@@ -21,12 +22,22 @@ impl<K: Ord, R> Default for Disk<K, R> {
 impl<K: Ord, R> Disk<K, R> {
     /// Writes a record; it is lost in a crash until [`Disk::sync`].
     pub fn write(&mut self, key: K, record: R) {
-        self.unsynced.insert(key, record);
+        self.unsynced.insert(key, Some(record));
     }
 
-    /// Makes everything written so far durable.
+    /// Removes a record; it is there again after a crash until [`Disk::sync`].
+    pub fn remove(&mut self, key: K) {
+        self.unsynced.insert(key, None);
+    }
+
+    /// Makes everything written and removed so far durable.
     pub fn sync(&mut self) {
-        self.durable.append(&mut self.unsynced);
+        for (key, record) in std::mem::take(&mut self.unsynced) {
+            match record {
+                Some(record) => self.durable.insert(key, record),
+                None => self.durable.remove(&key),
+            };
+        }
     }
 
     /// Loses what was not synced, and tells how many records that were.
@@ -60,5 +71,11 @@ mod tests {
         disk.sync();
         assert_eq!(disk.crash(), 0);
         assert_eq!(disk.recover().next(), Some((&"a", &3)));
+        disk.remove("a");
+        assert_eq!(disk.crash(), 1);
+        assert_eq!(disk.recover().next(), Some((&"a", &3)));
+        disk.remove("a");
+        disk.sync();
+        assert_eq!(disk.recover().next(), Some((&"b", &1)));
     }
 }

@@ -3,7 +3,7 @@
 //! Each [`Flaw`] is a small, named change to a correct store, modelled on a bug that a real store
 //! had, and names the invariant under which it must be caught.
 
-use sibcheck_checkers::Invariant;
+use sibcheck_checkers::{Claim, Invariant};
 
 use crate::{
     clocks::{Actor, Causality, DottedVersionVector, VectorClock},
@@ -13,6 +13,7 @@ use crate::{
 use super::{
     DotCounter, DottedRules, ReplicaRules, Sibling, Siblings, Stamp, StoreError, VersionedRules,
     dotted::dot_after,
+    dynamo::{Durable, Hints, Quorums, Rules},
     versioned::{ClientWrite, advance_entry, join},
 };
 
@@ -43,6 +44,21 @@ pub enum Flaw {
     /// The counter of a new dot is what the node's wall clock shows: when it jumps back, dots are made
     /// again that were made before.
     WallClockDots,
+    /// A write is acknowledged when one node less than asked for has it.
+    WriteQuorumShort,
+    /// Others than the owners of a key count, and it is promised that every read sees every acknowledged
+    /// write.
+    SloppyQuorumStrict,
+    /// What a node sends replaces what another one has, instead of being merged with it.
+    RepairOverwrites,
+    /// What is kept for an owner that cannot be reached is not durable.
+    HintInMemory,
+    /// What is kept for an owner is written anew, under another dot, when the owner is back.
+    HintWrittenAnew,
+    /// A node that has handed a key off and gets it back begins again with the same dots.
+    ActorReused,
+    /// A coordinator has its own copy on storage after others have heard of its dot.
+    CounterLost,
 }
 
 /// Which correct store a flaw changes.
@@ -52,11 +68,13 @@ pub enum Basis {
     Versioned,
     /// [`super::DottedStore`].
     Dotted,
+    /// [`super::dynamo`].
+    Dynamo,
 }
 
 impl Flaw {
     /// Every flaw.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::LastWriterWins,
         Self::ServerIdClock,
         Self::NeverSupersede,
@@ -66,6 +84,13 @@ impl Flaw {
         Self::OverwriteOnReplication,
         Self::MergeEqualValues,
         Self::WallClockDots,
+        Self::WriteQuorumShort,
+        Self::SloppyQuorumStrict,
+        Self::RepairOverwrites,
+        Self::HintInMemory,
+        Self::HintWrittenAnew,
+        Self::ActorReused,
+        Self::CounterLost,
     ];
 
     /// The name on the command line, after `faulty:`.
@@ -80,6 +105,13 @@ impl Flaw {
             Self::OverwriteOnReplication => "overwrite-on-replication",
             Self::MergeEqualValues => "merge-equal-values",
             Self::WallClockDots => "wall-clock-dots",
+            Self::WriteQuorumShort => "write-quorum-short",
+            Self::SloppyQuorumStrict => "sloppy-quorum-strict",
+            Self::RepairOverwrites => "repair-overwrites",
+            Self::HintInMemory => "hint-in-memory",
+            Self::HintWrittenAnew => "hint-written-anew",
+            Self::ActorReused => "actor-reused",
+            Self::CounterLost => "counter-lost",
         }
     }
 
@@ -91,6 +123,13 @@ impl Flaw {
             | Self::OverwriteOnReplication
             | Self::MergeEqualValues
             | Self::WallClockDots => Basis::Dotted,
+            Self::WriteQuorumShort
+            | Self::SloppyQuorumStrict
+            | Self::RepairOverwrites
+            | Self::HintInMemory
+            | Self::HintWrittenAnew
+            | Self::ActorReused
+            | Self::CounterLost => Basis::Dynamo,
             _ => Basis::Versioned,
         }
     }
@@ -99,11 +138,17 @@ impl Flaw {
     pub const fn breaks(self) -> Invariant {
         match self {
             Self::LastWriterWins | Self::MergeEqualValues => Invariant::SiblingPreservation,
-            Self::ServerIdClock | Self::AckBeforeDurable | Self::OverwriteOnReplication => {
-                Invariant::NoLostUpdate
-            }
+            Self::ServerIdClock
+            | Self::AckBeforeDurable
+            | Self::OverwriteOnReplication
+            | Self::RepairOverwrites
+            | Self::HintInMemory => Invariant::NoLostUpdate,
             Self::NeverSupersede | Self::ReconcileOneParent => Invariant::Dominance,
-            Self::DotFromContext | Self::WallClockDots => Invariant::ClockIdentity,
+            Self::HintWrittenAnew => Invariant::NoDuplicateSibling,
+            Self::DotFromContext | Self::WallClockDots | Self::ActorReused | Self::CounterLost => {
+                Invariant::ClockIdentity
+            }
+            Self::WriteQuorumShort | Self::SloppyQuorumStrict => Invariant::RegularReads,
         }
     }
 
@@ -112,6 +157,65 @@ impl Flaw {
         match self {
             Self::WallClockDots => Some(FaultName::Clock),
             _ => None,
+        }
+    }
+
+    /// The quorums of the store that it is planted in.
+    pub(crate) fn quorums(self) -> Quorums {
+        let (owners, reads, writes, sloppy) = match self {
+            Self::SloppyQuorumStrict => (3, 2, 2, true),
+            // What stands in for the only owner has the only copy.
+            Self::HintInMemory | Self::HintWrittenAnew | Self::ActorReused => (1, 1, 1, true),
+            // What one node loses is not found at the others at once.
+            Self::RepairOverwrites => (3, 1, 1, false),
+            _ => (3, 2, 2, false),
+        };
+        Quorums {
+            owners,
+            reads,
+            writes,
+            sloppy,
+        }
+    }
+
+    /// What so many nodes of the store that it is planted in promise.
+    pub(crate) fn claim(self, nodes: usize) -> Claim {
+        let quorums = match self {
+            Self::SloppyQuorumStrict => Quorums::default(),
+            flaw => flaw.quorums(),
+        };
+        quorums.claim(nodes)
+    }
+
+    /// The rules of a Dynamo-style node with this flaw.
+    pub(crate) fn dynamo<V: Clone>(self) -> Rules<V> {
+        let correct = Rules::default();
+        match self {
+            Self::WriteQuorumShort => Rules {
+                enough: |wanted| wanted - 1,
+                ..correct
+            },
+            Self::RepairOverwrites => Rules {
+                merge: |_, theirs| theirs.clone(),
+                ..correct
+            },
+            Self::HintInMemory => Rules {
+                hints: Hints::InMemory,
+                ..correct
+            },
+            Self::HintWrittenAnew => Rules {
+                hints: Hints::WrittenAnew,
+                ..correct
+            },
+            Self::ActorReused => Rules {
+                hints: Hints::SameName,
+                ..correct
+            },
+            Self::CounterLost => Rules {
+                durable: Durable::Later,
+                ..correct
+            },
+            _ => correct,
         }
     }
 
@@ -129,6 +233,21 @@ impl Flaw {
             Self::OverwriteOnReplication => "a replica's message overwrites instead of merging",
             Self::MergeEqualValues => "siblings with equal values are taken for one",
             Self::WallClockDots => "dots are counted by the node's wall clock, which may jump back",
+            Self::WriteQuorumShort => {
+                "writes are acknowledged when one node less than asked for has them"
+            }
+            Self::SloppyQuorumStrict => {
+                "others than the owners count, although owners are promised"
+            }
+            Self::RepairOverwrites => "what a node sends replaces what another one has",
+            Self::HintInMemory => "what is kept for an owner is lost in a crash",
+            Self::HintWrittenAnew => {
+                "what is kept for an owner gets another dot when it is handed off"
+            }
+            Self::ActorReused => "a node that gets a key back begins again with the same dots",
+            Self::CounterLost => {
+                "others hear of a dot before the node that made it has it on storage"
+            }
         }
     }
 

@@ -4,9 +4,11 @@
 //! handed in and handed out. [`VersionedStore`] tracks causality by vector clocks, [`DottedStore`]
 //! by dotted version vectors. A delete is a write of a tombstone, and a tombstone is a value like
 //! any other to them (`V` says which values are one), so that no late replica can undo a delete.
-//! [`Replica`] makes either one a node of a fully replicated cluster, a [`StoreNode`]. [`faulty`] holds the planted bugs, each a small named change to one of them.
+//! [`Replica`] makes either one a node of a fully replicated cluster, a [`StoreNode`]. [`dynamo`] is a
+//! store whose keys have a few owners each. [`faulty`] holds the planted bugs, each a small named change to one of them.
 
 mod dotted;
+pub mod dynamo;
 pub mod faulty;
 mod name;
 mod node;
@@ -48,6 +50,9 @@ pub enum StoreError {
     /// The context cannot be advanced.
     #[error(transparent)]
     Clock(#[from] ClockError),
+    /// The node that coordinates it cannot do it.
+    #[error("{0}")]
+    Coordinator(String),
 }
 
 /// One replica's map from keys to siblings: what both reference stores have in common.

@@ -4,7 +4,9 @@
 //! Nothing is returned: what a node wants done are effects, an answer among them. So a node may answer
 //! when its peers have, and a request may never be answered at all.
 
-use super::{Key, Siblings, StoreError, faulty::Flaw};
+use std::sync::Arc;
+
+use super::{Key, Siblings, StoreError, StoreName};
 use crate::{
     clocks::{Actor, VectorClock},
     simulation::Nanos,
@@ -16,12 +18,26 @@ pub type RequestId = u64;
 /// Who a node is, and among whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// What it is called.
-    pub name: Actor,
-    /// The positions of the other nodes.
-    pub peers: Vec<u32>,
+    /// Its position in the cluster.
+    pub position: u32,
+    /// What the nodes of the cluster are called, by their positions.
+    pub cluster: Arc<[Actor]>,
     /// The time between two rounds of anti-entropy.
     pub anti_entropy: Nanos,
+}
+
+impl Setting {
+    /// What it is called.
+    pub fn name(&self) -> Actor {
+        let name = self.cluster.get(self.position as usize);
+        name.cloned().unwrap_or_default()
+    }
+
+    /// The positions of the other nodes.
+    pub fn peers(&self) -> Vec<u32> {
+        let all = (0u32..).zip(&*self.cluster).map(|(peer, _)| peer);
+        all.filter(|peer| *peer != self.position).collect()
+    }
 }
 
 /// A node of a store.
@@ -37,8 +53,8 @@ pub trait StoreNode {
     /// What stands there.
     type Record: Clone;
 
-    /// A node that has not begun its life, with a planted bug or none.
-    fn new(flaw: Option<Flaw>, setting: Setting) -> Self;
+    /// A node of a store that has not begun its life.
+    fn new(store: StoreName, setting: Setting) -> Self;
 
     /// Begins the life of a node, with what it finds on storage.
     fn start(
@@ -61,6 +77,11 @@ pub trait StoreNode {
 
     /// A timer goes off that was set with this number.
     fn timer(&mut self, timer: u32, effects: &mut EffectsOf<Self>);
+
+    /// How often its mechanisms were at work in this life, by their names, in the same order for every node.
+    fn situations(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }
 
 /// What a node wants done, in this order.
@@ -72,6 +93,8 @@ pub enum Effect<A, M, P, R> {
     Send(u32, M),
     /// Write a record to storage.
     Persist(P, R),
+    /// Remove a record from storage.
+    Remove(P),
     /// Make all that was written durable before going on.
     Sync,
     /// Call [`StoreNode::timer`] with this number after this span.
@@ -133,4 +156,6 @@ pub enum SiblingAnswer<V, S> {
     },
     /// The write was refused.
     Refused(StoreError),
+    /// Too few nodes have answered. A write may still take effect.
+    Unknown,
 }

@@ -12,7 +12,7 @@ use crate::simulation::Nanos;
 
 use super::{
     ActorScheme, DottedRules, DottedStore, Effect, EffectsOf, Key, RequestId, Setting,
-    SiblingAnswer, SiblingRequest, SiblingStore, Siblings, StoreNode, VersionedRules,
+    SiblingAnswer, SiblingRequest, SiblingStore, Siblings, StoreName, StoreNode, VersionedRules,
     VersionedStore, faulty::Flaw,
 };
 
@@ -82,10 +82,10 @@ pub trait MakeStore: SiblingStore {
 
 impl<V: Clone + Debug + PartialEq> MakeStore for VersionedStore<V> {
     fn make(flaw: Option<Flaw>, setting: &Setting) -> Self {
-        let scheme = if setting.peers.is_empty() {
+        let scheme = if setting.cluster.len() < 2 {
             ActorScheme::Client
         } else {
-            ActorScheme::ClientAtNode(setting.name.clone())
+            ActorScheme::ClientAtNode(setting.name())
         };
         let rules = flaw.map_or_else(VersionedRules::default, Flaw::versioned);
         Self::new(scheme, rules)
@@ -95,7 +95,7 @@ impl<V: Clone + Debug + PartialEq> MakeStore for VersionedStore<V> {
 impl<V: Clone + Debug + PartialEq> MakeStore for DottedStore<V> {
     fn make(flaw: Option<Flaw>, setting: &Setting) -> Self {
         let rules = flaw.map_or_else(DottedRules::default, Flaw::dotted);
-        Self::new(setting.name.clone(), rules)
+        Self::new(setting.name(), rules)
     }
 }
 
@@ -106,10 +106,11 @@ impl<T: MakeStore> StoreNode for Replica<T> {
     type Place = Key;
     type Record = SiblingsOf<T>;
 
-    fn new(flaw: Option<Flaw>, setting: Setting) -> Self {
+    fn new(store: StoreName, setting: Setting) -> Self {
+        let flaw = store.flaw();
         Self {
             store: T::make(flaw, &setting),
-            peers: setting.peers,
+            peers: setting.peers(),
             anti_entropy: setting.anti_entropy,
             rules: flaw.map_or_else(ReplicaRules::default, Flaw::replica),
             rounds: 0,
@@ -241,13 +242,12 @@ mod tests {
     type Node = Replica<DottedStore<u32>>;
 
     fn node(position: u32, nodes: u32) -> Node {
-        let name = format!("n{}", position + 1);
         let setting = Setting {
-            name: name.as_str().into(),
-            peers: (0..nodes).filter(|&peer| peer != position).collect(),
+            position,
+            cluster: (1..=nodes).map(|node| format!("n{node}").into()).collect(),
             anti_entropy: Nanos(10),
         };
-        Replica::new(None, setting)
+        Replica::new(StoreName::Dotted, setting)
     }
 
     fn values(node: &Node, key: &str) -> Vec<u32> {
