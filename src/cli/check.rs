@@ -112,7 +112,7 @@ pub(super) struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) ops: Option<u32>,
 
-    /// Nodes of the cluster [default: 3; 1 for linearizable, and for a program of which no claim is
+    /// Nodes of the cluster [default: 3, or 5 for dynamo; 1 for linearizable, and for a program of which no claim is
     /// named]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(super) nodes: Option<u32>,

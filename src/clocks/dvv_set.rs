@@ -125,6 +125,12 @@ impl<V> DvvSet<V> {
         rows.map(|row| (&row.actor, row.counter, row.values.len()))
     }
 
+    /// How many of an actor's events are known; 0 for an actor without a row. O(log n).
+    pub fn count(&self, actor: &Actor) -> u64 {
+        let place = self.rows.binary_search_by(|row| row.actor.cmp(actor));
+        place.map_or(0, |at| self.rows[at].counter)
+    }
+
     /// The number of siblings. O(n).
     pub fn len(&self) -> usize {
         self.rows.iter().map(|row| row.values.len()).sum()

@@ -180,26 +180,31 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
             };
             effects.push(Effect::Reply(*id, answer));
         }
-        if known == asked.len() {
-            self.end_reading(op, effects);
+        if known < asked.len() {
+            return;
+        }
+        if let Some(Pending {
+            task: Task::Read { key, asked, .. },
+            ..
+        }) = self.pending.remove(&op)
+        {
+            self.repair(&key, asked, effects);
         }
     }
 
     /// Tells nodes that have answered a read what they lacked.
-    fn end_reading(&mut self, op: OpId, effects: &mut Effects<V>) {
-        let Some(Pending {
-            task: Task::Read { key, asked, .. },
-            ..
-        }) = self.pending.remove(&op)
-        else {
-            return;
-        };
+    fn repair(
+        &mut self,
+        key: &Key,
+        asked: BTreeMap<u32, Option<DvvSet<V>>>,
+        effects: &mut Effects<V>,
+    ) {
         let merged = merged(&asked);
         for (node, answer) in asked {
             let behind = answer.is_some_and(|set| set.compare(&merged) != Causality::Equal);
-            if behind && self.owns(node, &key) {
+            if behind && self.owns(node, key) {
                 self.deeds.repaired += 1;
-                self.tell(node, &key, &merged, effects);
+                self.tell(node, key, &merged, effects);
             }
         }
     }
@@ -295,7 +300,7 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
         let actor = kept.actor.clone().unwrap_or(name);
         let written = kept.set.event(&actor, value, &context);
         let stamp = written.and_then(|set| {
-            let dot = Dot::new(actor.clone(), set.join().get(actor.as_str()))?;
+            let dot = Dot::new(actor.clone(), set.count(&actor))?;
             let stamp = DottedVersionVector::new(dot, context)?;
             Ok((set, stamp))
         });
@@ -415,19 +420,19 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
             .map(|(op, _)| *op)
             .collect();
         for op in late {
-            match self.pending.get(&op).map(|pending| pending.task.clone()) {
+            match self.pending.remove(&op).map(|pending| pending.task) {
                 Some(Task::Read {
-                    asked,
                     id,
+                    key,
+                    asked,
                     answered,
-                    ..
                 }) => {
                     let silent = asked.iter().filter(|(_, answer)| answer.is_none());
                     self.suspected.extend(silent.map(|(node, _)| *node));
                     if !answered {
                         effects.push(Effect::Reply(id, SiblingAnswer::Unknown));
                     }
-                    self.end_reading(op, effects);
+                    self.repair(&key, asked, effects);
                 }
                 Some(Task::Write {
                     waiter,
@@ -436,7 +441,6 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
                     acknowledged,
                     ..
                 }) => {
-                    self.pending.remove(&op);
                     if !acknowledged {
                         self.answer(waiter, key.clone(), Outcome::Unknown, effects);
                     }
@@ -447,12 +451,10 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
                     self.remember(&key, missed.into_iter().map(|(_, owner)| owner), effects);
                 }
                 Some(Task::Forward { id, key, to }) => {
-                    self.pending.remove(&op);
                     self.suspected.insert(to);
                     answer(id, key, Outcome::Unknown, effects);
                 }
                 Some(Task::HandOff { to, .. }) => {
-                    self.pending.remove(&op);
                     self.suspected.insert(to);
                 }
                 None => {}

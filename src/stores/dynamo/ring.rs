@@ -51,11 +51,6 @@ impl Ring {
         }
     }
 
-    /// How many nodes there are.
-    pub const fn nodes(&self) -> usize {
-        self.nodes
-    }
-
     /// All nodes, each once, in the order in which a key prefers them. O(log tokens) for the first, and a
     /// few tokens more for each other.
     pub fn preference(&self, key: &[u8]) -> impl Iterator<Item = u32> + '_ {
