@@ -15,8 +15,8 @@
 //! earlier writes `e`, `Covers_may(w)` is `Early(w)` and, for every later `l` that `w` is open at,
 //! `{l} ∪ Early(l)`. A read holds only what was invoked before it completed.
 //!
-//! Where tombstones are hidden, the `may` reading also holds every delete that a read may have
-//! hidden: one that no returned sibling is superseded by. And since a replica that holds `d` does
+//! Where reads may leave tombstones out (hidden, or reaped), the `may` reading also holds every delete
+//! that a read may have left out: one that no returned sibling is superseded by. And since a replica that holds `d` does
 //! not return what `d` must supersede, no read holds a `d` that must supersede a sibling that it
 //! returned, whatever might explain that `d` is missing.
 //!
@@ -36,8 +36,7 @@ use std::{ops::Range, sync::OnceLock};
 
 use crate::{
     history::{
-        Action, History, NOT_A_READ, NOT_A_WRITE, OpId, Operation, Read, Status, TimeNs,
-        Tombstones, Write,
+        Action, History, NOT_A_READ, NOT_A_WRITE, OpId, Operation, Read, Status, TimeNs, Write,
     },
     late_writes::LateWrites,
     object_model::ObjectModel,
@@ -146,7 +145,7 @@ pub(crate) struct KeyView<'h> {
     pub(crate) reads: Vec<ReadView<'h>>,
     provenance: &'h Provenance<'h>,
     edges: Vec<Edge>,
-    /// Deletes that reads may hide.
+    /// Deletes whose tombstones reads may leave out.
     hidden: Vec<usize>,
     late: LateWrites,
     returned_by: OnceLock<ReturnedBy>,
@@ -381,7 +380,7 @@ impl<'h> KeyView<'h> {
     }
 
     fn push_write(&mut self, id: OpId, record: &'h OpRecord) {
-        if record.is_special && self.history().header.tombstones == Tombstones::Hidden {
+        if record.is_special && self.history().header.tombstones.may_be_left_out() {
             self.hidden.push(self.writes.len());
         }
         let op = self.operation(id);
@@ -432,6 +431,29 @@ impl<'h> KeyView<'h> {
         });
     }
 
+    /// Whether it is open if a read that belongs into any order of the operations saw some delete: it
+    /// may have left that out, nothing that it returned may supersede it, and it was not acknowledged
+    /// before the read began. (Late writes may supersede too much to tell.) In the replica model an empty
+    /// answer that may leave one out has many explanations. O(reads · deletes · siblings).
+    pub(crate) fn leaves_deletes_open(&self) -> bool {
+        let is_open = |read: &ReadView<'_>, delete: usize| match self.model() {
+            ObjectModel::Replica => read.returned.len() == 0,
+            ObjectModel::Context => {
+                let superseded = |by: usize| self.writes[by].covers_may.contains(delete);
+                let superseded = |by| self.late.is_empty() && superseded(by);
+                read.visible_may.contains(delete)
+                    && !read.visible_must.contains(delete)
+                    && !read.returned.iter().any(superseded)
+                    && !self.precedes(self.writes[delete].id, read.id)
+            }
+        };
+        let mut reads = self.sound_reads().filter(|read| read.in_order);
+        reads.any(|read| {
+            let mut hidden = self.hidden.iter();
+            hidden.any(|delete| self.may_hide(read, *delete) && is_open(read, *delete))
+        })
+    }
+
     /// Whether a delete was invoked before a read completed, and not by who had the read's answer.
     pub(crate) fn may_hide(&self, read: &ReadView<'_>, delete: usize) -> bool {
         let delete = &self.writes[delete];
@@ -440,14 +462,12 @@ impl<'h> KeyView<'h> {
         delete.invoked < read.completed || delete.invoked == read.completed && !had
     }
 
-    /// The sibling that shows a read not to have seen a write that may be superseded in it: the
-    /// write must supersede that sibling.
+    /// The sibling that shows a read not to have seen a write that may be superseded in it, or left
+    /// out: the write must supersede that sibling.
     pub(crate) fn refuted_by(&self, read: &ReadView<'_>, write: usize) -> Option<usize> {
         let covers = &self.writes[write].covers_must;
-        let mut returned = read
-            .returned
-            .iter()
-            .filter(|_| read.refuted.contains(write));
+        let excused = read.refuted.contains(write) || self.hides(write);
+        let mut returned = read.returned.iter().filter(|_| excused);
         returned.find(|sibling| covers.contains(*sibling))
     }
 

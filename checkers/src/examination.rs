@@ -31,10 +31,6 @@ pub(crate) struct Examination {
 }
 
 /// What one key shows.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own about the key"
-)]
 struct ExaminedKey {
     exercised: Exercised,
     violations: Vec<Violation>,
@@ -43,9 +39,8 @@ struct ExaminedKey {
     situations: Situations,
     /// Why a lost update would not show.
     no_final_read: Option<Reason>,
-    hides_deletes: bool,
-    /// Whether its operations can be put into one order could not be decided.
-    order_is_open: bool,
+    /// Why it could not be decided whether its operations can be put into one order.
+    order_is_open: Option<Reason>,
     /// A read was answered after two writes of the key, or returned two.
     tells: bool,
     /// So was one whose visible set is exact.
@@ -176,8 +171,7 @@ impl ExaminedKey {
             lost_beside_versions: false,
             situations: healthy.situations,
             no_final_read: healthy.no_final_read,
-            hides_deletes: false,
-            order_is_open: false,
+            order_is_open: None,
             tells: healthy.tells,
             tells_in_order: healthy.tells,
         }
@@ -198,11 +192,11 @@ impl ExaminedKey {
         };
         let mut exercised = Exercised::default();
         let mut violations = Vec::new();
-        let mut open = false;
+        let mut open = None;
         invariants::check(promises, &subject, |invariant, tested| {
             exercised.add(invariant, tested.times);
             violations.extend(tested.violation);
-            open |= tested.open;
+            open = open.take().or(tested.open);
         });
         let mut situations = Situations::default();
         situations.observe(&view);
@@ -215,7 +209,6 @@ impl ExaminedKey {
             violations,
             situations,
             no_final_read: no_final_read(&view),
-            hides_deletes: view.hides_deletes(),
             order_is_open: open,
             tells: first.is_some(),
             tells_in_order,
@@ -225,8 +218,7 @@ impl ExaminedKey {
     /// What the claim promises about the key and the history cannot show.
     fn untested(&self, claim: Claim) -> Option<Reason> {
         match claim {
-            Claim::Linearizable if self.hides_deletes => Some(Reason::HiddenTombstones),
-            Claim::Linearizable => self.order_is_open.then_some(Reason::TooManyOperations),
+            Claim::Linearizable => self.order_is_open.clone(),
             _ => self.no_final_read.clone(),
         }
     }

@@ -122,7 +122,7 @@ impl Unknown {
                 }
             }
             Reason::HiddenTombstones => format!(
-                "{key} has deletes and its reads hide tombstones, so linearizability of {key} cannot be decided"
+                "a read of {key} may or may not have seen a delete whose tombstone it leaves out, so linearizability of {key} cannot be decided"
             ),
             Reason::TooManyOperations => format!(
                 "linearizability of {key} was not decided: its clients do not wait for answers, and it has \
@@ -165,7 +165,7 @@ impl Reason {
         match self {
             Self::NothingTested => nothing.to_owned(),
             Self::NoFinalRead { .. } => "an acknowledged write had no final read".to_owned(),
-            Self::HiddenTombstones => "reads hide tombstones".to_owned(),
+            Self::HiddenTombstones => "reads leave tombstones out".to_owned(),
             Self::TooManyOperations => {
                 "clients did not wait for answers, and a key has too many operations".to_owned()
             }

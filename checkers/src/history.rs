@@ -17,7 +17,8 @@ pub use self::{
     shared::{Siblings, Sources},
 };
 pub use crate::outside::Name;
-use crate::{claim::Claim, object::Object, object_model::ObjectModel};
+use crate::{claim::Claim, names::variants, object::Object, object_model::ObjectModel};
+use strum::VariantArray;
 
 /// Position of an operation in [`History::operations`]; operations are ordered by invocation.
 pub type OpId = u32;
@@ -74,7 +75,7 @@ pub struct Header {
     pub origin: String,
     /// The claim that the store makes, where the history names one.
     pub claim: Option<Claim>,
-    /// Whether reads hide tombstones.
+    /// Whether reads show tombstones.
     pub tombstones: Tombstones,
     /// What a write supersedes.
     pub model: ObjectModel,
@@ -83,13 +84,37 @@ pub struct Header {
 }
 
 /// Whether a read shows the tombstones among its siblings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, VariantArray)]
 pub enum Tombstones {
     /// A deleted sibling is returned, marked as a tombstone.
     #[default]
     Shown,
     /// A deleted sibling is left out: a read's visible set is then known only as an interval.
     Hidden,
+    /// A deleted sibling is returned as a tombstone until the store removes that. A tombstone that is
+    /// returned was seen; of a delete whose tombstone is missing nothing is known, as if it were hidden.
+    Reaped,
+}
+
+impl Tombstones {
+    /// Every mode, in the order of its declaration.
+    pub const ALL: [Self; Self::VARIANTS.len()] = variants();
+
+    /// Whether reads return tombstones at all, so that each has to tell which delete it comes from.
+    pub const fn are_returned(self) -> bool {
+        match self {
+            Self::Shown | Self::Reaped => true,
+            Self::Hidden => false,
+        }
+    }
+
+    /// Whether a read may leave out the tombstone of a delete that its replica holds or held.
+    pub const fn may_be_left_out(self) -> bool {
+        match self {
+            Self::Shown => false,
+            Self::Hidden | Self::Reaped => true,
+        }
+    }
 }
 
 /// The verdict that a saved history is expected to get.

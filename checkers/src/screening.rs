@@ -25,7 +25,7 @@ mod sessions;
 
 use crate::{
     happens_before::Causes,
-    history::{OpId, Status, TimeNs, Tombstones},
+    history::{OpId, Status, TimeNs},
     object_model::ObjectModel,
     provenance::{KeySummary, Kind, OpRecord, Provenance, Reporting, number},
     situations::Situations,
@@ -64,7 +64,7 @@ pub(crate) fn screen(
     let summary = provenance.summary(key);
     let (ids, ops) = provenance.records(key);
     let is_delete = |op: &OpRecord| op.kind == Kind::Write && op.is_special;
-    let hides = header.tombstones == Tombstones::Hidden && ops.iter().any(is_delete);
+    let hides = header.tombstones.may_be_left_out() && ops.iter().any(is_delete);
     if hides || header.model == ObjectModel::Replica {
         return None;
     }

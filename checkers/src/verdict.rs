@@ -632,8 +632,8 @@ pub enum Reason {
         #[serde(skip_serializing_if = "Option::is_none")]
         left_out: Option<OpId>,
     },
-    /// Tombstones are hidden and the key has deletes: what its reads saw is known only as an
-    /// interval, which linearizability does not yield to.
+    /// Reads may leave tombstones out, and one may or may not have seen a delete of the key: what it saw
+    /// is known only as an interval, which linearizability does not yield to.
     HiddenTombstones,
     /// The clients of the key do not wait for answers, so a conflict need not be one, and it has too
     /// many operations to see whether there is an order after all.

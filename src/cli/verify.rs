@@ -61,7 +61,7 @@ pub(super) struct Arguments {
     /// Whether reads show tombstones, of plain JSON lines of siblings [default: what the header
     /// says, or hidden]
     #[arg(long, value_enum)]
-    tombstones: Option<Shown>,
+    tombstones: Option<Deleted>,
 
     /// How many steps a search on one register may take, some nanoseconds each
     #[arg(long, value_name = "STEPS", default_value_t = Budget::default().steps)]
@@ -81,10 +81,15 @@ enum YesOrNo {
     No,
 }
 
+/// What reads show of what was deleted.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Shown {
+enum Deleted {
+    /// Reads return tombstones
     Shown,
+    /// Reads leave them out
     Hidden,
+    /// Reads return them until the store removes them
+    Reaped,
 }
 
 impl Arguments {
@@ -93,8 +98,9 @@ impl Arguments {
         import::Options {
             keyed: self.keyed.map(|keyed| matches!(keyed, YesOrNo::Yes)),
             tombstones: self.tombstones.map(|tombstones| match tombstones {
-                Shown::Shown => Tombstones::Shown,
-                Shown::Hidden => Tombstones::Hidden,
+                Deleted::Shown => Tombstones::Shown,
+                Deleted::Hidden => Tombstones::Hidden,
+                Deleted::Reaped => Tombstones::Reaped,
             }),
         }
     }

@@ -56,7 +56,8 @@ struct Harm {
 /// When a form changes the verdict, a cut makes a violation, or text acts.
 pub fn run(data: &[u8]) {
     for keyed in [None, Some(true), Some(false)] {
-        for tombstones in [None, Some(Tombstones::Shown), Some(Tombstones::Hidden)] {
+        let known = Tombstones::ALL.map(Some);
+        for tombstones in [None].into_iter().chain(known) {
             let _ = outcome(data, Options { keyed, tombstones });
         }
     }

@@ -2,7 +2,8 @@
 """A store of the made-up dialect that examples/dialects/basket.toml describes. Receipts are opaque.
 
 A receipt is the hexadecimal form of the writes seen. With --forget-receipts they are not looked at, and a
-write replaces everything. With --show-deleted reads show deletes, by the mark that the client gave.
+write replaces everything. With --show-deleted reads show deletes, by the mark that the client gave. With
+--reap-deleted a delete is removed once it has been shown.
 """
 
 import json
@@ -32,7 +33,10 @@ def look(basket):
         shown = [[v["content"] or v["mark"], v["by"], v["content"] is None] for v in versions]
     else:
         shown = [[v["content"], v["by"]] for v in versions if v["content"] is not None]
-    return {"versions": shown, "receipt": receipt(v["id"] for v in versions)}
+    answer = {"versions": shown, "receipt": receipt(v["id"] for v in versions)}
+    if "--reap-deleted" in sys.argv:
+        baskets[basket] = [v for v in versions if v["content"] is not None]
+    return answer
 
 
 for line in sys.stdin:

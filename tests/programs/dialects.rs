@@ -399,6 +399,31 @@ fn tombstones_are_shown_where_the_file_says_so() {
 }
 
 #[test]
+fn tombstones_may_be_removed_where_the_file_says_so() {
+    let Some(bin) = node("basket_store.py --show-deleted --reap-deleted") else {
+        return;
+    };
+    let place = Place::new("reaped");
+    let text = fs::read_to_string(file("basket.toml")).unwrap();
+    let shown = text
+        .replace("value = \"/0\"", "tombstone = \"/2\"\nvalue = \"/0\"")
+        .replace(
+            "type = \"empty\",",
+            "type = \"empty\", mark = \"${value}\",",
+        );
+    fs::write(place.0.join("shown.toml"), &shown).unwrap();
+    let reaped = shown.replace("[write]", "reaped = true\n\n[write]");
+    assert_ne!(reaped, shown);
+    fs::write(place.0.join("reaped.toml"), reaped).unwrap();
+    let runs = ["--runs", "12", "--claim", "eventual"];
+    let said = |dialect| place.check(&bin, &[&["--dialect", dialect], &runs[..]].concat());
+    // To who takes all tombstones for shown, one that was removed is a lost update.
+    said("shown.toml").expect(1, &["no lost update"]);
+    let said = said("reaped.toml").expect(0, &["linearizability of keys with deletes"]);
+    assert_ne!(said.times("deletes"), 0, "{}", said.stdout);
+}
+
+#[test]
 fn mistakes_in_a_dialect_are_told_with_file_place_and_remedy() {
     let place = Place::new("mistakes");
     let text = fs::read_to_string(file("vc.toml")).unwrap();

@@ -510,5 +510,10 @@ macro_rules! word {
 }
 
 word!(Status, "ok" => Status::Ok, "fail" => Status::Fail, "info" => Status::Info);
-word!(Tombstones, "shown" => Tombstones::Shown, "hidden" => Tombstones::Hidden);
+word!(
+    Tombstones,
+    "shown" => Tombstones::Shown,
+    "hidden" => Tombstones::Hidden,
+    "reaped" => Tombstones::Reaped
+);
 word!(ObjectModel, "context" => ObjectModel::Context, "replica" => ObjectModel::Replica);

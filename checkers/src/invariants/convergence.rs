@@ -3,9 +3,10 @@
 //! Final reads of a key return the same siblings; where a sibling's clock or dot, or the context,
 //! is reported by both, these are equal too. Each final read is compared with the first. Only final
 //! reads count that were invoked when no write of the key was still under way or to come; an `info`
-//! write was under way at its invocation only, since settling is to outlast it. Where tombstones
-//! are hidden, contexts of a key with deletes are not compared: a node that has reaped the key
-//! starts anew, and one that has not keeps the old entries.
+//! write was under way at its invocation only, since settling is to outlast it. Where reads may leave
+//! tombstones out, one node may show a tombstone that another has removed, so these are compared only
+//! where both show them; and contexts of a key with deletes are not compared at all: a node that has
+//! removed all tombstones of a key starts anew, and one that has not keeps the old entries.
 //!
 //! Sound for any store that settles, complete for what is compared. Cost: O(n log n) in the siblings of
 //! final reads.
@@ -43,23 +44,24 @@ pub(super) fn convergence(subject: &Subject<'_, '_>, found: &mut Found) {
 }
 
 fn difference(view: &KeyView<'_>, a: &ReadView<'_>, b: &ReadView<'_>) -> Option<Difference> {
-    if a.returned != b.returned {
-        let only = |one: &ReadView<'_>, other: &ReadView<'_>| {
-            let writes = one
-                .returned
-                .iter()
-                .filter(|write| !other.returned.contains(*write));
-            writes.map(|write| view.writes[write].id).collect()
-        };
-        return Some(Difference::Siblings {
-            only: [only(a, b), only(b, a)],
-        });
+    let only = |one: &ReadView<'_>, other: &ReadView<'_>| {
+        let writes = one.returned.iter();
+        let writes = writes.filter(|write| !other.returned.contains(*write) && !view.hides(*write));
+        writes
+            .map(|write| view.writes[write].id)
+            .collect::<Vec<_>>()
+    };
+    let only = [only(a, b), only(b, a)];
+    if only.iter().any(|writes| !writes.is_empty()) {
+        return Some(Difference::Siblings { only });
     }
     let mut twins: Vec<_> = b.siblings.iter().zip(0..).collect();
     twins.sort_unstable();
     for (sibling, write) in a.read().siblings.iter().zip(a.siblings.iter()) {
-        let twin = twins.binary_search_by_key(&write, |(twin, _)| *twin);
-        let (_, twin): (_, usize) = twins[twin.ok()?];
+        let Ok(twin) = twins.binary_search_by_key(&write, |(twin, _)| *twin) else {
+            continue;
+        };
+        let (_, twin): (_, usize) = twins[twin];
         let versions = sibling
             .version
             .as_ref()

@@ -3,8 +3,8 @@
 //! **Context covers.** The context of a read includes every dot that the read returned, and the
 //! context of a final read includes every context of the key that was read before it was invoked.
 //! (A context that omits a returned dot makes the next write its sibling instead of its successor;
-//! one that shrinks has forgotten something.) Where tombstones are hidden, a key with deletes is
-//! exempt from the second rule: once reaped, it starts anew.
+//! one that shrinks has forgotten something.) Where reads may leave tombstones out, a key with deletes
+//! is exempt from the second rule: once its tombstones are removed, it starts anew.
 //!
 //! ```text
 //! c1  write "a" ─ ok dot (n1, 1)

@@ -27,8 +27,9 @@
 //! too large, it is left open. Where a
 //! write may have taken effect after its client's next (`late_writes.rs`), what a read saw through
 //! that is only an interval: the read is left out, which is sound, as orders of the others remain
-//! orders. With hidden tombstones `V` is only an interval, and a key with deletes is left to
-//! `Unknown`.
+//! orders. Where reads may leave tombstones out, a delete that was acknowledged before a read is in any
+//! order before it, so the read certainly saw it. If some read may or may not have seen a delete, its `V`
+//! is only an interval, and the key is left to `Unknown`.
 //!
 //! ```text
 //! c1  write "a" ─ ok
@@ -49,14 +50,14 @@ use super::{Found, Subject};
 use crate::{
     causality::{KeyView, Node, ReadView, WriteView},
     history::{OpId, Operation, Status, TimeNs},
-    verdict::Finding,
+    verdict::{Finding, Reason},
     write_set::{NOTHING, WriteSet},
 };
 
 pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
     let view = subject.view;
-    if view.hides_deletes() {
-        return;
+    if view.leaves_deletes_open() {
+        return found.leave_open(Reason::HiddenTombstones);
     }
     let mut reads = considered(view);
     reads.sort_by_key(|read| read.seen.len());
@@ -78,7 +79,7 @@ pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
                 conflicts.first = None;
                 conflicts.violated(|| (evidence, finding));
             }
-            graph::Shown::Unknown => return found.leave_open(),
+            graph::Shown::Unknown => return found.leave_open(Reason::TooManyOperations),
         }
     }
     (found.first, found.more) = (conflicts.first, conflicts.more);

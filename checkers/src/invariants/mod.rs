@@ -25,7 +25,7 @@ use crate::{
     happens_before::HappensBefore,
     history::OpId,
     object_model::ObjectModel,
-    verdict::{Finding, Invariant, Violation},
+    verdict::{Finding, Invariant, Reason, Violation},
 };
 
 /// One key, ready to be judged.
@@ -120,8 +120,8 @@ pub(crate) struct Tested {
     /// How often it had something to test.
     pub(crate) times: u64,
     pub(crate) violation: Option<Violation>,
-    /// It may be violated, and that could not be decided.
-    pub(crate) open: bool,
+    /// Why it may be violated, and that could not be decided.
+    pub(crate) open: Option<Reason>,
 }
 
 /// What a check found: the first violation in full, and the number of the others.
@@ -130,13 +130,13 @@ pub(crate) struct Found {
     tested: u64,
     first: Option<(Vec<OpId>, Finding)>,
     more: u64,
-    open: bool,
+    open: Option<Reason>,
 }
 
 impl Found {
     /// Something may be wrong, and that cannot be decided.
-    pub(crate) fn leave_open(&mut self) {
-        self.open = true;
+    pub(crate) fn leave_open(&mut self, reason: Reason) {
+        self.open = Some(reason);
     }
 
     /// Something was tested that could have been wrong.

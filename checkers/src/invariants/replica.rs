@@ -3,7 +3,7 @@
 //! **No lost update.** Every acknowledged write, and every write that an earlier read returned, is
 //! in every final read: returned, or possibly superseded by something that is. `w` may supersede `s`
 //! unless `s` was invoked after `w` completed, or both clocks were reported and `clock(s)` is not
-//! below `clock(w)`. A read that hides tombstones may hide every delete that was invoked before it
+//! below `clock(w)`. A read that may leave tombstones out may hide every delete that was invoked before it
 //! completed, and not by who had its answer, with whatever that may supersede; clocks of hidden
 //! deletes are not consulted.
 //!

@@ -8,9 +8,7 @@ use serde_json::Value as Json;
 
 use super::{HistoryFault, Origin};
 use crate::{
-    history::{
-        Action, Content, Data, History, OpId, Operation, Sibling, Status, Tombstones, Write,
-    },
+    history::{Action, Content, Data, History, OpId, Operation, Sibling, Status, Write},
     verdict::ThinAir,
 };
 
@@ -22,7 +20,7 @@ pub(super) struct WriteIndex<'h> {
     values: Values,
     /// Numbers below this are small.
     limit: u64,
-    hides_tombstones: bool,
+    shows_tombstones: bool,
 }
 
 /// Writes by value.
@@ -128,7 +126,7 @@ impl<'h> WriteIndex<'h> {
             } else {
                 0
             },
-            hides_tombstones: history.header.tombstones == Tombstones::Hidden,
+            shows_tombstones: history.header.tombstones.are_returned(),
         }
     }
 
@@ -144,7 +142,7 @@ impl<'h> WriteIndex<'h> {
             first.map_or(Ok(()), |first| {
                 Err(HistoryFault::TagUsedTwice { op, first, tag })
             })
-        } else if is_told_by_value(write, self.hides_tombstones) {
+        } else if is_told_by_value(write, self.shows_tombstones) {
             let first = self.take_value(op, operation, write);
             first.map_or(Ok(()), |first| {
                 Err(HistoryFault::ValueUsedTwice { op, first })
@@ -192,7 +190,7 @@ impl<'h> WriteIndex<'h> {
             }
             let mut hashed = HashTable::new();
             for (op, key, write) in writes(history, op) {
-                if is_told_by_value(write, self.hides_tombstones) {
+                if is_told_by_value(write, self.shows_tombstones) {
                     by_value(&mut hashed, history, op, key, write);
                 }
             }
@@ -328,8 +326,8 @@ fn by_value(
 }
 
 /// True for a write without a tag that reads show.
-fn is_told_by_value(write: &Write, hides_tombstones: bool) -> bool {
-    write.value.tag.is_none() && !(write.tombstone && hides_tombstones)
+fn is_told_by_value(write: &Write, shows_tombstones: bool) -> bool {
+    write.value.tag.is_none() && (!write.tombstone || shows_tombstones)
 }
 
 /// The writes before an operation.

@@ -30,8 +30,8 @@ struct Scope {
     model: ObjectModel,
     /// Whether writes may have contexts: of any earlier answers about the key.
     contexts: bool,
-    /// Whether writes may be deletes, which reads hide.
-    deletes: bool,
+    /// Whether writes may be deletes, and what reads show of them: all, nothing, or any.
+    deletes: Option<Tombstones>,
 }
 
 const TINY: Scope = Scope {
@@ -40,7 +40,7 @@ const TINY: Scope = Scope {
     keys: 1,
     model: ObjectModel::Context,
     contexts: true,
-    deletes: false,
+    deletes: None,
 };
 
 /// A history as far as it has been drawn up.
@@ -74,11 +74,7 @@ fn enumerate(scope: Scope) -> Counts {
     let names = |prefix: &str, count| (1..=count).map(|n| format!("{prefix}{n}").into()).collect();
     let header = Header {
         model: scope.model,
-        tombstones: if scope.deletes {
-            Tombstones::Hidden
-        } else {
-            Tombstones::Shown
-        },
+        tombstones: scope.deletes.unwrap_or_default(),
         ..Header::default()
     };
     let mut enumeration = Enumeration {
@@ -215,7 +211,7 @@ impl Enumeration {
         }
         for sources in self.sources(key) {
             for tombstone in [false, true] {
-                if tombstone && !self.scope.deletes {
+                if tombstone && self.scope.deletes.is_none() {
                     continue;
                 }
                 for status in [Status::Ok, Status::Info, Status::Fail] {
@@ -253,21 +249,21 @@ impl Enumeration {
         if self.history.operations[op].is_write() {
             return self.step(until, reached);
         }
-        let shown = |write: &usize| match &self.history.operations[*write] {
-            Operation {
-                action: Action::Write(write),
-                key: written,
-                ..
-            } => *written == key && !write.tombstone,
-            _ => false,
+        let returned = self.history.header.tombstones.are_returned();
+        let shown = |(at, operation): (usize, &Operation)| match &operation.action {
+            Action::Write(write) if operation.key == key => {
+                (returned || !write.tombstone).then_some((at, write.tombstone))
+            }
+            _ => None,
         };
-        let written: Vec<_> = (0..self.history.operations.len()).filter(shown).collect();
+        let operations = self.history.operations.iter().enumerate();
+        let written: Vec<_> = operations.filter_map(shown).collect();
         for chosen in 0..1_u32 << written.len() {
             let siblings = written.iter().enumerate();
             let siblings = siblings.filter(|(bit, _)| chosen >> bit & 1 == 1);
-            let siblings = siblings.map(|(_, write)| Sibling {
-                value: value(*write, false),
-                tombstone: false,
+            let siblings = siblings.map(|(_, (write, tombstone))| Sibling {
+                value: value(*write, *tombstone),
+                tombstone: *tombstone,
                 version: None,
             });
             let siblings = siblings.collect();
@@ -319,16 +315,22 @@ fn scopes(operations: usize) -> Vec<Scope> {
             contexts: false,
             ..tiny
         };
-        let deletes = Scope {
-            deletes: true,
+        let deletes = |tombstones| Scope {
+            deletes: Some(tombstones),
             ..tiny
+        };
+        let hidden = deletes(Tombstones::Hidden);
+        let reaped = deletes(Tombstones::Reaped);
+        let reaped_replica = Scope {
+            deletes: Some(Tombstones::Reaped),
+            ..replica
         };
         let keys = Scope {
             nodes: 1,
             keys: 2,
             ..tiny
         };
-        [tiny, replica, deletes, keys]
+        [tiny, replica, hidden, reaped, reaped_replica, keys]
     };
     (1..=operations).flat_map(of).collect()
 }
@@ -336,7 +338,7 @@ fn scopes(operations: usize) -> Vec<Scope> {
 #[test]
 fn up_to_three_operations_through_one_node() {
     let mut scopes = scopes(3);
-    scopes.retain(|scope| scope.keys == 1 && !scope.deletes);
+    scopes.retain(|scope| scope.keys == 1 && scope.deletes.is_none());
     for scope in &mut scopes {
         scope.nodes = 1;
     }

@@ -20,6 +20,7 @@ mod outside;
 mod positive_controls;
 #[path = "../../src/property_tests.rs"]
 mod property_tests;
+mod reaped;
 mod registers;
 mod schema;
 mod screening;

@@ -227,7 +227,11 @@ fn tombstones_are_hidden_unless_it_is_said_that_they_are_shown() {
     let delete = sample("delete-then-empty.jsonl");
     let assumed = import(delete.as_slice(), "delete").unwrap();
     assert!(assumed.notes.contains(&Note::Tombstones));
-    for (tombstones, right) in [(Tombstones::Hidden, VALID), (Tombstones::Shown, VIOLATED)] {
+    for tombstones in Tombstones::ALL {
+        let right = match tombstones {
+            Tombstones::Shown => VIOLATED,
+            Tombstones::Hidden | Tombstones::Reaped => VALID,
+        };
         let options = Options {
             tombstones: Some(tombstones),
             ..Options::default()

@@ -930,7 +930,7 @@ fn nothing_tested_is_never_valid() {
         ),
         (
             Claim::Linearizable,
-            "hidden\nc1@n1 write a\nc2@n1 delete after 0\nc3@n1 read",
+            "hidden\nc1@n1 write a\nc2@n1 [10..25] delete after 0\nc3@n1 read",
         ),
     ] {
         let history = history(text);

@@ -2,7 +2,7 @@
 
 use crate::support::{
     corruption::corrupt,
-    model::{Dice, Shape, correct},
+    model::{Dice, Shape, correct, tombstones},
 };
 use sibcheck_checkers::{Claim, History, Promise, format::write_history, judge, judge_in_full};
 use sibcheck_oracles::siblings::generate::{self, SiblingHistory, Versions};
@@ -43,7 +43,7 @@ fn small_histories_get_one_verdict_in_short_and_in_full() {
             concurrent: !dice.once_in(4),
             finals: dice.once_in(2),
             dotted: dice.once_in(2),
-            hidden: dice.once_in(8),
+            tombstones: tombstones(&mut dice),
             deletes: dice.once_in(2),
             unknowns: dice.once_in(2),
             tagged: dice.once_in(2),

@@ -117,8 +117,8 @@ impl Answers {
         Ok(violated)
     }
 
-    /// Whether one order of a key's operations explains every answer, for every key. Keys with
-    /// deletes under hidden tombstones are not judged.
+    /// Whether one order of a key's operations explains every answer, for every key. Keys of which a
+    /// read may or may not have seen a delete that it leaves out are not judged.
     ///
     /// # Errors
     ///

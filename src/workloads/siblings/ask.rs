@@ -75,7 +75,7 @@ impl Context {
 /// What is peculiar to the clients of some nodes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientBehaviour {
-    /// Whether reads hide tombstones.
+    /// Whether reads show tombstones.
     pub tombstones: Tombstones,
     /// What a write supersedes.
     pub model: ObjectModel,

@@ -25,6 +25,11 @@ pub(super) fn validate(wording: &Wording) -> Result<(), DialectError> {
         let what = "there is no [delete], so nothing can be a tombstone: describe it or drop this";
         return Err(wrong("read.tombstone", what));
     }
+    let shows = |delete| wording.shows(delete);
+    if wording.read.reaped && !wording.delete.as_ref().is_some_and(shows) {
+        let what = "nothing tells which tombstones are still there: let the delete carry ${value}, return it as the tombstone's value and name `tombstone`, or drop this";
+        return Err(wrong("read.reaped", what));
+    }
     check_contexts(wording)
 }
 
@@ -254,6 +259,11 @@ clock = "/vc"
                 "clock = \"/vc\"\n",
                 "clock = \"/vc\"\ntombstone = \"/t\"\n",
                 "read.tombstone: ",
+            ),
+            (
+                "clock = \"/vc\"\n",
+                "clock = \"/vc\"\nreaped = true\n",
+                "read.reaped: ",
             ),
             (
                 clock,

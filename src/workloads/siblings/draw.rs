@@ -34,7 +34,7 @@ const CONTEXTS: [ContextChoice; 5] = [
 
 /// True where a program can delete, and its claim can be decided all the same.
 fn deletes(wording: &Wording, claim: Claim) -> bool {
-    let undecided = wording.hides_tombstones() && claim == Claim::Linearizable;
+    let undecided = wording.tombstones().may_be_left_out() && claim == Claim::Linearizable;
     wording.delete.is_some() && !undecided
 }
 
@@ -85,8 +85,8 @@ impl Drawing<Siblings> for Mix {
         self.equal_values_percent = 0;
         if wording.delete.is_none() {
             self.delete = 0;
-        } else if wording.hides_tombstones() && claim == Claim::Linearizable {
-            // Whether keys with deletes are linearizable cannot be told then: leave most alone.
+        } else if wording.tombstones().may_be_left_out() && claim == Claim::Linearizable {
+            // Whether keys with deletes are linearizable often cannot be told then: leave most alone.
             self.delete = self.delete.saturating_sub(1);
         }
         let [_, _, _, _, two_reads] = &mut self.contexts;

@@ -9,7 +9,7 @@ use compact_str::format_compact;
 use serde_json::{Map, Value as Json};
 use sibcheck_checkers::{
     ObjectModel,
-    history::{Name, Tombstones, Version},
+    history::{Name, Version},
 };
 
 use super::{
@@ -73,11 +73,7 @@ impl<'p> workloads::Speaker<'p, Siblings> for Speaker<'p> {
 
     fn behaviour(&self) -> ClientBehaviour {
         ClientBehaviour {
-            tombstones: if self.wording.hides_tombstones() {
-                Tombstones::Hidden
-            } else {
-                Tombstones::Shown
-            },
+            tombstones: self.wording.tombstones(),
             model: match self.contexts {
                 Contexts::Absent => ObjectModel::Replica,
                 Contexts::Carried | Contexts::Made => ObjectModel::Context,

@@ -233,7 +233,7 @@ impl Listener<'_> {
             let dot = self.dot(pointer, there(pointer, part(pointer))?)?;
             version = dot.map(|dot| dotted(&dot, None));
         }
-        if tombstone && self.wording.hides_tombstones() {
+        if tombstone && !self.wording.tombstones().are_returned() {
             return Ok(None);
         }
         let data = there(&words.value, part(&words.value))?;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use sibcheck_checkers::{Claim, Invariant};
+use sibcheck_checkers::{Claim, Invariant, history::Tombstones};
 
 use super::{Act, custom, glossary};
 use crate::{
@@ -87,6 +87,9 @@ pub struct ReadWords {
     /// Whether the item is a tombstone, in an item of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tombstone: Option<Pointer>,
+    /// Whether a tombstone may be missing later because the store removed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reaped: bool,
     /// The context of the key, in the answer; when it is left out, the joined clocks of the values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Pointer>,
@@ -159,14 +162,17 @@ impl Wording {
             && self.read.context.is_none()
     }
 
-    /// True when a delete has words, and what reads show of it does not tell which delete it was.
-    pub fn hides_tombstones(&self) -> bool {
-        self.delete
-            .as_ref()
-            .is_some_and(|delete| !self.shows(delete))
+    /// What reads show of tombstones: nothing, where what they show does not tell which delete it was.
+    pub fn tombstones(&self) -> Tombstones {
+        match &self.delete {
+            Some(delete) if !self.shows(delete) => Tombstones::Hidden,
+            Some(_) if self.read.reaped => Tombstones::Reaped,
+            Some(_) | None => Tombstones::Shown,
+        }
     }
 
-    fn shows(&self, delete: &WriteWords) -> bool {
+    /// True when a tombstone tells which delete it comes from.
+    pub(super) fn shows(&self, delete: &WriteWords) -> bool {
         self.read.tombstone.is_some() && delete.request.has(Placeholder::Value)
     }
 
@@ -201,8 +207,8 @@ impl workloads::Wording<Act> for Wording {
     }
 
     fn demanded(&self, nodes: u32) -> Claim {
-        // Whether a key with deletes that reads hide is linearizable cannot be told.
-        if nodes == 1 && !self.hides_tombstones() {
+        // Whether a key with deletes that reads leave out is linearizable cannot always be told.
+        if nodes == 1 && !self.tombstones().may_be_left_out() {
             Claim::Linearizable
         } else {
             Claim::Eventual
@@ -246,6 +252,10 @@ impl workloads::Wording<Act> for Wording {
                 "linearizability of keys with deletes: reads do not tell which delete was seen"
                     .to_owned(),
             ),
+            Some(_) if self.read.reaped => left_out.push(
+                "linearizability of keys with deletes whose tombstones are gone: nothing tells whether a read saw a delete that was under way"
+                    .to_owned(),
+            ),
             Some(_) => {}
         }
         left_out.push(
@@ -287,6 +297,7 @@ fn read(request: Json, value: &str) -> ReadWords {
         clock: None,
         dot: None,
         tombstone: None,
+        reaped: false,
         context: None,
     }
 }

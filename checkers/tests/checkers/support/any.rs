@@ -3,19 +3,17 @@
 
 use sibcheck_checkers::{
     History, ObjectModel,
-    history::{
-        Action, Data, Header, OpId, Operation, Read, Sibling, Status, Tombstones, Value, Write,
-    },
+    history::{Action, Data, Header, OpId, Operation, Read, Sibling, Status, Value, Write},
 };
 
-use super::model::Dice;
+use super::model::{Dice, tombstones};
 
 /// Draws a history that makes sense.
 pub(crate) fn any(dice: &mut Dice) -> History {
     let count = 1 + dice.roll(7);
     let [clients, nodes, keys] = [3, 2, 2].map(|most| 1 + dice.roll(most));
     let replica = dice.once_in(6);
-    let hidden = dice.once_in(4);
+    let tombstones = tombstones(dice);
     let tagged = dice.once_in(2);
     let unknown = [2, 4, 8][dice.roll(3)];
     let deletes = [2, 4][dice.roll(2)];
@@ -75,11 +73,7 @@ pub(crate) fn any(dice: &mut Dice) -> History {
     History {
         header: Header {
             origin: "nothing".to_owned(),
-            tombstones: if hidden {
-                Tombstones::Hidden
-            } else {
-                Tombstones::Shown
-            },
+            tombstones,
             model: if replica {
                 ObjectModel::Replica
             } else {

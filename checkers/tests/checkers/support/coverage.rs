@@ -11,7 +11,7 @@ use std::{
 
 use sibcheck_checkers::{
     Claim, History, Outcome,
-    history::{Action, OpId, Operation, Sibling, Status, Write},
+    history::{Action, OpId, Operation, Sibling, Status, Tombstones, Write},
     strongest::Strongest,
 };
 
@@ -187,6 +187,10 @@ pub(crate) enum Detail {
     BesideItsSuccessor,
     WrittenLater,
     Tombstone,
+    /// A tombstone of a store that removes them.
+    NotYetReaped,
+    /// Nothing of a delete that was acknowledged before, of such a store.
+    Reaped,
     // Of a write.
     Blind,
     AfterRead,
@@ -227,6 +231,8 @@ fn rows() -> Vec<Row> {
         BesideItsSuccessor,
         WrittenLater,
         Tombstone,
+        NotYetReaped,
+        Reaped,
     ];
     let writes = [
         Blind,
@@ -257,6 +263,7 @@ fn possible((_, came, detail): Row, (place, meets): Column) -> bool {
     use Detail::*;
     let after = matches!(detail, AfterRead | AfterWrite | AfterSeveral | AfterUnknown);
     match (place, meets) {
+        (Place::First, _) if detail == Reaped => false,
         // What it comes after was invoked before it, or takes no time.
         (Place::First, Meets::Apart | Meets::Overlapping) if after => false,
         (Place::First | Place::Middle, Meets::Apart) => came != Came::Unknown,
@@ -412,6 +419,14 @@ fn answer(history: &History, read: &Operation, siblings: &[Sibling]) -> Vec<Deta
         all().any(|(_, op, _)| Some(op.invoked) > read.completed),
     );
     notes(Tombstone, siblings.iter().any(|s| s.tombstone));
+    if history.header.tombstones == Tombstones::Reaped {
+        notes(NotYetReaped, siblings.iter().any(|s| s.tombstone));
+        let gone = |(at, op, write): (usize, &Operation, &Write)| {
+            let before = op.status == Status::Ok && op.completed < Some(read.invoked);
+            before && write.tombstone && !shown.contains(&at)
+        };
+        notes(Reaped, writes(history, key).any(gone));
+    }
     details
 }
 

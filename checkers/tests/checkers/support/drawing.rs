@@ -8,7 +8,7 @@ use sibcheck_checkers::{
 use super::{
     any::any,
     corruption::{Corruption, corrupt},
-    model::{Dice, Shape, correct},
+    model::{Dice, Shape, correct, tombstones},
 };
 
 /// What the histories of a correct store are made to keep. The other claims are parts of these.
@@ -40,7 +40,7 @@ pub(crate) fn shape(dice: &mut Dice, claim: Claim) -> Shape {
         concurrent: !dice.once_in(4),
         finals: !linearizable && !dice.once_in(5) || dice.once_in(4),
         dotted: dice.once_in(2),
-        hidden: dice.once_in(4),
+        tombstones: tombstones(dice),
         deletes: dice.once_in(2),
         unknowns: dice.once_in(2),
         tagged: dice.once_in(2),

@@ -2,7 +2,8 @@
 //!
 //! Each node holds the set of writes that it has seen. A merge copies the whole set of another
 //! node, so sets are causally closed and one coordinator's dots are a prefix. With one node the
-//! store is linearizable; with several it converges once everything has been merged.
+//! store is linearizable; with several it converges once everything has been merged. Where tombstones are
+//! reaped, each node may remove one once all have held it, with what it supersedes.
 #![allow(
     clippy::expect_used,
     clippy::struct_excessive_bools,
@@ -40,6 +41,16 @@ impl Dice {
     }
 }
 
+/// Half the histories show all tombstones, and in half of the others some are there.
+pub(crate) fn tombstones(dice: &mut Dice) -> Tombstones {
+    [
+        Tombstones::Hidden,
+        Tombstones::Shown,
+        Tombstones::Reaped,
+        Tombstones::Shown,
+    ][dice.roll(4)]
+}
+
 /// What to simulate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
@@ -53,7 +64,7 @@ pub(crate) struct Shape {
     pub(crate) finals: bool,
     /// Vector clocks with an entry a client, or dotted version vectors with an entry a node.
     pub(crate) dotted: bool,
-    pub(crate) hidden: bool,
+    pub(crate) tombstones: Tombstones,
     pub(crate) deletes: bool,
     pub(crate) unknowns: bool,
     pub(crate) tagged: bool,
@@ -82,6 +93,10 @@ struct Model<'d> {
     known: Vec<Known>,
     /// Writes seen, by node and key.
     held: Vec<Vec<BTreeSet<OpId>>>,
+    /// Writes that some node has seen.
+    effective: BTreeSet<OpId>,
+    /// Deletes that every node has seen.
+    confirmed: BTreeSet<OpId>,
     counters: Vec<Vec<u64>>,
     /// What each answered operation revealed.
     past: Vec<BTreeSet<OpId>>,
@@ -101,6 +116,8 @@ pub(crate) fn correct(dice: &mut Dice, shape: Shape) -> History {
         operations: Vec::new(),
         known: Vec::new(),
         held: vec![vec![BTreeSet::new(); shape.keys]; shape.nodes],
+        effective: BTreeSet::new(),
+        confirmed: BTreeSet::new(),
         counters: vec![vec![0; shape.keys]; shape.nodes],
         past: Vec::new(),
         contexts: Vec::new(),
@@ -114,11 +131,7 @@ pub(crate) fn correct(dice: &mut Dice, shape: Shape) -> History {
     History {
         header: Header {
             origin: "a model store".to_owned(),
-            tombstones: if shape.hidden {
-                Tombstones::Hidden
-            } else {
-                Tombstones::Shown
-            },
+            tombstones: shape.tombstones,
             model: if shape.replica {
                 ObjectModel::Replica
             } else {
@@ -166,6 +179,7 @@ impl Model<'_> {
             }
             for node in 0..self.shape.nodes {
                 for key in 0..self.shape.keys {
+                    self.reap();
                     self.invoke(self.shape.clients + node, node, key, true);
                     let read = number(self.operations.len() - 1);
                     self.take_effect(read);
@@ -188,6 +202,9 @@ impl Model<'_> {
             );
             self.merge(to, from);
         }
+        if self.dice.once_in(2) {
+            self.reap();
+        }
         if !self.stray.is_empty() && self.dice.once_in(4) {
             let at = self.dice.roll(self.stray.len());
             let stray = self.stray.remove(at);
@@ -201,6 +218,34 @@ impl Model<'_> {
         for key in 0..self.shape.keys {
             let seen = self.held[from][key].clone();
             self.held[to][key].extend(seen);
+        }
+    }
+
+    /// A node removes a tombstone that all have held, and nothing here supersedes, with what it does.
+    fn reap(&mut self) {
+        if self.shape.tombstones != Tombstones::Reaped {
+            return;
+        }
+        let (node, key) = (
+            self.dice.roll(self.shape.nodes),
+            self.dice.roll(self.shape.keys),
+        );
+        let held = &self.held[node][key];
+        let by_all = |write: &OpId| self.held.iter().all(|node| node[key].contains(write));
+        let is_delete = |write: &OpId| match &self.operations[*write as usize].action {
+            Action::Write(write) => write.tombstone,
+            Action::Read(_) => false,
+        };
+        self.confirmed
+            .extend(held.iter().copied().filter(is_delete).filter(by_all));
+        let superseded = self.superseded(held);
+        let current = held.difference(&superseded);
+        let removable = current.filter(|write| self.confirmed.contains(write));
+        let removable: Vec<_> = removable.copied().collect();
+        if let Some(delete) = self.dice.pick(&removable) {
+            let covers = &self.known[*delete as usize].covers;
+            let gone = |write: &OpId| write == delete || covers.contains(write);
+            self.held[node][key].retain(|write| !gone(write));
         }
     }
 
@@ -361,13 +406,23 @@ impl Model<'_> {
             // The context says that its writes are superseded, even where they never arrived.
             self.held[node][key].extend(&self.known[id as usize].covers);
             self.held[node][key].insert(id);
+            self.effective.insert(id);
             return;
         }
         self.answer(id, node, key);
     }
 
     fn supersede_what_is_held(&mut self, id: OpId, node: usize, key: usize) {
-        let held = self.held[node][key].clone();
+        let mut held = self.held[node][key].clone();
+        // A vector clock with the node's entry covers what it took before, also what it has removed.
+        let taken = |write: &&OpId| {
+            let op = &self.operations[**write as usize];
+            (op.node as usize, op.key as usize) == (node, key) && !self.shape.dotted
+        };
+        for write in self.effective.iter().filter(taken) {
+            held.extend(&self.known[*write as usize].covers);
+            held.insert(*write);
+        }
         let past = self.join_all(&held);
         let known = &mut self.known[id as usize];
         (known.covers, known.past) = (held, past);
@@ -413,24 +468,15 @@ impl Model<'_> {
     /// A write by the same client to the same key that took effect anywhere.
     fn is_earlier(&self, write: OpId, of: &Operation) -> bool {
         let op = &self.operations[write as usize];
-        op.client == of.client
-            && op.key == of.key
-            && self
-                .held
-                .iter()
-                .any(|node| node[op.key as usize].contains(&write))
+        op.client == of.client && op.key == of.key && self.effective.contains(&write)
     }
 
     fn answer(&mut self, id: OpId, node: usize, key: usize) {
         let held = self.held[node][key].clone();
-        let superseded = |w: &OpId| {
-            held.iter()
-                .any(|above| self.known[*above as usize].covers.contains(w))
-        };
-        let current: Vec<_> = held.iter().copied().filter(|w| !superseded(w)).collect();
+        let superseded = self.superseded(&held);
         let context = self.join_all(&held);
-        let siblings = current
-            .iter()
+        let siblings = held
+            .difference(&superseded)
             .filter_map(|write| self.sibling(*write))
             .collect();
         if let Action::Read(read) = &mut self.operations[id as usize].action {
@@ -441,11 +487,17 @@ impl Model<'_> {
         self.contexts[id as usize] = Some(context);
     }
 
+    /// What some writes supersede.
+    fn superseded(&self, writes: &BTreeSet<OpId>) -> BTreeSet<OpId> {
+        let covers = |write: &OpId| self.known[*write as usize].covers.iter().copied();
+        writes.iter().flat_map(covers).collect()
+    }
+
     fn sibling(&self, write: OpId) -> Option<Sibling> {
         let Action::Write(original) = &self.operations[write as usize].action else {
             return None;
         };
-        let shown = !(original.tombstone && self.shape.hidden);
+        let shown = !original.tombstone || self.shape.tombstones.are_returned();
         let mut version = self.version(write);
         if let Version::Dotted { past, .. } = &mut version {
             *past = None;

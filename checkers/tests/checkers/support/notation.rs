@@ -10,8 +10,9 @@
 //! ```
 //!
 //! The options `key=y`, `[from..to]` in milliseconds and `tag=7` stand before the verb. Without
-//! times operation `i` takes from `10·i` to `10·i + 5` ms. `hidden` on a line of its own hides
-//! tombstones, `replica` says that writes supersede what their node holds. `#` begins a comment.
+//! times operation `i` takes from `10·i` to `10·i + 5` ms. `hidden` or `reaped` on a line of its own
+//! says that reads hide tombstones, or that these may be removed; `replica` that writes supersede what
+//! their node holds. `#` begins a comment.
 
 use sibcheck_checkers::{
     ObjectModel,
@@ -44,6 +45,7 @@ pub(crate) fn history(text: &str) -> History {
             [] => {}
             ["replica"] => history.header.model = ObjectModel::Replica,
             ["hidden"] => history.header.tombstones = Tombstones::Hidden,
+            ["reaped"] => history.header.tombstones = Tombstones::Reaped,
             [who, rest @ ..] => operation(&mut history, who, rest),
         }
     }

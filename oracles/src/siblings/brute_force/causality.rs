@@ -160,6 +160,12 @@ impl Naive<'_> {
         })
     }
 
+    /// Whether no write may take effect after a later one of its client.
+    pub(super) fn has_no_late_write(&self) -> bool {
+        let mut writes = self.applied.into_iter();
+        writes.all(|write| self.undone_by(write).is_empty())
+    }
+
     fn same_writer(&self, a: usize, b: usize) -> bool {
         self.applied.contains(a)
             && self.applied.contains(b)
@@ -167,7 +173,7 @@ impl Naive<'_> {
     }
 
     /// Deletes that a read may hide.
-    fn hidden_from(&self, read: usize) -> Set {
+    pub(super) fn hidden_from(&self, read: usize) -> Set {
         self.applied.that(|delete| {
             self.hides(delete)
                 && Some(self.op(delete).invoked) <= self.op(read).completed

@@ -129,11 +129,10 @@ impl Naive<'_> {
                 .zip(other.and_then(|(other, _)| other.version.as_ref()));
             versions.is_none_or(|(one, other)| same_version(one, other))
         });
-        let reaped = self.applied.into_iter().any(|w| self.hides(w));
+        let left_out = self.applied.that(|write| self.hides(write));
+        let [one, other] = [a, b].map(|read| self.returned[read].without(left_out));
         let contexts = self.read(a).and_then(|read| read.context.as_ref());
         let contexts = contexts.zip(self.read(b).and_then(|read| read.context.as_ref()));
-        self.returned[a] == self.returned[b]
-            && versions
-            && (reaped || contexts.is_none_or(|(a, b)| a == b))
+        one == other && versions && (!left_out.is_empty() || contexts.is_none_or(|(a, b)| a == b))
     }
 }

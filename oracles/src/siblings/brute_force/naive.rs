@@ -121,9 +121,13 @@ impl<'h> Naive<'h> {
         self.read(read).map_or(&[], |read| &read.siblings)
     }
 
+    /// Whether a write is a delete whose tombstone a read may leave out.
     pub(super) fn hides(&self, id: usize) -> bool {
-        self.history.header.tombstones == Tombstones::Hidden
-            && self.write(id).is_some_and(|write| write.tombstone)
+        let leaves_out = match self.history.header.tombstones {
+            Tombstones::Shown => false,
+            Tombstones::Hidden | Tombstones::Reaped => true,
+        };
+        leaves_out && self.write(id).is_some_and(|write| write.tombstone)
     }
 
     /// Whether a write was invoked after its client, or its context, had the answer of a read.

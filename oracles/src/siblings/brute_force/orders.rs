@@ -16,12 +16,12 @@ struct Begun {
 
 impl Naive<'_> {
     pub(super) fn linearizable(&self) -> Result<bool, TooLarge> {
-        if self.applied.into_iter().any(|write| self.hides(write)) {
-            return Ok(true);
-        }
         let reads = self
             .sound
             .that(|read| self.may[read] == self.in_order[read]);
+        if reads.into_iter().any(|read| self.is_open(read)) {
+            return Ok(true);
+        }
         let all = self.applied | reads;
         if all.len() > LARGEST {
             let operations = all.len();
@@ -66,9 +66,25 @@ impl Naive<'_> {
         begun
     }
 
+    /// Whether nothing tells if a read saw some delete that it may hide, which is not judged.
+    fn is_open(&self, read: usize) -> bool {
+        let hidden = self.hidden_from(read);
+        if self.is_replica() {
+            return self.returned[read].is_empty() && !hidden.is_empty();
+        }
+        let mut seen = self.must[read];
+        if self.has_no_late_write() {
+            for write in self.returned[read] {
+                seen |= self.may[write];
+            }
+        }
+        let told = |delete| seen.contains(delete) || self.precedes(delete, read);
+        !hidden.that(|delete| !told(delete)).is_empty()
+    }
+
     /// Whether an operation can take effect after those placed: a read returns writes that are
-    /// applied, none superseded by another, and every applied write is one of them or may be
-    /// superseded by one.
+    /// applied, none superseded by another, and every applied write is one of them, or a delete that
+    /// it may hide, or may be superseded by one.
     fn explains(&self, begun: Begun, next: usize) -> bool {
         if self.read(next).is_none() {
             return true;
@@ -78,6 +94,11 @@ impl Naive<'_> {
             return returned == begun.last_write.into_iter().collect();
         }
         let applied = self.applied.common(begun.placed);
-        returned.is_within(applied) && applied.is_within(self.may[next])
+        let mut explained = self.must[next];
+        for write in returned | self.hidden_from(next).common(applied) {
+            explained.insert(write);
+            explained |= self.in_order[write];
+        }
+        returned.is_within(applied) && applied.is_within(explained.common(self.may[next]))
     }
 }
