@@ -23,7 +23,7 @@ use crate::{
         self, Address, Event, Fault, FaultKind, FaultRecord, Happening, Nanos, Simulation, Traced,
         Traffic,
     },
-    stores::{StoreName, with_store},
+    stores::{Change, StoreName, with_store},
     workloads::{
         Begun, Call, Cast, Clients, Heard, Request, Siblings, Workload, siblings::TaggedValue,
     },
@@ -149,6 +149,8 @@ impl<M: Clone> Trace<M> {
                 Happening::Pause(node) => ("pause", node),
                 Happening::Resume(node) => ("resume", node),
                 Happening::Clock(node) => ("clock", node),
+                Happening::Leave(node) => ("leave", node),
+                Happening::Join(node) => ("join", node),
             };
             let node = name(Address::Node(*node));
             let _ = writeln!(text, r#"{{"ns":{},"event":"{event}","node":{node}}}"#, at.0);
@@ -644,6 +646,15 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
                 self.nodes.clock_was_used(node);
                 self.nodes.change_clock(node, jump_ns, drift_ppm);
             }
+            Event::Leave(node) => {
+                self.nodes
+                    .change_members(node, Change::Leave, &mut self.out);
+                self.flush(node);
+            }
+            Event::Join(node) => {
+                self.nodes.change_members(node, Change::Join, &mut self.out);
+                self.flush(node);
+            }
             Event::Restart(node) => {
                 self.nodes.start(node, &mut self.out);
                 self.flush(node);
@@ -850,6 +861,7 @@ fn recorded(nodes: u32, fault: &Fault, done: &FaultRecord) -> Option<history::Fa
             }
             FaultKind::Stop { node } => history::FaultKind::Stop(there(*node)?),
             FaultKind::Pause { node } => history::FaultKind::Pause(there(*node)?),
+            FaultKind::Leave { node } => history::FaultKind::Leave(there(*node)?),
             FaultKind::Clock {
                 node,
                 jump_ns,
@@ -862,7 +874,7 @@ fn recorded(nodes: u32, fault: &Fault, done: &FaultRecord) -> Option<history::Fa
         },
         began: done.began?.0,
         ended: done.ended.map(|ended| ended.0),
-        messages: done.messages + u64::from(done.clock_used),
+        messages: done.messages + u64::from(done.clock_used) + u64::from(done.told),
         first: done.first.iter().map(affected).collect(),
         unsynced: done.unsynced,
     })

@@ -12,7 +12,7 @@ use sibcheck::{
 use sibcheck_checkers::{Claim, Outcome};
 
 /// Configurations with the claims that they earn on so many nodes.
-const CONFIGURATIONS: [(&str, u32, Claim); 8] = [
+const CONFIGURATIONS: [(&str, u32, Claim); 10] = [
     ("dynamo", 5, Claim::Quorum),
     ("dynamo", 3, Claim::Quorum),
     ("dynamo", 1, Claim::Linearizable),
@@ -21,6 +21,8 @@ const CONFIGURATIONS: [(&str, u32, Claim); 8] = [
     ("dynamo:3-2-2-sloppy", 5, Claim::Eventual),
     ("dynamo:3-1-1-sloppy", 4, Claim::Eventual),
     ("dynamo:1-1-1-sloppy", 5, Claim::Eventual),
+    ("dynamo:1-1-1", 5, Claim::Quorum),
+    ("dynamo:3-1-1-background", 5, Claim::Eventual),
 ];
 
 fn keeps_its_claims(runs: u64) {
@@ -65,5 +67,5 @@ fn every_configuration_keeps_what_it_promises() {
 #[test]
 #[ignore = "some minutes of campaigns"]
 fn every_configuration_keeps_it_over_many_runs() {
-    keeps_its_claims(12_500);
+    keeps_its_claims(10_000);
 }

@@ -24,7 +24,6 @@ use crate::{
     program_under_test::Observed,
     reports::{Checked, Proof, Report, Told},
     runner::run_traced,
-    simulation::FaultName,
     stopwatch::Stopwatch,
     stores::StoreName,
 };
@@ -33,6 +32,7 @@ use super::{
     Exit, Failure,
     check_program::check_program,
     dialect::GivenDialect,
+    faults::{asked_by_name, faults},
     format::GivenFormat,
     lists,
     output::{self, Progress},
@@ -308,12 +308,6 @@ fn check_store(
     })
 }
 
-/// The kinds of fault that are named on the command line, `all` and `none` left out.
-pub(super) fn asked_by_name(asked: &[String]) -> Vec<FaultName> {
-    let named = |fault: &FaultName| asked.iter().any(|name| name == fault.name());
-    FaultName::ALL.into_iter().filter(named).collect()
-}
-
 /// Runs a plan on a store in this process, with everything that is kept of a violation.
 fn observe(store: StoreName, plan: &Plan) -> Result<Observed, RunError> {
     let (recorded, trace) = run_traced(store, plan);
@@ -458,51 +452,6 @@ pub(super) fn nodes_because(arguments: &Arguments, nodes: u32) -> Option<String>
     })
 }
 
-/// The kinds of fault that were asked for, or all that make sense.
-fn faults(
-    asked: &[String],
-    store: Option<StoreName>,
-    nodes: u32,
-) -> Result<Vec<FaultName>, Failure> {
-    let mut faults = Vec::new();
-    for name in asked {
-        match name.as_str() {
-            "all" | "none" if asked.len() > 1 => {
-                return Err(Failure::usage(format!(
-                    "--faults {name} cannot be combined with other kinds of fault"
-                )));
-            }
-            "none" => return Ok(faults),
-            "all" => {}
-            name => {
-                let known = FaultName::ALL
-                    .into_iter()
-                    .find(|fault| fault.name() == name);
-                let Some(fault) = known else {
-                    let names = FaultName::ALL.map(FaultName::name).join(", ");
-                    return Err(Failure::usage(format!(
-                        "there is no fault {name:?}; the kinds are {names}, all and none"
-                    )));
-                };
-                if fault.needs_peers() && nodes < 2 {
-                    return Err(Failure::usage(format!(
-                        "--faults {name} needs at least two nodes, and there is one; add --nodes 3 or drop it"
-                    )));
-                }
-                if !faults.contains(&fault) {
-                    faults.push(fault);
-                }
-            }
-        }
-    }
-    if faults.is_empty() {
-        return Ok(Shape::usual_faults(store, nodes));
-    }
-    // The order on the command line must not change the plans.
-    faults.sort_unstable();
-    Ok(faults)
-}
-
 /// A seed that nobody chose, short enough to be typed.
 pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(()) % 1_000_000_000
@@ -548,35 +497,6 @@ mod tests {
             Some((1, Claim::Eventual))
         );
         assert_eq!(decided("--nodes 2 --claim linearizable"), None);
-    }
-
-    #[test]
-    fn faults_are_named_once_in_a_fixed_order() {
-        let decided = |line: &str, nodes| faults(&parse(line).faults, None, nodes);
-        let two = [FaultName::Partition, FaultName::Crash];
-        for line in ["--faults crash,partition", "--faults partition,crash,crash"] {
-            assert_eq!(decided(line, 3).unwrap(), two);
-        }
-        assert_eq!(decided("--faults none", 3).unwrap(), []);
-        let on_request = FaultName::ALL
-            .into_iter()
-            .filter(|fault| fault.is_on_request());
-        let others = FaultName::ALL.len() - on_request.count();
-        assert_eq!(decided("", 3).unwrap().len(), others);
-        assert!(
-            decided("", 1)
-                .unwrap()
-                .iter()
-                .all(|fault| !fault.needs_peers())
-        );
-        for (line, nodes, word) in [
-            ("--faults none,loss", 3, "combined"),
-            ("--faults fire", 3, "\"fire\""),
-            ("--faults partition", 1, "--nodes"),
-        ] {
-            let message = decided(line, nodes).unwrap_err().message;
-            assert!(message.contains(word), "{message}");
-        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::{
 use super::{
     Exit, Failure, bin,
     check::{self, Arguments},
+    faults::{asked_by_name, refuse_leaving},
     output::Progress,
     results::Found,
     runs,
@@ -38,7 +39,7 @@ fn rungs(arguments: &Arguments, shape: &Shape) -> Vec<Rung> {
     let wanted = match arguments.faults.as_slice() {
         [] => Wanted::Usual,
         [all] if all == "all" => Wanted::All,
-        named => Wanted::Named(check::asked_by_name(named)),
+        named => Wanted::Named(asked_by_name(named)),
     };
     ladder(&wanted, &shape.faults, arguments.bursts)
 }
@@ -49,6 +50,7 @@ fn program(
     command_line: &str,
     interrupt: &Interrupt,
 ) -> Result<(Program, String), Failure> {
+    refuse_leaving(&arguments.faults)?;
     let argv = bin::words(command_line)?;
     let folder = arguments
         .results

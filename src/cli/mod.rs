@@ -5,6 +5,7 @@ mod check;
 mod check_program;
 mod conform;
 mod dialect;
+mod faults;
 mod format;
 mod generate;
 mod generate_register;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use sibcheck_checkers::history::Read;
+use sibcheck_checkers::history::{Read, Tombstones};
 
 use crate::{
     clocks::Actor,
     plans::Plan,
     simulation::{Address, Disk, Nanos, NodeClock},
     stores::{
-        Effect, EffectsOf, Setting, SiblingAnswer, SiblingRequest, Stamp, StoreName, StoreNode,
+        Change, Effect, EffectsOf, Setting, SiblingAnswer, SiblingRequest, Stamp, StoreName,
+        StoreNode,
     },
     workloads::{
         Request, Siblings, Workload,
@@ -47,8 +48,8 @@ pub trait Serves<W: Workload>: StoreNode {
     /// That of a plan.
     fn recorder(plan: &Plan) -> Self::Recorder;
 
-    /// What is peculiar to its clients.
-    fn behaviour() -> W::Behaviour;
+    /// What is peculiar to the clients of so many of its nodes.
+    fn behaviour(nodes: u32) -> W::Behaviour;
 
     /// A request as the store has it.
     fn asked(request: Request<W>) -> Self::Request;
@@ -78,9 +79,14 @@ where
         }
     }
 
-    fn behaviour() -> ClientBehaviour {
+    fn behaviour(nodes: u32) -> ClientBehaviour {
         ClientBehaviour {
             tagged: true,
+            tombstones: if N::reaps(nodes) {
+                Tombstones::Reaped
+            } else {
+                Tombstones::Shown
+            },
             ..ClientBehaviour::default()
         }
     }
@@ -300,6 +306,12 @@ impl<W: Workload, N: Serves<W>> Nodes<W> for InProcess<W, N> {
         clock.change(self.now.0, jump_ns, drift_ppm);
     }
 
+    fn change_members(&mut self, node: u32, change: Change, out: &mut Vec<Output<Self::Message>>) {
+        let store = &mut self.nodes[node as usize].store;
+        store.change_members(change, &mut self.effects);
+        self.carry_out(node, out);
+    }
+
     fn clock_was_used(&mut self, node: u32) -> bool {
         std::mem::take(&mut self.nodes[node as usize].clock_used)
     }
@@ -318,7 +330,7 @@ impl<W: Workload, N: Serves<W>> Nodes<W> for InProcess<W, N> {
     }
 
     fn behaviour(&self) -> W::Behaviour {
-        N::behaviour()
+        N::behaviour(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX))
     }
 
     fn situations(&self) -> Vec<(&'static str, u64)> {

@@ -15,6 +15,7 @@ pub use serve::{ServeError, Server, serve};
 use crate::{
     clocks::Actor,
     simulation::{Address, Nanos},
+    stores::Change,
     workloads::{Request, Siblings, Workload},
 };
 
@@ -101,6 +102,15 @@ pub trait Nodes<W: Workload = Siblings> {
     /// A node's wall clock jumps, and its clocks run too fast by so many parts per million from now
     /// on, where they are the simulation's.
     fn change_clock(&mut self, _node: u32, _jump_ns: i64, _drift_ppm: i32) {}
+
+    /// A node is told to leave the cluster, or to join it again.
+    fn change_members(
+        &mut self,
+        _node: u32,
+        _change: Change,
+        _out: &mut Vec<Output<Self::Message>>,
+    ) {
+    }
 
     /// Whether a node has used its clock since this was asked, in a way in which a wrong clock shows.
     fn clock_was_used(&mut self, _node: u32) -> bool {

@@ -20,8 +20,8 @@ use crate::{
     protocol::{Envelope, ErrorCode, Malformed, error_body, object, parse_line},
     simulation::Nanos,
     stores::{
-        Effect, EffectsOf, Key, ReplicaMessage, RequestId, Setting, Sibling, SiblingAnswer,
-        SiblingRequest, Siblings, Stamp, StoreName, StoreNode, dynamo, with_store,
+        Effect, EffectsOf, Key, MaybeTombstone, ReplicaMessage, RequestId, Setting, Sibling,
+        SiblingAnswer, SiblingRequest, Siblings, Stamp, StoreName, StoreNode, dynamo, with_store,
     },
     workloads::siblings::{
         ClientRequest, Wording, dvv_siblings, dvv_written, vc_siblings, vc_written, words,
@@ -292,6 +292,13 @@ trait Node {
     fn tick(&mut self) -> Vec<Said>;
 
     fn has_peers(&self) -> bool;
+}
+
+/// These dialects have no words for a delete.
+impl MaybeTombstone for Json {
+    fn is_tombstone(&self) -> bool {
+        false
+    }
 }
 
 /// How the versions of a store stand on the wire.

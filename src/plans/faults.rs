@@ -28,7 +28,8 @@ pub(super) fn faults(
             None => (length.0, length.0 / 20),
             Some(_) => (length.0 / 2, length.0 / 5),
         };
-        let counts = if shape.time == Time::Virtual {
+        let rare = shape.time == Time::Virtual || name == FaultName::Leave;
+        let counts = if rare {
             [0, 1, 1, 1, 2]
         } else {
             [0, 0, 1, 1, 2]
@@ -175,6 +176,9 @@ fn fault(
             node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
         },
         FaultName::Pause => FaultKind::Pause {
+            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+        },
+        FaultName::Leave => FaultKind::Leave {
             node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
         },
         FaultName::Clock => {

@@ -118,7 +118,9 @@ impl Shape {
         let needed = store.and_then(StoreName::flaw).and_then(Flaw::needs);
         let possible = |fault: &FaultName| {
             let peers = nodes > 1 || !fault.needs_peers();
-            peers && (!fault.is_on_request() || needed == Some(*fault))
+            let known = needed == Some(*fault)
+                || *fault == FaultName::Leave && store.is_some_and(StoreName::members_change);
+            peers && (!fault.is_on_request() || known)
         };
         FaultName::ALL.into_iter().filter(possible).collect()
     }
@@ -223,7 +225,7 @@ impl Ways {
                 self.think_ns = 1_000_000;
             }
             Stratum::HotKey => self.hot_key_percent = 95,
-            Stratum::Deleting => self.hot_key_percent = 80,
+            Stratum::Deleting | Stratum::Emptying => self.hot_key_percent = 80,
         }
     }
 
@@ -287,7 +289,9 @@ fn generate_of<W: Workload>(
 ) -> Plan {
     let (nodes, keys) = (shape.nodes.max(1), shape.keys.max(1));
     let stratum = |group: u32| {
-        let seed = choices.seed().filter(|_| shape.program.is_some());
+        // Stores whose nodes just answer get so many runs that luck brings everything.
+        let laid_down = shape.program.is_some() || shape.period.is_some();
+        let seed = choices.seed().filter(|_| laid_down);
         seed.map_or(Stratum::Free, |seed| {
             Stratum::of(seed.wrapping_add(group.into()), shape)
         })

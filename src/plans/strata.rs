@@ -2,11 +2,13 @@
 //!
 //! A swarm finds what is rare in many runs. A program outside gets few, and a bug that only clients
 //! of one habit can see would be met on some seeds only. So of eight runs with consecutive seeds each
-//! of six has a habit that is laid down, and two are drawn freely. The stratum follows from the
+//! of six has a habit that is laid down, and two are drawn freely; stores that forget what was deleted have
+//! deletes in these. The stratum follows from the
 //! run's own seed, so that the seed alone repeats the run.
 
 use crate::{
     simulation::{Latency, Nanos, NetworkPlan},
+    stores::StoreName,
     workloads::{Drawing, Habit, Workload, with_words, with_workload},
 };
 
@@ -42,6 +44,8 @@ pub enum Stratum {
     /// Deletes are half as frequent as writes, and clients mostly go on from their own last write: so
     /// keys keep siblings which those who delete have not seen.
     Deleting,
+    /// Deletes are as frequent as writes, by clients that have just read.
+    Emptying,
 }
 
 impl Stratum {
@@ -64,6 +68,8 @@ impl Stratum {
             3 => Self::HotKey,
             4 if suits(Habit::Alike) => Self::Alike,
             5 if suits(Habit::Deleting) => Self::Deleting,
+            // Tombstones that are removed may come too early.
+            6 | 7 if shape.store.is_some_and(StoreName::members_change) => Self::Emptying,
             _ => Self::Free,
         }
     }
@@ -75,6 +81,7 @@ impl Stratum {
             Self::Outrunning => Some(Habit::Outrunning),
             Self::Alike => Some(Habit::Alike),
             Self::Deleting => Some(Habit::Deleting),
+            Self::Emptying => Some(Habit::Emptying),
         }
     }
 

@@ -69,6 +69,12 @@ pub enum FaultKind {
         /// The node's position, from 0.
         node: u32,
     },
+    /// The node leaves the cluster at the begin, and joins again at the end: it hands over what it owns, and
+    /// gets it back. A node that is down or paused at the begin stays a member.
+    Leave {
+        /// The node's position, from 0.
+        node: u32,
+    },
     /// The node's clock is wrong: its wall clock jumps at the begin and back at the end, and all its
     /// clocks run at another rate between. Only nodes whose clocks are the simulation's can have it.
     Clock {
@@ -89,6 +95,7 @@ impl FaultKind {
             | Self::CrashAtDeed { node, .. }
             | Self::Stop { node }
             | Self::Pause { node }
+            | Self::Leave { node }
             | Self::Clock { node, .. } => vec![*node],
             Self::Partition { cut, .. } => cut.iter().flat_map(|&(from, to)| [from, to]).collect(),
             _ => Vec::new(),
@@ -155,6 +162,7 @@ impl FaultKind {
             },
             Self::Stop { node } => Self::Stop { node: moved(node) },
             Self::Pause { node } => Self::Pause { node: moved(node) },
+            Self::Leave { node } => Self::Leave { node: moved(node) },
             Self::Clock {
                 node,
                 jump_ns,
@@ -179,6 +187,7 @@ impl FaultKind {
             Self::Crash { .. } | Self::CrashAtDeed { .. } => FaultName::Crash,
             Self::Stop { .. } => FaultName::Stop,
             Self::Pause { .. } => FaultName::Pause,
+            Self::Leave { .. } => FaultName::Leave,
             Self::Clock { .. } => FaultName::Clock,
         }
     }
@@ -205,11 +214,13 @@ pub enum FaultName {
     Stop,
     /// Clocks of nodes are wrong.
     Clock,
+    /// Nodes leave the cluster and join again.
+    Leave,
 }
 
 impl FaultName {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Reorder,
         Self::Loss,
         Self::ClientLoss,
@@ -219,20 +230,21 @@ impl FaultName {
         Self::Pause,
         Self::Stop,
         Self::Clock,
+        Self::Leave,
     ];
 
-    /// True where it is drawn only when it is named: few stores use their clocks, and of others it
-    /// could not be said that they went through it.
+    /// True where it is drawn only when it is named, or for stores of which it is known that they can go
+    /// through it: few use their clocks, and few have nodes that can leave.
     pub const fn is_on_request(self) -> bool {
-        matches!(self, Self::Clock)
+        matches!(self, Self::Clock | Self::Leave)
     }
 
-    /// True for faults of the links between nodes, which one node alone does not have. Messages of
+    /// True for faults of the links between nodes, and of who is a member, which one node alone does not have. Messages of
     /// a client never overtake each other: it waits for each answer.
     pub const fn needs_peers(self) -> bool {
         matches!(
             self,
-            Self::Reorder | Self::Loss | Self::Duplicate | Self::Partition
+            Self::Reorder | Self::Loss | Self::Duplicate | Self::Partition | Self::Leave
         )
     }
 
@@ -248,6 +260,7 @@ impl FaultName {
             Self::Pause => "pause",
             Self::Stop => "stop",
             Self::Clock => "clock",
+            Self::Leave => "leave",
         }
     }
 }

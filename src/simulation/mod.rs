@@ -99,7 +99,14 @@ pub enum Event<M> {
         /// How much too fast its clocks run from now on, in parts per million.
         drift_ppm: i32,
     },
+    /// A node is told to leave the cluster.
+    Leave(u32),
+    /// A node is told to join the cluster again.
+    Join(u32),
 }
+
+/// How long a node that is down or paused has before it is told again to join.
+const TOLD_AGAIN: Nanos = Nanos::from_millis(1);
 
 enum Scheduled<M> {
     Message {
@@ -118,6 +125,8 @@ enum Scheduled<M> {
     Alarm(u64),
     FaultBegins(usize),
     FaultEnds(usize),
+    /// A node that is not a member any more is to join again.
+    Join(u32),
 }
 
 /// A node as the simulation sees it.
@@ -133,6 +142,8 @@ struct NodeState<M> {
     /// per million.
     wrong_clocks: u32,
     drift_ppm: i64,
+    /// The faults by which it was told to leave.
+    left: Vec<usize>,
     /// What arrived during a pause, in order.
     backlog: Vec<Scheduled<M>>,
 }
@@ -147,6 +158,7 @@ impl<M> Default for NodeState<M> {
             fallen: None,
             wrong_clocks: 0,
             drift_ppm: 0,
+            left: Vec::new(),
             backlog: Vec::new(),
         }
     }
@@ -400,6 +412,13 @@ impl<M: Clone> Simulation<M> {
             Scheduled::Alarm(token) => Some(Event::Alarm(token)),
             Scheduled::FaultBegins(index) => self.fault(index, true),
             Scheduled::FaultEnds(index) => self.fault(index, false),
+            Scheduled::Join(node) => {
+                let event = self.join(node);
+                if event.is_some() {
+                    self.note(Happening::Join(node));
+                }
+                event
+            }
         }
     }
 
@@ -475,6 +494,7 @@ impl<M: Clone> Simulation<M> {
                 self.doom_or_restart(index, (node, deeds), begins)
             }
             FaultKind::Pause { node } => self.pause_or_resume(node, begins),
+            FaultKind::Leave { node } => self.leave_or_join(index, node, begins),
             FaultKind::Clock {
                 node,
                 jump_ns,
@@ -489,6 +509,8 @@ impl<M: Clone> Simulation<M> {
             Some(Event::Pause(node)) => self.note(Happening::Pause(node)),
             Some(Event::Resume(node)) => self.note(Happening::Resume(node)),
             Some(Event::Clock { node, .. }) => self.note(Happening::Clock(node)),
+            Some(Event::Leave(node)) => self.note(Happening::Leave(node)),
+            Some(Event::Join(node)) => self.note(Happening::Join(node)),
             _ => {}
         }
         event
@@ -599,6 +621,44 @@ impl<M: Clone> Simulation<M> {
     /// Notes that a node used its clock.
     pub fn note_clock_used(&mut self, node: u32) {
         self.nemesis.charge_clock(node);
+    }
+
+    fn leave_or_join(&mut self, index: usize, node: u32, leaves: bool) -> Option<Event<M>> {
+        let state = self.nodes.get_mut(node as usize)?;
+        if leaves {
+            if state.crashed > 0 || state.paused > 0 {
+                self.nemesis.had_no_occasion(index);
+                return None;
+            }
+            state.left.push(index);
+            self.nemesis.told(index);
+            return (state.left.len() == 1).then_some(Event::Leave(node));
+        }
+        let before = state.left.len();
+        state.left.retain(|fault| *fault != index);
+        match (before - state.left.len(), state.left.len()) {
+            (0, _) => {
+                self.nemesis.had_no_occasion(index);
+                None
+            }
+            (_, 0) => self.join(node),
+            _ => None,
+        }
+    }
+
+    /// Tells a node to join again, or does so later where it cannot be told.
+    fn join(&mut self, node: u32) -> Option<Event<M>> {
+        let state = self.nodes.get_mut(node as usize)?;
+        if !state.left.is_empty() {
+            // It was told to leave once more meanwhile.
+            return None;
+        }
+        if state.crashed > 0 || state.paused > 0 {
+            let again = self.now + TOLD_AGAIN;
+            self.queue.push(again, Scheduled::Join(node));
+            return None;
+        }
+        Some(Event::Join(node))
     }
 
     fn pause_or_resume(&mut self, node: u32, pauses: bool) -> Option<Event<M>> {

@@ -35,6 +35,8 @@ pub struct FaultRecord {
     pub fell: bool,
     /// A node used its clock while it was wrong.
     pub clock_used: bool,
+    /// A node was told to leave.
+    pub told: bool,
     /// How many records a crash forgot because they were not synced; `None` where that is not
     /// known, and for other faults.
     pub unsynced: Option<u64>,
@@ -47,7 +49,7 @@ impl FaultRecord {
     /// How often it affected something: none means that it was not exercised, however long it
     /// lasted.
     pub fn affected(&self) -> u64 {
-        let others = u64::from(self.fell) + u64::from(self.clock_used);
+        let others = u64::from(self.fell) + u64::from(self.clock_used) + u64::from(self.told);
         self.messages + self.unsynced.unwrap_or(0) + others
     }
 }
@@ -134,6 +136,11 @@ impl Nemesis {
         let record = &mut self.faults[index].record;
         record.began = Some(now);
         record.fell = true;
+    }
+
+    /// A node was told to leave because of a fault.
+    pub(super) fn told(&mut self, index: usize) {
+        self.faults[index].record.told = true;
     }
 
     /// A fault has ended, and had no occasion to begin.

@@ -264,6 +264,7 @@ impl Network {
             | FaultKind::CrashAtDeed { .. }
             | FaultKind::Stop { .. }
             | FaultKind::Pause { .. }
+            | FaultKind::Leave { .. }
             | FaultKind::Clock { .. } => {}
         }
     }

@@ -37,6 +37,10 @@ pub enum Happening<M> {
     Resume(u32),
     /// The clock of a node went wrong, or right again.
     Clock(u32),
+    /// A node was told to leave the cluster.
+    Leave(u32),
+    /// A node was told to join the cluster again.
+    Join(u32),
 }
 
 /// What becomes of a message.

@@ -13,7 +13,7 @@ use crate::{
 use super::{
     DotCounter, DottedRules, ReplicaRules, Sibling, Siblings, Stamp, StoreError, VersionedRules,
     dotted::dot_after,
-    dynamo::{Durable, Hints, Quorums, Rules},
+    dynamo::{Durable, Hints, Quorums, Reaping, Rules, Trees, Views},
     versioned::{ClientWrite, advance_entry, join},
 };
 
@@ -59,6 +59,12 @@ pub enum Flaw {
     ActorReused,
     /// A coordinator has its own copy on storage after others have heard of its dot.
     CounterLost,
+    /// While nodes join and leave each goes by the members of whom it has heard last.
+    ViewsDisagree,
+    /// A node drops a tombstone that others may still need.
+    ReapedEarly,
+    /// A delete leaves the tree that is compared as it was.
+    TreeWithoutDeletes,
 }
 
 /// Which correct store a flaw changes.
@@ -74,7 +80,7 @@ pub enum Basis {
 
 impl Flaw {
     /// Every flaw.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::LastWriterWins,
         Self::ServerIdClock,
         Self::NeverSupersede,
@@ -91,6 +97,9 @@ impl Flaw {
         Self::HintWrittenAnew,
         Self::ActorReused,
         Self::CounterLost,
+        Self::ViewsDisagree,
+        Self::ReapedEarly,
+        Self::TreeWithoutDeletes,
     ];
 
     /// The name on the command line, after `faulty:`.
@@ -112,6 +121,9 @@ impl Flaw {
             Self::HintWrittenAnew => "hint-written-anew",
             Self::ActorReused => "actor-reused",
             Self::CounterLost => "counter-lost",
+            Self::ViewsDisagree => "views-disagree",
+            Self::ReapedEarly => "reaped-early",
+            Self::TreeWithoutDeletes => "tree-without-deletes",
         }
     }
 
@@ -129,7 +141,10 @@ impl Flaw {
             | Self::HintInMemory
             | Self::HintWrittenAnew
             | Self::ActorReused
-            | Self::CounterLost => Basis::Dynamo,
+            | Self::CounterLost
+            | Self::ViewsDisagree
+            | Self::ReapedEarly
+            | Self::TreeWithoutDeletes => Basis::Dynamo,
             _ => Basis::Versioned,
         }
     }
@@ -148,7 +163,11 @@ impl Flaw {
             Self::DotFromContext | Self::WallClockDots | Self::ActorReused | Self::CounterLost => {
                 Invariant::ClockIdentity
             }
-            Self::WriteQuorumShort | Self::SloppyQuorumStrict => Invariant::RegularReads,
+            Self::WriteQuorumShort
+            | Self::SloppyQuorumStrict
+            | Self::ViewsDisagree
+            | Self::ReapedEarly => Invariant::RegularReads,
+            Self::TreeWithoutDeletes => Invariant::Convergence,
         }
     }
 
@@ -162,12 +181,17 @@ impl Flaw {
 
     /// The quorums of the store that it is planted in.
     pub(crate) fn quorums(self) -> Quorums {
+        let background = self == Self::TreeWithoutDeletes;
         let (owners, reads, writes, sloppy) = match self {
             Self::SloppyQuorumStrict => (3, 2, 2, true),
+            // Who goes by other members than the only owner reads something else.
+            Self::ViewsDisagree => (1, 1, 1, false),
             // What stands in for the only owner has the only copy.
             Self::HintInMemory | Self::HintWrittenAnew | Self::ActorReused => (1, 1, 1, true),
             // What one node loses is not found at the others at once.
             Self::RepairOverwrites => (3, 1, 1, false),
+            // Each node answers by what it has itself.
+            Self::TreeWithoutDeletes => (5, 1, 1, false),
             _ => (3, 2, 2, false),
         };
         Quorums {
@@ -175,6 +199,7 @@ impl Flaw {
             reads,
             writes,
             sloppy,
+            background,
         }
     }
 
@@ -215,6 +240,18 @@ impl Flaw {
                 durable: Durable::Later,
                 ..correct
             },
+            Self::ViewsDisagree => Rules {
+                views: Views::Disagreeing,
+                ..correct
+            },
+            Self::ReapedEarly => Rules {
+                reaping: Reaping::Early,
+                ..correct
+            },
+            Self::TreeWithoutDeletes => Rules {
+                trees: Trees::WithoutTombstones,
+                ..correct
+            },
             _ => correct,
         }
     }
@@ -248,6 +285,11 @@ impl Flaw {
             Self::CounterLost => {
                 "others hear of a dot before the node that made it has it on storage"
             }
+            Self::ViewsDisagree => {
+                "while nodes join or leave, each goes by the members of whom it has heard last"
+            }
+            Self::ReapedEarly => "nodes drop a tombstone without asking who lacks it",
+            Self::TreeWithoutDeletes => "a delete leaves the tree that is compared as it was",
         }
     }
 

@@ -19,9 +19,11 @@ mod versioned;
 pub use dotted::{DotCounter, DottedRules, DottedStore};
 pub(crate) use name::with_store;
 pub use name::{StoreName, UnknownStore};
-pub use node::{Effect, EffectsOf, RequestId, Setting, SiblingAnswer, SiblingRequest, StoreNode};
+pub use node::{
+    Change, Effect, EffectsOf, RequestId, Setting, SiblingAnswer, SiblingRequest, StoreNode,
+};
 pub use replica::{Replica, ReplicaMessage, ReplicaRules};
-pub use siblings::{Sibling, Siblings, Stamp};
+pub use siblings::{MaybeTombstone, Sibling, Siblings, Stamp};
 pub use versioned::{
     ActorScheme, Advance, ClientWrite, StoreEvent, VersionedRules, VersionedStore,
 };

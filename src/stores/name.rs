@@ -95,6 +95,11 @@ impl StoreName {
         }
     }
 
+    /// Whether its nodes can leave the cluster and join it again.
+    pub const fn members_change(self) -> bool {
+        matches!(self.basis(), Basis::Dynamo)
+    }
+
     /// How many nodes it usually has: more than own a key, where not all do.
     pub const fn nodes(self) -> u32 {
         match self.basis() {
@@ -190,6 +195,8 @@ mod tests {
         let quorums = "dynamo:5-1-2-sloppy".parse::<StoreName>().unwrap();
         assert_eq!(quorums.to_string(), "dynamo:5-1-2-sloppy");
         assert_eq!(quorums.claim(5), Claim::Eventual);
+        let quorums = "dynamo:3-1-1-background".parse::<StoreName>().unwrap();
+        assert_eq!(quorums.to_string(), "dynamo:3-1-1-background");
         let error = "dynamo:3-9-2".parse::<StoreName>().unwrap_err();
         assert!(error.to_string().contains("3-2-2"), "{error}");
         let error = "riak".parse::<StoreName>().unwrap_err().to_string();

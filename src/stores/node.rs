@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Key, Siblings, StoreError, StoreName};
 use crate::{
     clocks::{Actor, VectorClock},
@@ -78,10 +80,29 @@ pub trait StoreNode {
     /// A timer goes off that was set with this number.
     fn timer(&mut self, timer: u32, effects: &mut EffectsOf<Self>);
 
+    /// The node is told to leave the cluster, or to join it again. Nodes of clusters that stay as they are do
+    /// nothing.
+    fn change_members(&mut self, _change: Change, _effects: &mut EffectsOf<Self>) {}
+
+    /// Whether nodes of a cluster of so many forget deleted keys, so that reads show their tombstones no more.
+    fn reaps(_nodes: u32) -> bool {
+        false
+    }
+
     /// How often its mechanisms were at work in this life, by their names, in the same order for every node.
     fn situations(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
+}
+
+/// What a node is told to do about its membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Become a member of the cluster.
+    Join,
+    /// Be a member no more.
+    Leave,
 }
 
 /// What a node wants done, in this order.

@@ -6,6 +6,12 @@ use crate::clocks::{Causality, DottedVersionVector, VectorClock};
 
 use super::Version;
 
+/// A value that may stand for a delete.
+pub trait MaybeTombstone {
+    /// Whether it does.
+    fn is_tombstone(&self) -> bool;
+}
+
 /// What tracks the causality of one value.
 pub trait Stamp: Clone + Debug + PartialEq {
     /// How this version stands to another one.

@@ -148,6 +148,8 @@ pub enum Habit {
     Alike,
     /// Deletes are frequent, by clients that have not seen everything.
     Deleting,
+    /// Deletes are frequent, by clients that have just read: so keys are often deleted for good.
+    Emptying,
 }
 
 /// The words of a dialect.

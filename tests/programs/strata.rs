@@ -136,7 +136,7 @@ fn each_stratum_shows_its_habit() {
         let steps = plan.clients.iter().flatten();
         match Stratum::of(seed, &shape()) {
             Stratum::Free => assert!(seed % STRATA > 4),
-            Stratum::Deleting => panic!("there are no words for a delete"),
+            Stratum::Deleting | Stratum::Emptying => panic!("there are no words for a delete"),
             Stratum::Staying => assert_eq!(moves(&plan), 0),
             Stratum::Roaming => assert!(moves(&plan) > 20),
             Stratum::Outrunning => {

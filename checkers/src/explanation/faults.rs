@@ -61,6 +61,9 @@ impl<A: Object> Teller<'_, A> {
                 let wrong = clock(*jump_ns, *drift_ppm);
                 format!("{lasted} the clock of {} {wrong}", self.node(*node))
             }
+            FaultKind::Leave(node) => {
+                format!("{lasted} {} was no member of the cluster", self.node(*node))
+            }
             FaultKind::Stop(node) => {
                 let back = back(fault, messages);
                 format!(

@@ -238,6 +238,7 @@ impl Within<'_> {
             | Kind::Crash(_)
             | Kind::Stop(_)
             | Kind::Pause(_)
+            | Kind::Leave(_)
             | Kind::Clock { .. } => Some(self.fault.began),
         }
     }

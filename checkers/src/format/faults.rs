@@ -40,6 +40,7 @@ enum Kind {
     Crash,
     Stop,
     Pause,
+    Leave,
     Clock,
 }
 
@@ -84,6 +85,10 @@ impl FaultLine {
                 at = Some(node(*still)?);
                 Kind::Pause
             }
+            FaultKind::Leave(out) => {
+                at = Some(node(*out)?);
+                Kind::Leave
+            }
             FaultKind::Clock {
                 node: wrong,
                 jump_ns,
@@ -122,12 +127,12 @@ impl FaultLine {
     pub(super) fn problem(&self) -> Option<Problem> {
         let on_a_node = matches!(
             self.kind,
-            Kind::Crash | Kind::Stop | Kind::Pause | Kind::Clock
+            Kind::Crash | Kind::Stop | Kind::Pause | Kind::Leave | Kind::Clock
         );
         let on_links = matches!(self.kind, Kind::Partition);
         if on_a_node != self.node.is_some() || on_links == self.links.is_empty() {
             return Some((
-                "a crash, stop, pause or clock names its \"node\", a partition its \"links\", and no other fault has these fields",
+                "a crash, stop, pause, leave or clock names its \"node\", a partition its \"links\", and no other fault has these fields",
                 "name what the fault was done to",
             ));
         }
@@ -179,6 +184,7 @@ impl FaultLine {
             Kind::Crash => FaultKind::Crash(node),
             Kind::Stop => FaultKind::Stop(node),
             Kind::Pause => FaultKind::Pause(node),
+            Kind::Leave => FaultKind::Leave(node),
             Kind::Clock => FaultKind::Clock {
                 node,
                 jump_ns: self.jump_ns.unwrap_or_default(),

@@ -44,6 +44,8 @@ pub enum FaultKind {
     Stop(u32),
     /// This node stood still.
     Pause(u32),
+    /// This node was no member of the cluster: it left at the begin, and joined again at the end.
+    Leave(u32),
     /// The clock of this node was wrong.
     Clock {
         /// Index into [`History::nodes`](super::History::nodes).

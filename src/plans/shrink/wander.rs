@@ -122,6 +122,7 @@ impl Wanderer {
                 | FaultKind::CrashAtDeed { node: at, .. }
                 | FaultKind::Stop { node: at }
                 | FaultKind::Pause { node: at }
+                | FaultKind::Leave { node: at }
                 | FaultKind::Clock { node: at, .. } => *at = node,
                 FaultKind::Partition { cut, .. } => {
                     let to = (node + 1 + self.position(nodes.saturating_sub(1))) % nodes;

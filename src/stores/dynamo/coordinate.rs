@@ -5,14 +5,17 @@ use std::{collections::BTreeMap, fmt::Debug};
 use crate::{
     clocks::{Causality, Dot, DottedVersionVector, DvvSet, VectorClock},
     stores::{
-        DottedStore, Effect, Key, RequestId, Sibling, SiblingAnswer, SiblingStore, StoreError,
+        DottedStore, Effect, Key, MaybeTombstone, RequestId, Sibling, SiblingAnswer, SiblingStore,
+        StoreError,
     },
 };
 
 use super::{
     Dynamo, OpId, Outcome,
+    asked::{InPlaceOf, are_enough, others},
     message::{Body, Write},
-    node::{Durable, Effects},
+    node::Effects,
+    rules::Durable,
 };
 
 /// Rounds after which nobody waits for an answer any more: longer than an answer takes over a slow link, or a
@@ -37,22 +40,25 @@ pub(super) enum Task<V> {
         waiter: Waiter,
         key: Key,
         stamp: DottedVersionVector,
-        /// Who was asked, for which owner, and whether it has said that it is durable there.
-        asked: BTreeMap<u32, (u32, bool)>,
+        /// Who was asked, in whose place, and whether it has said that it is durable there.
+        asked: BTreeMap<u32, (InPlaceOf, bool)>,
         acknowledged: bool,
     },
     /// Nodes that are to say what they know of a key.
     Read {
         id: RequestId,
         key: Key,
-        /// Who was asked, and what it answered.
-        asked: BTreeMap<u32, Option<DvvSet<V>>>,
+        /// Who was asked, in whose place, and what it answered.
+        asked: BTreeMap<u32, (InPlaceOf, Option<DvvSet<V>>)>,
         answered: bool,
     },
     /// The coordinator of a forwarded write.
     Forward { id: RequestId, key: Key, to: u32 },
     /// An owner that is told of what it missed.
-    HandOff { key: Key, to: u32, set: DvvSet<V> },
+    HandOff {
+        to: u32,
+        sets: Vec<(Key, DvvSet<V>)>,
+    },
 }
 
 /// Who waits for a write.
@@ -76,52 +82,42 @@ fn siblings<V: Clone>(set: &DvvSet<V>) -> crate::stores::Siblings<V, DottedVersi
     set.values().filter_map(sibling).collect::<Vec<_>>().into()
 }
 
-impl<V: Clone + Debug + PartialEq> Dynamo<V> {
-    /// The nodes to be asked for a key, each with the owner in whose place it is. Where others may stand in,
-    /// they do so for owners that seem to have failed, in the order of the preference list.
-    pub(super) fn asked(&self, key: &Key) -> Vec<(u32, u32)> {
-        let mut preference = self.ring.preference(key.as_str().as_bytes());
-        let owners: Vec<u32> = preference
-            .by_ref()
-            .take(self.quorums.owners.into())
-            .collect();
-        let sloppy = self.quorums.sloppy;
-        let mut stand_ins = preference.filter(|node| sloppy && !self.suspected.contains(node));
-        let of = |owner: u32| {
-            let failed = self.suspected.contains(&owner);
-            let stand_in = if failed { stand_ins.next() } else { None };
-            (stand_in.unwrap_or(owner), owner)
-        };
-        owners.into_iter().map(of).collect()
-    }
-
-    /// The same where another node has taken this owner for failed, and asked this node in its place.
-    fn asked_instead_of(&self, key: &Key, instead_of: Option<u32>) -> Vec<(u32, u32)> {
-        let mut nodes = self.asked(key);
-        if nodes.iter().all(|(node, _)| *node != self.position)
-            && let Some(place) = nodes
-                .iter_mut()
-                .find(|(_, owner)| Some(*owner) == instead_of)
-        {
-            place.0 = self.position;
-        }
-        nodes
-    }
-
+impl<V: Clone + Debug + PartialEq + MaybeTombstone> Dynamo<V> {
     /// A client reads.
     pub(super) fn read(&mut self, id: RequestId, key: &Key, effects: &mut Effects<V>) {
-        let nodes = self.asked(key);
-        let own = self.set(key);
-        let asked = nodes
-            .iter()
-            .map(|(node, _)| (*node, (*node == self.position).then(|| own.clone())));
-        let asked: BTreeMap<_, _> = asked.collect();
         let op = self.begin(Task::Read {
             id,
             key: key.clone(),
-            asked,
+            asked: BTreeMap::new(),
             answered: false,
         });
+        self.ask_readers(op, effects);
+    }
+
+    /// Asks all who should know of the key of a read.
+    fn ask_readers(&mut self, op: OpId, effects: &mut Effects<V>) {
+        let Some(Pending {
+            task: Task::Read { key, .. },
+            ..
+        }) = self.pending.get(&op)
+        else {
+            return;
+        };
+        let key = key.clone();
+        let nodes = self.asked(&key);
+        let own = self.set(&key);
+        let own = |node: u32| (node == self.position).then(|| own.clone());
+        let all = nodes
+            .iter()
+            .map(|(node, places)| (*node, (*places, own(*node))));
+        let all: BTreeMap<_, _> = all.collect();
+        if let Some(Pending {
+            task: Task::Read { asked, .. },
+            ..
+        }) = self.pending.get_mut(&op)
+        {
+            *asked = all;
+        }
         for (node, _) in nodes {
             if node != self.position {
                 let key = key.clone();
@@ -146,7 +142,7 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
         else {
             return;
         };
-        if let Some(answer) = asked.get_mut(&from) {
+        if let Some((_, answer)) = asked.get_mut(&from) {
             *answer = Some(set.clone());
             self.go_on_reading(op, effects);
         }
@@ -154,7 +150,7 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
 
     /// Answers a read when enough nodes have, and ends it when all have.
     fn go_on_reading(&mut self, op: OpId, effects: &mut Effects<V>) {
-        let enough = usize::from(self.quorums.reads);
+        let enough = self.enough(|quorums| quorums.reads);
         let Some(Pending {
             task:
                 Task::Read {
@@ -168,8 +164,9 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
         else {
             return;
         };
-        let known = asked.values().flatten().count();
-        if known >= enough && !*answered {
+        let known = asked.values().filter(|(_, answer)| answer.is_some());
+        let all = known.clone().count() == asked.len();
+        if are_enough(known.map(|(places, _)| places), enough) && !*answered {
             *answered = true;
             let merged = merged(asked);
             let context = merged.join();
@@ -180,7 +177,7 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
             };
             effects.push(Effect::Reply(*id, answer));
         }
-        if known < asked.len() {
+        if !all {
             return;
         }
         if let Some(Pending {
@@ -196,11 +193,14 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
     fn repair(
         &mut self,
         key: &Key,
-        asked: BTreeMap<u32, Option<DvvSet<V>>>,
+        asked: BTreeMap<u32, (InPlaceOf, Option<DvvSet<V>>)>,
         effects: &mut Effects<V>,
     ) {
+        if self.quorums.background {
+            return;
+        }
         let merged = merged(&asked);
-        for (node, answer) in asked {
+        for (node, (_, answer)) in asked {
             let behind = answer.is_some_and(|set| set.compare(&merged) != Causality::Equal);
             if behind && self.owns(node, key) {
                 self.deeds.repaired += 1;
@@ -229,7 +229,7 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
     fn forward(
         &mut self,
         id: RequestId,
-        (to, owner): (u32, u32),
+        (to, places): (u32, InPlaceOf),
         write: Write<V>,
         effects: &mut Effects<V>,
     ) {
@@ -244,7 +244,7 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
             op,
             to_life,
             write,
-            instead_of: (to != owner).then_some(owner),
+            instead_of: others(to, places).next(),
         };
         self.send(to, body, effects);
     }
@@ -295,6 +295,11 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
             value,
         } = write;
         let nodes = self.asked_instead_of(&key, instead_of);
+        if nodes.iter().all(|(node, _)| *node != self.position) {
+            let why = "this node does not own the key any more, or does not yet; try again";
+            self.answer(waiter, key, Outcome::Refused(why.to_owned()), effects);
+            return;
+        }
         let name = self.identity.actor(&self.name);
         let kept = self.kept.entry(key.clone()).or_default();
         let actor = kept.actor.clone().unwrap_or(name);
@@ -315,37 +320,92 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
         kept.actor = Some(actor);
         // Who coordinates and is no owner keeps the write for the one in whose place it is.
         let own = nodes.iter().filter(|(node, _)| *node == self.position);
-        let instead = own.filter(|(node, owner)| node != owner);
-        kept.hints.extend(instead.map(|(_, owner)| *owner));
+        kept.hints
+            .extend(own.flat_map(|(node, places)| others(*node, *places)));
         self.persist(&key, effects);
         if self.rules.durable == Durable::First {
             effects.push(Effect::Sync);
         }
-        let stand_ins = nodes.iter().filter(|(node, owner)| node != owner);
-        self.deeds.stood_in += stand_ins.count() as u64;
-        let asked: BTreeMap<u32, (u32, bool)> = nodes
-            .iter()
-            .map(|&(node, owner)| (node, (owner, node == self.position)))
-            .collect();
         let op = self.begin(Task::Write {
             waiter,
-            key: key.clone(),
+            key,
             stamp,
-            asked,
+            asked: BTreeMap::new(),
             acknowledged: false,
         });
-        for (node, owner) in nodes {
-            if node != self.position {
+        self.send_write(op, nodes, effects);
+    }
+
+    /// Sends what it knows of the key of a write to all who are to have it.
+    fn send_write(&mut self, op: OpId, nodes: Vec<(u32, InPlaceOf)>, effects: &mut Effects<V>) {
+        let own = self.position;
+        let Some(Pending {
+            task: Task::Write { key, asked, .. },
+            ..
+        }) = self.pending.get_mut(&op)
+        else {
+            return;
+        };
+        *asked = nodes
+            .iter()
+            .map(|&(node, places)| (node, (places, node == own)))
+            .collect();
+        let key = key.clone();
+        let set = self.set(&key);
+        for (node, places) in nodes {
+            let instead_of: Vec<u32> = others(node, places).collect();
+            self.deeds.stood_in += u64::from(!instead_of.is_empty());
+            if node != own {
                 let body = Body::Store {
                     op,
                     key: key.clone(),
                     set: set.clone(),
-                    instead_of: (node != owner).then_some(owner),
+                    instead_of,
                 };
                 self.send(node, body, effects);
             }
         }
         self.go_on_writing(op, effects);
+    }
+
+    /// Others count from now on: asks them, for all that is not answered yet. What was answered under another
+    /// view counts no more.
+    pub(super) fn ask_again(&mut self, effects: &mut Effects<V>) {
+        let ops: Vec<OpId> = self.pending.keys().copied().collect();
+        for op in ops {
+            match self.pending.get(&op).map(|pending| &pending.task) {
+                Some(Task::Read { answered, .. }) => {
+                    if *answered {
+                        self.pending.remove(&op);
+                    } else {
+                        self.ask_readers(op, effects);
+                    }
+                }
+                Some(Task::Write {
+                    key,
+                    acknowledged,
+                    asked,
+                    ..
+                }) => {
+                    let key = key.clone();
+                    if *acknowledged {
+                        let missed = asked.values().filter(|(_, durable)| !durable);
+                        let missed: Vec<u32> = missed
+                            .flat_map(|(places, _)| places.iter().flatten().copied())
+                            .collect();
+                        self.pending.remove(&op);
+                        self.remember(&key, missed.into_iter(), effects);
+                    } else {
+                        let nodes = self.asked(&key);
+                        self.send_write(op, nodes, effects);
+                    }
+                }
+                Some(Task::HandOff { .. }) => {
+                    self.pending.remove(&op);
+                }
+                Some(Task::Forward { .. }) | None => {}
+            }
+        }
     }
 
     /// A node has something on storage.
@@ -370,7 +430,7 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
 
     /// Acknowledges a write when enough nodes have it on storage, and ends it when all have.
     fn go_on_writing(&mut self, op: OpId, effects: &mut Effects<V>) {
-        let enough = usize::from((self.rules.enough)(self.quorums.writes));
+        let enough = self.enough(|quorums| (self.rules.enough)(quorums.writes));
         let Some(Pending {
             task:
                 Task::Write {
@@ -385,12 +445,13 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
         else {
             return;
         };
-        let durable = asked.values().filter(|(_, durable)| *durable).count();
-        let all = durable == asked.len();
-        if durable >= enough && !*acknowledged {
+        let durable = asked.values().filter(|(_, durable)| *durable);
+        let all = durable.clone().count() == asked.len();
+        if are_enough(durable.map(|(places, _)| places), enough) && !*acknowledged {
             *acknowledged = true;
             let (waiter, key) = (*waiter, key.clone());
             let outcome = Outcome::Written(stamp.clone());
+            self.reap_early(&key, effects);
             self.answer(waiter, key, outcome, effects);
         }
         if all {
@@ -427,7 +488,7 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
                     asked,
                     answered,
                 }) => {
-                    let silent = asked.iter().filter(|(_, answer)| answer.is_none());
+                    let silent = asked.iter().filter(|(_, (_, answer))| answer.is_none());
                     self.suspected.extend(silent.map(|(node, _)| *node));
                     if !answered {
                         effects.push(Effect::Reply(id, SiblingAnswer::Unknown));
@@ -445,16 +506,19 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
                         self.answer(waiter, key.clone(), Outcome::Unknown, effects);
                     }
                     let missed = asked.iter().filter(|(_, (_, durable))| !durable);
-                    let missed: Vec<(u32, u32)> =
-                        missed.map(|(node, (owner, _))| (*node, *owner)).collect();
-                    self.suspected.extend(missed.iter().map(|(node, _)| *node));
-                    self.remember(&key, missed.into_iter().map(|(_, owner)| owner), effects);
+                    let silent = missed.clone().map(|(node, _)| *node);
+                    self.suspected.extend(silent);
+                    let missed: Vec<u32> = missed
+                        .flat_map(|(_, (places, _))| places.iter().flatten().copied())
+                        .collect();
+                    self.remember(&key, missed.into_iter(), effects);
                 }
                 Some(Task::Forward { id, key, to }) => {
                     self.suspected.insert(to);
                     answer(id, key, Outcome::Unknown, effects);
                 }
                 Some(Task::HandOff { to, .. }) => {
+                    self.told.remove(&to);
                     self.suspected.insert(to);
                 }
                 None => {}
@@ -464,13 +528,13 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
 }
 
 /// All that is known together.
-fn merged<V: Clone>(asked: &BTreeMap<u32, Option<DvvSet<V>>>) -> DvvSet<V> {
-    let answers = asked.values().flatten();
+fn merged<V: Clone>(asked: &BTreeMap<u32, (InPlaceOf, Option<DvvSet<V>>)>) -> DvvSet<V> {
+    let answers = asked.values().filter_map(|(_, answer)| answer.as_ref());
     answers.fold(DvvSet::empty(), |merged, set| merged.sync(set))
 }
 
 /// Answers a client's write.
-fn answer<V: Clone + Debug + PartialEq>(
+fn answer<V: Clone + Debug + PartialEq + MaybeTombstone>(
     id: RequestId,
     key: Key,
     outcome: Outcome,

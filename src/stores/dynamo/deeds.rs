@@ -20,6 +20,12 @@ pub(super) struct Deeds {
     pub(super) differed: u64,
     /// It took another name for its dots.
     pub(super) renamed: u64,
+    /// It went through a change of the members.
+    pub(super) changed: u64,
+    /// It kept a key for a node that was to own it after a change.
+    pub(super) handed_over: u64,
+    /// It forgot a deleted key.
+    pub(super) reaped: u64,
 }
 
 const FORWARDED: &str = "writes forwarded to a coordinator";
@@ -29,6 +35,9 @@ const HANDED_OFF: &str = "hints handed off";
 const REPAIRED: &str = "reads that repaired an owner";
 const DIFFERED: &str = "comparisons that found a difference";
 const RENAMED: &str = "dot sources renewed after a hand-off";
+const CHANGED: &str = "changes of the members";
+const HANDED_OVER: &str = "keys handed over to new owners";
+const REAPED: &str = "tombstones reaped";
 
 impl Deeds {
     /// By their names.
@@ -41,6 +50,9 @@ impl Deeds {
             (REPAIRED, self.repaired),
             (DIFFERED, self.differed),
             (RENAMED, self.renamed),
+            (CHANGED, self.changed),
+            (HANDED_OVER, self.handed_over),
+            (REAPED, self.reaped),
         ]
     }
 }
@@ -51,11 +63,20 @@ impl Quorums {
         let quorums = self.among(nodes);
         let mut all = Vec::new();
         if quorums.owners > 1 {
+            if !quorums.background {
+                all.extend([
+                    (HINTED, "no owner missed a write"),
+                    (HANDED_OFF, "nothing was handed off"),
+                    (REPAIRED, "no read repaired an owner"),
+                ]);
+            }
+            all.extend([(DIFFERED, "no comparison of two owners found a difference")]);
+        }
+        if nodes > 1 {
             all.extend([
-                (HINTED, "no owner missed a write"),
-                (HANDED_OFF, "nothing was handed off"),
-                (REPAIRED, "no read repaired an owner"),
-                (DIFFERED, "no comparison of two owners found a difference"),
+                (CHANGED, "nobody left or joined"),
+                (HANDED_OVER, "nothing was handed over to a new owner"),
+                (REAPED, "no tombstone was reaped"),
             ]);
         }
         if nodes > usize::from(quorums.owners) {

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clocks::{DottedVersionVector, DvvSet, VectorClock},
-    stores::Key,
+    stores::{Change, Key},
 };
+
+use super::{tree::Part, view::View};
 
 /// What a node does once: the life in which it does it, and a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub struct OpId {
 pub struct Message<V> {
     /// In which of the sender's lives it was sent.
     pub life: u64,
+    /// By which version of the view the sender went.
+    pub view: u64,
     /// What is told.
     pub body: Body<V>,
 }
@@ -37,8 +41,15 @@ pub enum Body<V> {
         key: Key,
         /// All that the sender knows of it.
         set: DvvSet<V>,
-        /// The owner in whose place it is to be kept.
-        instead_of: Option<u32>,
+        /// The owners in whose place it is to be kept.
+        instead_of: Vec<u32>,
+    },
+    /// The receiver, who owns these keys, has missed this: keep it, and say when it is durable.
+    HandOff {
+        /// What is asked for.
+        op: OpId,
+        /// All that the sender knows of each key.
+        sets: Vec<(Key, DvvSet<V>)>,
     },
     /// It is durable.
     Stored {
@@ -77,18 +88,60 @@ pub enum Body<V> {
         /// What came of it.
         outcome: Outcome,
     },
-    /// What the sender has of the keys that it shares with the receiver.
-    Compare {
-        /// Each key with a digest of what is known of it.
-        digests: Vec<(Key, u64)>,
+    /// The hash of all keys that the sender shares with the receiver.
+    CompareAll {
+        /// It.
+        hash: u64,
     },
-    /// Where this differs.
+    /// Hashes of parts of their trees, where those above them differ.
+    Compare {
+        /// Each part with the sender's hash of it.
+        parts: Vec<(Part, u64)>,
+    },
+    /// The keys of a small part that differs, with the sender's hashes of them.
+    CompareKeys {
+        /// The part.
+        part: Part,
+        /// Each key with a hash of what is known of it.
+        keys: Vec<(Key, u64)>,
+    },
+    /// Where these differ.
     Differ {
         /// What the sender has.
         sets: Vec<(Key, DvvSet<V>)>,
         /// What it wants to have.
         wanted: Vec<Key>,
     },
+    /// Who the members are, as far as the sender has heard.
+    View(View),
+    /// The sender wants to be a member, or be one no more. For the claimant.
+    Wish {
+        /// What it wants.
+        change: Change,
+    },
+    /// The sender has left, and has handed everything over. For the claimant.
+    Empty,
+    /// The sender has tombstones that nobody may need any more. For the claimant.
+    WishReaping,
+    /// The sender goes by the pending view, and has handed over what it should. For the claimant.
+    Ready {
+        /// Tombstones that it can do without: each key with the hash of what it knows of it, and the events
+        /// that these are.
+        tombstones: Vec<(Key, u64, VectorClock)>,
+        /// Keys that it keeps for others.
+        held: Vec<Key>,
+    },
+}
+
+impl<V> Body<V> {
+    /// Whether only a receiver that goes by the same view may take it: what makes up a quorum, and what
+    /// might bring back a value after its tombstone is gone.
+    pub fn is_bound_to_view(&self) -> bool {
+        !matches!(
+            self,
+            Self::Forward { .. } | Self::Forwarded { .. } | Self::View(_)
+        )
+    }
 }
 
 /// A client's write.

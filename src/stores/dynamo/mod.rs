@@ -11,22 +11,32 @@
 //! - `quorums.rs`: N, R and W, and the claim that they earn.
 //! - `record.rs`: what a node keeps of a key, and whose dots it may still give out.
 //! - `message.rs`: what nodes tell each other.
-//! - `node.rs`: the node; `coordinate.rs`: its reads and writes; `repair.rs`: hints and anti-entropy;
-//!   `deeds.rs`: how often each mechanism was at work.
+//! - `node.rs`: the node; `coordinate.rs`: its reads and writes; `asked.rs`: who is asked; `rules.rs`: the steps that a planted bug may
+//!   replace; `deeds.rs`: how often each mechanism was at work.
+//! - `handoff.rs`: hints for owners that missed something.
+//! - `anti_entropy.rs`: comparisons of owners, by the Merkle trees of `tree.rs`.
+//! - `members.rs`: who joins and leaves, in the versions of `view.rs`, and which tombstones are reaped.
 //!
-//! Ownership follows from the names of the cluster's nodes and never from who seems to be alive.
+//! Ownership follows from the names of the members and never from who seems to be alive.
 
+mod anti_entropy;
+mod asked;
 mod coordinate;
 mod deeds;
+mod handoff;
+mod members;
 mod message;
 mod node;
 mod quorums;
 mod record;
-mod repair;
 pub mod ring;
+mod rules;
+mod tree;
+mod view;
 
 pub use message::{Message, OpId, Outcome};
-pub use node::{Durable, Dynamo, Hints, Rules};
+pub use node::Dynamo;
 pub use quorums::{Quorums, UnknownQuorums};
 pub use record::{Place, Record};
 pub use ring::Ring;
+pub use rules::{Durable, Hints, Reaping, Rules, Trees, Views};

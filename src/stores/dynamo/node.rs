@@ -3,14 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
+    sync::Arc,
 };
 
 use crate::{
     clocks::{Actor, DvvSet, VectorClock},
     simulation::Nanos,
     stores::{
-        Effect, EffectsOf, Key, RequestId, Setting, SiblingAnswer, SiblingRequest, StoreName,
-        StoreNode, faulty::Flaw,
+        Change, Effect, EffectsOf, Key, MaybeTombstone, RequestId, Setting, SiblingAnswer,
+        SiblingRequest, StoreName, StoreNode, faulty::Flaw,
     },
 };
 
@@ -18,57 +19,14 @@ use super::{
     Message, OpId, Place, Quorums, Record, Ring,
     coordinate::{Pending, Task},
     deeds::Deeds,
+    members::Report,
     message::{Body, Write},
     record::{Identity, Kept},
     ring,
+    rules::{Hints, Rules, Trees},
+    tree::{Tree, digest},
+    view::View,
 };
-
-/// The steps that a planted bug may replace.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules<V> {
-    /// How many nodes have a write on storage when it is acknowledged, of the number that is asked for.
-    pub enough: fn(u8) -> u8,
-    /// What a node has of a key after another one has sent what it has.
-    pub merge: fn(&DvvSet<V>, &DvvSet<V>) -> DvvSet<V>,
-    /// When a coordinator makes its own copy durable.
-    pub durable: Durable,
-    /// What becomes of hints.
-    pub hints: Hints,
-}
-
-/// When a coordinator makes its own copy of a write durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durable {
-    /// Before anybody hears of its dot, so that no dot is given out twice.
-    First,
-    /// Some time later: the others have it.
-    Later,
-}
-
-/// What becomes of hints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hints {
-    /// They are durable, and handed off as they are.
-    Kept,
-    /// They are in memory only.
-    InMemory,
-    /// The name of a node that has handed a key off stays the same.
-    SameName,
-    /// The node that hands a value off writes it anew.
-    WrittenAnew,
-}
-
-impl<V: Clone> Default for Rules<V> {
-    /// The correct node.
-    fn default() -> Self {
-        Self {
-            enough: |wanted| wanted,
-            merge: DvvSet::sync,
-            durable: Durable::First,
-            hints: Hints::Kept,
-        }
-    }
-}
 
 /// What a node wants done.
 pub(super) type Effects<V> = EffectsOf<Dynamo<V>>;
@@ -80,13 +38,37 @@ pub struct Dynamo<V> {
     /// Its position in the cluster.
     pub(super) position: u32,
     pub(super) peers: Vec<u32>,
-    pub(super) ring: Ring,
     pub(super) quorums: Quorums,
     pub(super) rules: Rules<V>,
     pub(super) identity: Identity,
+    /// The ring that all nodes of the cluster would form.
+    pub(super) everybody: Arc<Ring>,
+    /// Who the members are.
+    pub(super) view: View,
+    /// Their ring.
+    pub(super) ring: Arc<Ring>,
+    /// The ring after the change that is pending, where it is another one.
+    pub(super) next_ring: Option<Arc<Ring>>,
+    /// What it was told to do about its membership, and has not done.
+    pub(super) wish: Option<Change>,
+    /// What members have said that go by the pending view: kept by the claimant.
+    pub(super) ready: BTreeMap<u32, Report>,
+    /// Nodes that have left and handed everything over: kept by the claimant.
+    pub(super) emptied: BTreeSet<u32>,
+    /// What it has handed over to all new owners while a change is pending, by its hash.
+    pub(super) handed_over: BTreeMap<Key, u64>,
+    /// The newest version of the view that each node is known to go by.
+    pub(super) versions: BTreeMap<u32, u64>,
     pub(super) kept: BTreeMap<Key, Kept<V>>,
+    /// The keys that it keeps for others, or others have missed.
+    pub(super) hinted: BTreeSet<Key>,
+    /// The keys that it shares with a peer are in these ranges, as far as that was asked for.
+    pub(super) shared: BTreeMap<u32, Vec<u32>>,
+    pub(super) tree: Tree,
     /// What it has begun and not finished.
     pub(super) pending: BTreeMap<OpId, Pending<V>>,
+    /// Who is being told what it has missed.
+    pub(super) told: BTreeSet<u32>,
     /// Writes that others forwarded, so that none is done twice: in which round each came.
     pub(super) forwarded: BTreeMap<(u32, OpId), u64>,
     /// The lives of the other nodes, as far as it has heard.
@@ -106,7 +88,10 @@ const ROUND: u32 = 0;
 /// Rounds from one comparison with a peer to the next.
 const COMPARES: u64 = 8;
 
-impl<V: Clone + Debug + PartialEq> StoreNode for Dynamo<V> {
+/// Rounds from one look for tombstones that nobody needs to the next.
+const REAPS: u64 = 16;
+
+impl<V: Clone + Debug + PartialEq + MaybeTombstone> StoreNode for Dynamo<V> {
     type Request = SiblingRequest<V>;
     type Answer = SiblingAnswer<V, crate::clocks::DottedVersionVector>;
     type Message = Message<V>;
@@ -120,16 +105,30 @@ impl<V: Clone + Debug + PartialEq> StoreNode for Dynamo<V> {
             cluster,
             anti_entropy,
         } = setting;
+        let everybody = Arc::new(Ring::new((0..).zip(&*cluster), ring::TOKENS));
+        let view = View::first(u32::try_from(cluster.len()).unwrap_or(u32::MAX));
         Self {
             name,
             position,
             peers,
-            ring: Ring::new((0..).zip(&*cluster), ring::TOKENS),
-            quorums: store.quorums().among(cluster.len()),
+            quorums: store.quorums(),
             rules: store.flaw().map_or_else(Rules::default, Flaw::dynamo),
             identity: Identity::default(),
+            ring: Arc::clone(&everybody),
+            next_ring: None,
+            everybody,
+            view,
+            wish: None,
+            ready: BTreeMap::new(),
+            emptied: BTreeSet::new(),
+            handed_over: BTreeMap::new(),
+            versions: BTreeMap::new(),
             kept: BTreeMap::new(),
+            hinted: BTreeSet::new(),
+            shared: BTreeMap::new(),
+            tree: Tree::default(),
             pending: BTreeMap::new(),
+            told: BTreeSet::new(),
             forwarded: BTreeMap::new(),
             lives: BTreeMap::new(),
             suspected: BTreeSet::new(),
@@ -148,14 +147,24 @@ impl<V: Clone + Debug + PartialEq> StoreNode for Dynamo<V> {
         for (place, record) in found {
             match (place, record) {
                 (_, Record::Identity(identity)) => self.identity = *identity,
+                (_, Record::Membership(view, wish)) => {
+                    self.view.clone_from(view);
+                    self.wish = *wish;
+                }
                 (Place::Key(key), Record::Kept(kept)) => {
                     self.kept.insert(key.clone(), kept.clone());
                 }
-                (Place::Identity, Record::Kept(_)) => {}
+                (Place::Identity | Place::Membership, Record::Kept(_)) => {}
             }
         }
         self.identity.life += 1;
         self.keep_identity(effects);
+        self.form_rings();
+        let keys: Vec<Key> = self.kept.keys().cloned().collect();
+        for key in keys {
+            self.note_hints(&key);
+        }
+        self.hand_over(effects);
         if !self.peers.is_empty() {
             effects.push(Effect::SetTimer(self.every, ROUND));
         }
@@ -193,13 +202,19 @@ impl<V: Clone + Debug + PartialEq> StoreNode for Dynamo<V> {
         self.suspected.remove(&from);
         let life = self.lives.entry(from).or_insert(message.life);
         *life = (*life).max(message.life);
+        let version = self.versions.entry(from).or_insert(message.view);
+        *version = (*version).max(message.view);
+        if self.is_of_another_view(from, message, effects) {
+            return;
+        }
         match &message.body {
             Body::Store {
                 op,
                 key,
                 set,
                 instead_of,
-            } => self.store(from, *op, (key, set), *instead_of, effects),
+            } => self.store(from, *op, (key, set), instead_of, effects),
+            Body::HandOff { op, sets } => self.take_hand_off(from, *op, sets, effects),
             Body::Stored { op } => self.stored(from, *op, effects),
             Body::Fetch { op, key } => {
                 let set = self.set(key);
@@ -213,8 +228,20 @@ impl<V: Clone + Debug + PartialEq> StoreNode for Dynamo<V> {
                 instead_of,
             } => self.take_forwarded(from, *op, *to_life, write, *instead_of, effects),
             Body::Forwarded { op, outcome } => self.forwarded(*op, outcome, effects),
-            Body::Compare { digests } => self.compare(from, digests, effects),
+            Body::CompareAll { hash } => self.compare_all(from, *hash, effects),
+            Body::Compare { parts } => self.compare(from, parts, effects),
+            Body::CompareKeys { part, keys } => self.compare_keys(from, *part, keys, effects),
             Body::Differ { sets, wanted } => self.differ(from, sets, wanted, effects),
+            Body::View(view) => self.hear_of_view(from, view, effects),
+            Body::Wish { change } => self.change(from, *change, effects),
+            Body::Empty => {
+                self.emptied.insert(from);
+            }
+            Body::WishReaping => self.begin_reaping(effects),
+            Body::Ready { tombstones, held } => {
+                let report = Report::of(tombstones, held);
+                self.member_is_ready(from, report, effects);
+            }
         }
     }
 
@@ -222,11 +249,23 @@ impl<V: Clone + Debug + PartialEq> StoreNode for Dynamo<V> {
     fn timer(&mut self, _: u32, effects: &mut Effects<V>) {
         self.round += 1;
         self.give_up_late(effects);
+        self.go_on_changing(effects);
         self.hand_off(effects);
         if self.round.is_multiple_of(COMPARES) {
             self.compare_with_next(self.round / COMPARES, effects);
         }
+        if self.round.is_multiple_of(REAPS) {
+            self.look_for_tombstones(effects);
+        }
         effects.push(Effect::SetTimer(self.every, ROUND));
+    }
+
+    fn change_members(&mut self, change: Change, effects: &mut Effects<V>) {
+        self.wish_for(change, effects);
+    }
+
+    fn reaps(nodes: u32) -> bool {
+        nodes > 1
     }
 
     fn situations(&self) -> Vec<(&'static str, u64)> {
@@ -234,7 +273,7 @@ impl<V: Clone + Debug + PartialEq> StoreNode for Dynamo<V> {
     }
 }
 
-impl<V: Clone + Debug + PartialEq> Dynamo<V> {
+impl<V: Clone + Debug + PartialEq + MaybeTombstone> Dynamo<V> {
     /// What it has of a key.
     pub(super) fn set(&self, key: &Key) -> DvvSet<V> {
         self.kept
@@ -242,19 +281,13 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
             .map_or_else(DvvSet::empty, |kept| kept.set.clone())
     }
 
-    /// The nodes that own a key, the most preferred first.
-    pub(super) fn owners(&self, key: &Key) -> Vec<u32> {
-        let preference = self.ring.preference(key.as_str().as_bytes());
-        preference.take(self.quorums.owners.into()).collect()
-    }
-
-    pub(super) fn owns(&self, node: u32, key: &Key) -> bool {
-        self.owners(key).contains(&node)
-    }
-
     pub(super) fn send(&self, to: u32, body: Body<V>, effects: &mut Effects<V>) {
-        let life = self.identity.life;
-        effects.push(Effect::Send(to, Message { life, body }));
+        let message = Message {
+            life: self.identity.life,
+            view: self.view.version,
+            body,
+        };
+        effects.push(Effect::Send(to, message));
     }
 
     /// Begins something.
@@ -275,8 +308,11 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
         effects.push(Effect::Sync);
     }
 
-    /// Writes what it has of a key to storage, where the next sync makes it durable.
-    pub(super) fn persist(&self, key: &Key, effects: &mut Effects<V>) {
+    /// What it has of a key has changed: writes it to storage, where the next sync makes it durable, and keeps
+    /// its tree and its list of hints true.
+    pub(super) fn persist(&mut self, key: &Key, effects: &mut Effects<V>) {
+        self.note_set(key);
+        self.note_hints(key);
         let Some(kept) = self.kept.get(key) else {
             return;
         };
@@ -287,12 +323,38 @@ impl<V: Clone + Debug + PartialEq> Dynamo<V> {
         effects.push(Effect::Persist(Place::Key(key.clone()), record));
     }
 
-    /// Forgets a key that it does not own and has handed off. If it has written under a name of its own,
-    /// it takes another name first, or it would begin again with the same dots.
+    /// Keeps the tree true to what it has of a key.
+    pub(super) fn note_set(&mut self, key: &Key) {
+        let kept = self.kept.get(key);
+        if let (Trees::WithoutTombstones, Some(kept)) = (self.rules.trees, kept)
+            && kept.set.values().any(|(_, value)| value.is_tombstone())
+        {
+            return;
+        }
+        let digest = kept.map(|kept| digest(key, &kept.set));
+        let place = ring::place(key.as_str().as_bytes());
+        self.tree.set(self.ring.range(place), place, key, digest);
+    }
+
+    /// Keeps the list of hints true to what it has of a key.
+    pub(super) fn note_hints(&mut self, key: &Key) {
+        let hints = self.kept.get(key).map(|kept| !kept.hints.is_empty());
+        if hints == Some(true) {
+            self.hinted.insert(key.clone());
+        } else {
+            self.hinted.remove(key);
+        }
+    }
+
+    /// Forgets a key that it does not own and has handed off, or whose tombstones nobody needs. If it has
+    /// written under a name of its own, it takes another name first, or it would begin again with the same
+    /// dots.
     pub(super) fn forget(&mut self, key: &Key, effects: &mut Effects<V>) {
         let Some(kept) = self.kept.remove(key) else {
             return;
         };
+        self.note_set(key);
+        self.note_hints(key);
         let current = self.identity.actor(&self.name);
         if kept.actor == Some(current) && self.rules.hints != Hints::SameName {
             self.identity.epoch += 1;

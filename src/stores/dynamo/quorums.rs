@@ -16,6 +16,9 @@ pub struct Quorums {
     /// Other nodes stand in for owners that seem to have failed (DeCandia et al. 2007, §4.6). Else only
     /// owners count.
     pub sloppy: bool,
+    /// What an owner has missed is found in the background, by anti-entropy alone: there are neither hints
+    /// nor read repair.
+    pub background: bool,
 }
 
 impl Default for Quorums {
@@ -26,6 +29,7 @@ impl Default for Quorums {
             reads: 2,
             writes: 2,
             sloppy: false,
+            background: false,
         }
     }
 }
@@ -40,7 +44,7 @@ impl Quorums {
             owners,
             reads: self.reads.min(owners),
             writes: self.writes.min(owners),
-            sloppy: self.sloppy,
+            ..self
         }
     }
 
@@ -53,6 +57,7 @@ impl Quorums {
             reads,
             writes,
             sloppy,
+            ..
         } = self.among(nodes);
         if nodes <= 1 {
             Claim::Linearizable
@@ -64,18 +69,19 @@ impl Quorums {
     }
 }
 
-/// `3-2-2`, or `3-2-2-sloppy`.
+/// `3-2-2`, `3-2-2-sloppy` or `3-2-2-background`.
 impl fmt::Display for Quorums {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}-{}", self.owners, self.reads, self.writes)?;
-        f.write_str(if self.sloppy { "-sloppy" } else { "" })
+        f.write_str(if self.sloppy { "-sloppy" } else { "" })?;
+        f.write_str(if self.background { "-background" } else { "" })
     }
 }
 
 /// What should have been quorums was none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} are no quorums: give owners-reads-writes, as in 3-2-2 or 3-1-1-sloppy, where 1 ≤ reads, writes ≤ owners ≤ 16"
+    "{0:?} are no quorums: give owners-reads-writes, as in 3-2-2, 3-1-1-sloppy or 3-2-2-background, where 1 ≤ reads, writes ≤ owners ≤ 16"
 )]
 pub struct UnknownQuorums(String);
 
@@ -83,9 +89,12 @@ impl FromStr for Quorums {
     type Err = UnknownQuorums;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (numbers, sloppy) = match text.strip_suffix("-sloppy") {
-            Some(numbers) => (numbers, true),
-            None => (text, false),
+        let without = |suffix| text.strip_suffix(suffix);
+        let (numbers, sloppy, background) = match (without("-sloppy"), without("-background")) {
+            (Some(numbers), _) => (numbers, true, false),
+            // Who stands in keeps the only copy, so a sloppy quorum has hints.
+            (None, Some(numbers)) => (numbers, false, true),
+            (None, None) => (text, false, false),
         };
         let wrong = || UnknownQuorums(text.to_owned());
         let numbers: Result<Vec<u8>, _> = numbers.split('-').map(str::parse).collect();
@@ -98,6 +107,7 @@ impl FromStr for Quorums {
                     reads,
                     writes,
                     sloppy,
+                    background,
                 })
             }
             _ => Err(wrong()),
@@ -119,6 +129,7 @@ mod tests {
             // Two nodes have two owners, and both reads and writes wait for both.
             ("3-2-2", 2, Claim::Quorum),
             ("5-2-3", 2, Claim::Quorum),
+            ("3-2-2-background", 5, Claim::Quorum),
             ("3-1-1", 1, Claim::Linearizable),
         ] {
             let quorums: Quorums = quorums.parse().unwrap();
@@ -137,6 +148,7 @@ mod tests {
             "0-0-0",
             "17-2-2",
             "3-2-2-strict",
+            "3-2-2-sloppy-background",
             "a-b-c",
         ] {
             let told = text.parse::<Quorums>().unwrap_err().to_string();

@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use crate::{
     clocks::{Actor, DvvSet},
-    stores::Key,
+    stores::{Change, Key},
 };
+
+use super::view::View;
 
 /// Where something stands on storage.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// What the node knows of itself.
     Identity,
+    /// Who the members of the cluster are, and what the node wants to be.
+    Membership,
     /// A key.
     Key(Key),
 }
@@ -21,6 +25,8 @@ pub enum Place {
 pub enum Record<V> {
     /// What the node knows of itself.
     Identity(Identity),
+    /// Who the members of the cluster are, and whether the node was told to join or to leave and has not yet.
+    Membership(View, Option<Change>),
     /// What it has of a key.
     Kept(Kept<V>),
 }

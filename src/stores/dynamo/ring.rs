@@ -7,7 +7,7 @@
 //!
 //! The hash is SipHash-2-4 with the key zero (Aumasson & Bernstein 2012), so all nodes and builds agree.
 
-use std::hash::Hasher;
+use std::{collections::BTreeSet, hash::Hasher};
 
 use siphasher::sip::SipHasher24;
 
@@ -51,11 +51,43 @@ impl Ring {
         }
     }
 
+    /// The ring of some of the nodes. O(tokens).
+    #[must_use]
+    pub fn of(&self, members: &BTreeSet<u32>) -> Self {
+        let tokens = self.tokens.iter();
+        let theirs = tokens.filter(|(_, node)| members.contains(node));
+        Self {
+            tokens: theirs.copied().collect(),
+            nodes: members.len(),
+        }
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> usize {
+        self.nodes
+    }
+
+    /// The range that a place is in, by the position of the token that owns it. Keys of one range have the
+    /// same preference list. O(log tokens).
+    pub fn range(&self, place: u64) -> u32 {
+        let token = self.tokens.partition_point(|(token, _)| *token < place);
+        u32::try_from(token % self.tokens.len().max(1)).unwrap_or(0)
+    }
+
+    /// All ranges.
+    pub fn ranges(&self) -> impl Iterator<Item = u32> + use<> {
+        0..u32::try_from(self.tokens.len()).unwrap_or(0)
+    }
+
     /// All nodes, each once, in the order in which a key prefers them. O(log tokens) for the first, and a
     /// few tokens more for each other.
     pub fn preference(&self, key: &[u8]) -> impl Iterator<Item = u32> + '_ {
-        let hash = place(key);
-        let from = self.tokens.partition_point(|(token, _)| *token < hash);
+        self.preference_in(self.range(place(key)))
+    }
+
+    /// The same for the keys of a range.
+    pub fn preference_in(&self, range: u32) -> impl Iterator<Item = u32> + '_ {
+        let from = (range as usize).min(self.tokens.len());
         let mut seen: Vec<u32> = Vec::with_capacity(self.nodes);
         let (before, after) = self.tokens.split_at(from);
         after

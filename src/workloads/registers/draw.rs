@@ -49,7 +49,7 @@ impl Drawing<Registers> for Mix {
     fn suits(habit: Habit, words: Option<&Wording>, _claim: Claim) -> bool {
         match habit {
             Habit::Outrunning | Habit::Alike => true,
-            Habit::Deleting => words.is_some_and(|words| words.delete.is_some()),
+            Habit::Deleting | Habit::Emptying => words.is_some_and(|words| words.delete.is_some()),
         }
     }
 
@@ -57,7 +57,7 @@ impl Drawing<Registers> for Mix {
         match habit {
             Habit::Outrunning => {}
             Habit::Alike => self.again_percent = 40,
-            Habit::Deleting => self.delete = self.write.div_ceil(2),
+            Habit::Deleting | Habit::Emptying => self.delete = self.write.div_ceil(2),
         }
     }
 

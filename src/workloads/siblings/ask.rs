@@ -6,7 +6,7 @@ use sibcheck_checkers::{
     history::{Read, Tombstones, Version},
 };
 
-use crate::clocks::VectorClock;
+use crate::{clocks::VectorClock, stores::MaybeTombstone};
 
 /// A value, or a tombstone, and the tag by which the harness tells it from an equal one.
 ///
@@ -23,6 +23,12 @@ pub struct TaggedValue {
 impl PartialEq for TaggedValue {
     fn eq(&self, other: &Self) -> bool {
         self.position == other.position
+    }
+}
+
+impl MaybeTombstone for TaggedValue {
+    fn is_tombstone(&self) -> bool {
+        self.position.is_none()
     }
 }
 

@@ -64,7 +64,7 @@ impl Drawing<Siblings> for Mix {
         match habit {
             Habit::Outrunning => words.is_none_or(|words| words.contexts() != Contexts::Absent),
             Habit::Alike => true,
-            Habit::Deleting => words.is_some_and(|words| deletes(words, claim)),
+            Habit::Deleting | Habit::Emptying => words.is_none_or(|words| deletes(words, claim)),
         }
     }
 
@@ -76,6 +76,10 @@ impl Drawing<Siblings> for Mix {
                 self.delete = self.write.div_ceil(2);
                 // In the order of [`CONTEXTS`].
                 self.contexts = [1, 1, 5, 2, 0];
+            }
+            Habit::Emptying => {
+                self.delete = self.write;
+                self.contexts = [1, 8, 1, 0, 0];
             }
         }
     }
