@@ -82,6 +82,20 @@ pub fn drive<W: Workload, N: Nodes<W>>(plan: &Plan, nodes: &mut N) -> Recorded<W
     runner.finish()
 }
 
+/// Runs a plan on these nodes up to a moment and leaves them there: what was to happen by then has happened,
+/// faults go on, and nothing is read at the end. What is added to a plan for later moments changes
+/// nothing of it. O(what happens by then).
+pub fn drive_until<W: Workload, N: Nodes<W>>(
+    plan: &Plan,
+    nodes: &mut N,
+    until: Nanos,
+) -> Recorded<W::Object> {
+    let mut runner = Runner::new(plan, nodes);
+    runner.until = Some(until);
+    runner.run();
+    runner.finish()
+}
+
 fn drive_traced<W: Workload, N: Nodes<W>>(
     plan: &Plan,
     nodes: &mut N,
@@ -254,6 +268,8 @@ struct Runner<'a, W: Workload, N: Nodes<W>> {
     first_final_read: usize,
     /// Then the run is ended.
     most_events: u64,
+    /// The run is left at this moment, and its last stage does not begin before.
+    until: Option<Nanos>,
     steps: Vec<(usize, usize)>,
     healed: Nanos,
     /// What the final reads returned when they were made before.
@@ -313,6 +329,7 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
             planned: 0,
             first_final_read: 0,
             most_events: plan.most_events(),
+            until: None,
             steps: Vec::with_capacity(capacity),
             healed: Nanos::ZERO,
             final_answers: None,
@@ -322,7 +339,7 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
     fn run(&mut self) {
         self.start();
         while self.stage != Stage::Done && !self.nodes.failed() {
-            if self.simulation.events() >= self.most_events {
+            if self.simulation.events() >= self.most_events || self.is_over() {
                 return;
             }
             if self.nodes.wall_time().is_some() {
@@ -338,13 +355,24 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
             if self.fire_timer() {
                 continue;
             }
-            let Some(event) = self.simulation.next_event() else {
+            let event = match self.until {
+                Some(until) => self.simulation.next_event_by(until),
+                None => self.simulation.next_event(),
+            };
+            let Some(event) = event else {
                 break;
             };
             self.nodes.set_time(self.simulation.now());
             self.handle(event);
             self.catch_up();
         }
+    }
+
+    /// Whether the moment has passed at which the run is to be left.
+    fn is_over(&self) -> bool {
+        let next = self.simulation.next_time();
+        self.until
+            .is_some_and(|until| next.is_none_or(|next| next > until))
     }
 
     /// Lets a node do what it does by itself before anything else happens, if one does.
@@ -482,6 +510,8 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
 
     fn end_stage(&mut self) {
         match self.stage {
+            // More may be asked for before the run goes on.
+            Stage::Working if self.until.is_some() => {}
             Stage::Working => {
                 self.planned = self.history.operations.len();
                 self.simulation.heal();

@@ -204,6 +204,11 @@ impl<W: Workload, N: Serves<W>> InProcess<W, N> {
         }
     }
 
+    /// The store at a position, to be looked into.
+    pub fn store(&self, node: u32) -> Option<&N> {
+        Some(&self.nodes.get(node as usize)?.store)
+    }
+
     /// Carries out what a node wants, in order.
     fn carry_out(&mut self, node: u32, out: &mut Vec<Output<PacketOf<W, N>>>) {
         let disk = &mut self.nodes[node as usize].disk;

@@ -173,6 +173,17 @@ pub fn write_plan(plan: &Plan, mut writer: impl io::Write) -> io::Result<()> {
     writer.write_all(b"\n")
 }
 
+impl Plan {
+    /// Whether [`read_plan`] would take it. O(plan).
+    ///
+    /// # Errors
+    ///
+    /// With the place in the plan of a value that no run can have.
+    pub fn validated(&self) -> Result<(), PlanError> {
+        validate(self)
+    }
+}
+
 pub(super) fn check(place: String, value: u64, low: u64, high: u64) -> Result<(), PlanError> {
     if (low..=high).contains(&value) {
         return Ok(());
@@ -250,6 +261,7 @@ fn check_claim(plan: &Plan) -> Result<(), PlanError> {
     })
 }
 
+/// Checks that a run can have all values of a plan.
 fn validate(plan: &Plan) -> Result<(), PlanError> {
     check("nodes".into(), plan.nodes.into(), 1, MOST_NODES.into())?;
     let keys = plan.keys.len() as u64;

@@ -183,6 +183,9 @@ impl Shape {
 /// How long a client waits for a node that takes no time itself, the network's share left out.
 const VIRTUAL_TIMEOUT: Nanos = Nanos::from_millis(40);
 
+/// The time between two rounds of anti-entropy at a node.
+pub(super) const ANTI_ENTROPY: Nanos = Nanos::from_millis(50);
+
 /// How much longer it waits for a node that takes real time, on a machine that others use too.
 pub(super) const REAL_TIMEOUT: Nanos = Nanos::from_millis(1_000);
 
@@ -333,7 +336,7 @@ fn generate_of<W: Workload>(
         habits.push(group);
     }
     let clients = clients(shape, (nodes, keys), &habits, &mut values, choices);
-    let anti_entropy_ns = Nanos::from_millis(50);
+    let anti_entropy_ns = ANTI_ENTROPY;
     let mut length = expected_length(&clients, &network);
     if let Some(period) = shape.period {
         // Faults that are over before a timer fires affect nothing that it does.
@@ -385,7 +388,7 @@ const PERIODS_TO_ANSWER: u64 = 2;
 
 impl Plan {
     /// Leaves nodes that act by themselves, once in a period, the time for it.
-    fn outlast(&mut self, period: Nanos) {
+    pub(super) fn outlast(&mut self, period: Nanos) {
         let periods = PERIODS_TO_SETTLE * u64::from(self.nodes);
         self.settle_ns = self.settle_ns + period.times(periods);
         self.timeout_ns = self.timeout_ns + period.times(PERIODS_TO_ANSWER);

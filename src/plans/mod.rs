@@ -4,6 +4,7 @@
 //! draws them, the faults with begin and end, and the claim to check. The seed that it was
 //! generated from is recorded beside it and decides nothing: a saved plan outlives the generator.
 
+mod blank;
 mod demands;
 mod faults;
 mod file;

@@ -379,7 +379,15 @@ impl<M: Clone> Simulation<M> {
 
     /// Advances to the next event and returns it; `None` when nothing is left to happen.
     pub fn next_event(&mut self) -> Option<Event<M>> {
+        self.next_event_by(Nanos(u64::MAX))
+    }
+
+    /// The same of what happens by a moment; `None` when nothing is left to happen by then.
+    pub fn next_event_by(&mut self, until: Nanos) -> Option<Event<M>> {
         loop {
+            if self.next_time()? > until {
+                return None;
+            }
             let (at, scheduled) = self.queue.pop()?;
             self.advance_to(at);
             self.events += 1;

@@ -13,6 +13,7 @@
 //! - `message.rs`: what nodes tell each other.
 //! - `node.rs`: the node; `coordinate.rs`: its reads and writes; `asked.rs`: who is asked; `rules.rs`: the steps that a planted bug may
 //!   replace; `deeds.rs`: how often each mechanism was at work.
+//! - `inspected.rs`: what can be seen of a node from outside.
 //! - `handoff.rs`: hints for owners that missed something.
 //! - `anti_entropy.rs`: comparisons of owners, by the Merkle trees of `tree.rs`.
 //! - `members.rs`: who joins and leaves, in the versions of `view.rs`, and which tombstones are reaped.
@@ -24,6 +25,7 @@ mod asked;
 mod coordinate;
 mod deeds;
 mod handoff;
+mod inspected;
 mod members;
 mod message;
 mod node;
@@ -34,6 +36,7 @@ mod rules;
 mod tree;
 mod view;
 
+pub use inspected::Inspected;
 pub use message::{Message, OpId, Outcome};
 pub use node::Dynamo;
 pub use quorums::{Quorums, UnknownQuorums};
