@@ -12,6 +12,7 @@ pub mod choices;
 pub mod cli;
 pub mod clocks;
 pub mod corpus;
+pub mod demo;
 pub mod exit;
 pub mod files;
 pub mod fuzzing;

@@ -13,7 +13,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sibcheck::{reports::FORMATS, simulation::FaultName, stores::StoreName, workloads::Dialect};
+use sibcheck::{
+    demo::COMMANDS, reports::FORMATS, simulation::FaultName, stores::StoreName, workloads::Dialect,
+};
 use sibcheck_checkers::Claim;
 
 fn root() -> PathBuf {
@@ -129,7 +131,7 @@ fn what_must_not_be_there_is_not_there() {
 }
 
 /// The layers of the library: each uses only those before it. What is not named serves all.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "clocks",
     "simulation",
     "choices",
@@ -143,6 +145,7 @@ const LAYERS: [&str; 16] = [
     "program_under_test",
     "cases",
     "reports",
+    "demo",
     "fuzzing",
     "corpus",
     "cli",
@@ -332,6 +335,11 @@ fn what_has_a_name_is_documented() {
             named(&guide, name),
             "the guide does not name the fault {name}"
         );
+    }
+    let store = read("docs/reference-store.md");
+    for command in COMMANDS {
+        let begin = format!("`{}", command.name);
+        assert!(store.contains(&begin), "{} is not described", command.form);
     }
     for store in StoreName::all() {
         assert!(

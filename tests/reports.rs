@@ -1,5 +1,5 @@
-//! Reports for people, as they are printed: files of `tests/reports/` hold a command and what it
-//! prints on a terminal of 80 columns.
+//! Reports for people, as they are printed: files of `tests/reports/` hold a command, what it reads behind
+//! `<`, and what it prints on a terminal of 80 columns.
 //!
 //! `SIBCHECK_REGENERATE=1 cargo test --test reports` writes what is printed anew.
 
@@ -19,7 +19,7 @@ use sibcheck::stores::faulty::Flaw;
 const COLUMNS: usize = 80;
 
 /// What a command prints on a terminal of 80 columns, and the code it exits with.
-fn printed(name: &str, command: &str) -> String {
+fn printed(name: &str, command: &str, input: &str) -> String {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("reports-{name}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
@@ -28,10 +28,12 @@ fn printed(name: &str, command: &str) -> String {
     assert_eq!(program, "sibcheck");
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpora");
     std::os::unix::fs::symlink(corpora, folder.join("corpora")).unwrap();
+    fs::write(folder.join("input"), input).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_sibcheck"))
         .args(arguments)
         .current_dir(&folder)
         .env("COLUMNS", COLUMNS.to_string())
+        .stdin(fs::File::open(folder.join("input")).unwrap())
         .output()
         .unwrap();
     let code = output.status.code().unwrap();
@@ -58,8 +60,10 @@ fn reports_are_printed_as_saved() {
             .lines()
             .find_map(|line| line.strip_prefix("$ "))
             .unwrap();
+        let input = head.lines().filter_map(|line| line.strip_prefix("< "));
+        let input = input.collect::<Vec<_>>().join("\n");
         let name = file.file_stem().unwrap().to_str().unwrap();
-        let now = printed(name, command);
+        let now = printed(name, command, &input);
         if now == saved {
             continue;
         }
@@ -83,7 +87,7 @@ fn a_proof_of_few_operations_fits_the_screen_with_its_outcome_and_its_place() {
     for flaw in Flaw::ALL {
         let store = format!("faulty:{}", flaw.name());
         let command = format!("sibcheck check --store {store} --seed 4");
-        let report = printed(flaw.name(), &command);
+        let report = printed(flaw.name(), &command, "");
         let (_, proof) = report.split_once("\n\nVIOLATED: ").unwrap();
         let (proof, _) = proof.split_once("exit code 1").unwrap();
         let numbered = |line: &&str| {
@@ -109,7 +113,7 @@ fn a_proof_of_few_operations_fits_the_screen_with_its_outcome_and_its_place() {
 fn a_clean_check_is_told_in_ten_lines() {
     for store in ["versioned", "dotted"] {
         let command = format!("sibcheck check --store {store} --seed 5 --runs 40");
-        let report = printed(store, &command);
+        let report = printed(store, &command, "");
         let told = report.strip_suffix("exit code 0\n").unwrap();
         assert!(height(told) <= 11, "{told}");
         assert!(told.contains("--verbose"), "{told}");

@@ -4,6 +4,7 @@ mod bin;
 mod check;
 mod check_program;
 mod conform;
+mod demo;
 mod dialect;
 mod faults;
 mod format;
@@ -13,6 +14,7 @@ mod generate_siblings;
 mod lists;
 mod node;
 mod output;
+mod prompt;
 mod replay;
 mod results;
 mod ring;
@@ -54,6 +56,8 @@ Examples:
   sibcheck generate register --broken              write a big history to judge
   sibcheck generate siblings > history.jsonl       write a history for measuring
   sibcheck ring --key k1                           show who owns a key of the store dynamo
+  sibcheck demo                                    watch that store lose nodes and links, and no write
+  sibcheck demo --interactive                      play with it
 
 Exit codes: 0 all hold, 1 a violation, 2 wrong usage or a malformed file, 3 inconclusive,
 4 the node under test failed, 5 this program or the machine failed, 130 Ctrl-C, 143 SIGTERM.
@@ -76,6 +80,7 @@ enum Command {
     Generate(generate::Arguments),
     Replay(replay::Arguments),
     Ring(ring::Arguments),
+    Demo(demo::Arguments),
 }
 
 impl Command {
@@ -86,7 +91,7 @@ impl Command {
             Self::Conform(arguments) => Some(arguments.format),
             Self::Verify(arguments) => Some(arguments.format),
             Self::Replay(arguments) => Some(arguments.format),
-            Self::Node(_) | Self::Generate(_) | Self::Ring(_) => None,
+            Self::Node(_) | Self::Generate(_) | Self::Ring(_) | Self::Demo(_) => None,
         }
     }
 }
@@ -158,6 +163,7 @@ pub fn main() -> Exit {
         Command::Generate(arguments) => generate::generate(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Ring(arguments) => ring::ring(&arguments),
+        Command::Demo(arguments) => demo::demo(&arguments),
     };
     done.unwrap_or_else(|failure| {
         if let Some(format) = format {

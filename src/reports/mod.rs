@@ -11,9 +11,10 @@ pub mod json;
 mod junit;
 mod replayed;
 mod verified;
-mod words;
+pub(crate) mod words;
 
 pub use format::{FORMATS, Format, Page, Told, Writer};
+pub use human::verdict;
 pub use replayed::Replayed;
 pub use verified::{Found, Judgement, Source, Verified};
 

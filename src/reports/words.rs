@@ -1,13 +1,13 @@
-//! Numbers in words.
+//! Numbers in words, and lines.
 
 /// `1 node`, `3 nodes`, `1,000 nodes`.
-pub(super) fn count(number: u64, what: &str) -> String {
+pub(crate) fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", thousands(number))
 }
 
 /// `1234567` as `1,234,567`.
-pub(super) fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -17,6 +17,15 @@ pub(super) fn thousands(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// Text filled to a width, with an indent for its first line and one for the others.
+pub(crate) fn wrapped(text: &str, first: &str, others: &str, width: usize) -> String {
+    let options = textwrap::Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(others)
+        .break_words(false);
+    textwrap::fill(text, options)
 }
 
 #[cfg(test)]

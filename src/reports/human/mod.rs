@@ -9,7 +9,17 @@ mod strongest;
 mod text;
 mod verify;
 
+use sibcheck_checkers::AnyJudged;
+
 use super::format::{Page, Told, Writer};
+
+/// A verdict and its evidence.
+pub fn verdict(judged: &dyn AnyJudged, width: usize) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = verify::write_judged(&mut text, judged, width);
+    text
+}
 
 /// Text for people.
 pub(super) struct Human(pub(super) Page);

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use sibcheck_checkers::Outcome;
 
-pub(super) use crate::reports::words::{count, thousands};
+pub(super) use crate::reports::words::{count, thousands, wrapped};
 
 pub(super) const BOLD: Style = Style::new().bold();
 
@@ -20,15 +20,6 @@ pub(super) fn color(outcome: Outcome) -> Style {
 pub(super) fn verdict_word(outcome: Outcome) -> String {
     let style = color(outcome);
     format!("{style}{}{style:#}", outcome.name().to_uppercase())
-}
-
-/// Text filled to a width, with an indent for its first line and one for the others.
-pub(super) fn wrapped(text: &str, first: &str, others: &str, width: usize) -> String {
-    let options = textwrap::Options::new(width)
-        .initial_indent(first)
-        .subsequent_indent(others)
-        .break_words(false);
-    textwrap::fill(text, options)
 }
 
 /// What begins with a name and goes on beside it, line by line.

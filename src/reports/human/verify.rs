@@ -50,7 +50,7 @@ fn write_source(out: &mut String, source: &Source, width: usize) -> fmt::Result 
     Ok(())
 }
 
-fn write_judged(out: &mut String, judged: &dyn AnyJudged, width: usize) -> fmt::Result {
+pub(super) fn write_judged(out: &mut String, judged: &dyn AnyJudged, width: usize) -> fmt::Result {
     let promise = judged.promise();
     let monotonic = if promise.replica_monotonic {
         ", replica-monotonic"
