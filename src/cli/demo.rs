@@ -29,7 +29,7 @@ Examples:
   sibcheck demo                                    a scripted play, with what there is to see
   sibcheck demo --store dynamo:3-1-1 --nodes 4     the same with other quorums
   sibcheck demo --interactive                      your own
-  sibcheck demo --interactive --store faulty:repair-overwrites
+  sibcheck demo --interactive --store faulty:hint-written-anew
   sibcheck demo --interactive < commands.txt")]
 pub(super) struct Arguments {
     /// Take commands instead of playing the script
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_NODES)))]
     nodes: u32,
 
-    /// The store: dynamo, dynamo:N-R-W, dynamo:N-R-W-sloppy, or a planted bug of it
+    /// The store: dynamo, dynamo:N-R-W with -sloppy or -background behind it, or a planted bug of it
     #[arg(long, value_name = "NAME", default_value = "dynamo")]
     store: StoreName,
 

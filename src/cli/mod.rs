@@ -56,7 +56,7 @@ Examples:
   sibcheck generate register --broken              write a big history to judge
   sibcheck generate siblings > history.jsonl       write a history for measuring
   sibcheck ring --key k1                           show who owns a key of the store dynamo
-  sibcheck demo                                    watch that store lose nodes and links, and no write
+  sibcheck demo                                    watch that store lose nodes and no write
   sibcheck demo --interactive                      play with it
 
 Exit codes: 0 all hold, 1 a violation, 2 wrong usage or a malformed file, 3 inconclusive,

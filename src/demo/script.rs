@@ -87,6 +87,11 @@ impl Cast {
         self.owners.last().copied().unwrap_or(0)
     }
 
+    /// Lets each node compare what it has with all others.
+    fn turn(&self) -> String {
+        format!("step {}", 50 * (self.nodes + 1))
+    }
+
     /// Whether so many owners are enough for a write.
     fn enough(&self, owners: usize) -> bool {
         owners >= usize::from(self.quorums.writes)
@@ -178,7 +183,12 @@ fn resolved(narrator: &mut Narrator) -> Result<(), Wrong> {
 
 fn node_fails(narrator: &mut Narrator, cast: &Cast) -> Result<(), Wrong> {
     let (up, failed) = (cast.owners.len() - 1, node_name(cast.last()));
-    narrator.scene("An owner fails: hinted hand-off");
+    let background = cast.quorums.background;
+    narrator.scene(if background {
+        "An owner fails"
+    } else {
+        "An owner fails: hinted hand-off"
+    });
     narrator.say(&format!(
         "{failed} dies. {} of the key {} left, and a write waits for {}: {}",
         count(up as u64, "owner"),
@@ -193,13 +203,22 @@ fn node_fails(narrator: &mut Narrator, cast: &Cast) -> Result<(), Wrong> {
     let put = format!("put {KEY} butter via {}", node_name(cast.first()));
     let siblings = format!("siblings {KEY}");
     narrator.commands(&[&format!("kill {failed}"), &put, "step 50", &siblings])?;
-    narrator.say(&format!(
-        "The coordinator did not hear of {failed} in time. It takes it for failed and keeps a hint: the \
-         write is owed to it.",
-    ));
+    narrator.say(&if background {
+        "This store keeps no hints: owners find what they missed by comparing what they have.".to_owned()
+    } else {
+        format!(
+            "The coordinator did not hear of {failed} in time. It takes it for failed and keeps a hint: the \
+             write is owed to it.",
+        )
+    });
     stand_in(narrator, cast)?;
     narrator.say(&format!("When {failed} is back, it gets what it missed."));
-    narrator.commands(&[&format!("restart {failed}"), "step 50", &siblings])
+    let step = if background {
+        cast.turn()
+    } else {
+        "step 50".to_owned()
+    };
+    narrator.commands(&[&format!("restart {failed}"), &step, &siblings])
 }
 
 /// Others stand in for an owner, where they may.
@@ -248,13 +267,21 @@ fn partitioned(narrator: &mut Narrator, cast: &Cast) -> Result<(), Wrong> {
     let siblings = format!("siblings {KEY}");
     let read = format!("get {KEY} as bob");
     narrator.commands(&[&read, &partition, &jam, &honey, &siblings])?;
-    narrator.say(
+    narrator.say(if cast.quorums.background {
+        "No node refuses a write that it can keep. When the network is whole again, all owners compare in \
+         turn what they have (anti-entropy)."
+    } else {
         "No node refuses a write that it can keep. When the network is whole again, there are three ways \
          to what a node missed: hints are handed off; a read tells owners that it found behind (read \
-         repair); and in turn all owners compare what they have (anti-entropy).",
-    );
+         repair); and in turn all owners compare what they have (anti-entropy)."
+    });
     let get = format!("get {KEY} as carol");
-    narrator.commands(&["heal", &siblings, &get, "step 100", &siblings])?;
+    let step = if cast.quorums.background {
+        cast.turn()
+    } else {
+        "step 100".to_owned()
+    };
+    narrator.commands(&["heal", &siblings, &get, &step, &siblings])?;
     narrator.say(
         "All owners have the same, and what was written on both sides stands side by side: the next \
          client resolves it.",
@@ -275,8 +302,6 @@ fn without_hints(narrator: &mut Narrator, cast: &Cast) -> Result<(), Wrong> {
     ));
     let put = format!("put {KEY} tea as dave via {first}");
     let siblings = format!("siblings {KEY}");
-    // Each node has compared with all others by then.
-    let turn = format!("step {}", 50 * (cast.nodes + 1));
     narrator.commands(&[
         &format!("kill {last}"),
         &put,
@@ -284,7 +309,7 @@ fn without_hints(narrator: &mut Narrator, cast: &Cast) -> Result<(), Wrong> {
         &format!("restart {last}"),
         &format!("restart {first}"),
         &siblings,
-        &turn,
+        &cast.turn(),
         &siblings,
     ])?;
     narrator.say(
@@ -335,6 +360,7 @@ mod tests {
             "dynamo:2-1-1",
             "dynamo:3-2-2-sloppy",
             "dynamo:5-3-3",
+            "dynamo:3-2-2-background",
         ] {
             for nodes in [2, 3, 5, 8] {
                 for seed in 0..8 {
@@ -345,8 +371,9 @@ mod tests {
                     assert!(text.contains("2 siblings: "), "{told}");
                     let (_, failure) = text.split_once("4. An owner fails").unwrap();
                     let (failure, rest) = failure.split_once("5. A partition").unwrap();
-                    assert!(failure.contains("; keeps a hint for n"), "{told}");
-                    assert!(failure.contains("hints handed off ("), "{told}");
+                    let hints = !store.ends_with("background");
+                    assert_eq!(failure.contains("; keeps a hint for n"), hints, "{told}");
+                    assert_eq!(failure.contains("hints handed off ("), hints, "{told}");
                     let (partition, rest) = rest.split_once(" 6. ").unwrap();
                     assert!(partition.contains("put toast in place of {n"), "{told}");
                     if let Some((_, compared)) = rest.split_once("> step ") {
