@@ -103,7 +103,7 @@ fn crashes(
                 );
             }
             let longest = shape.period.unwrap_or(Nanos(length.0 / 4)).0 / 20;
-            let count = choices.between(Purpose::Faults, nodes.into(), 4 * u64::from(nodes));
+            let count = crashes_in_turn(nodes, shape, choices);
             let gap = 2 * (span.end.0 - span.start.0) / count;
             let mut at = span.start;
             for _ in 0..count {
@@ -119,6 +119,21 @@ fn crashes(
         }
     }
 }
+
+/// Draws how many crashes come one after the other. Each costs a program the start of a process, which
+/// takes longer than all else in its run.
+fn crashes_in_turn(nodes: u32, shape: &Shape, choices: &mut impl Choices) -> u64 {
+    let nodes = u64::from(nodes);
+    let most = if shape.program.is_some() {
+        (2 * nodes).min(MOST_STARTS_IN_TURN).max(nodes)
+    } else {
+        4 * nodes
+    };
+    choices.between(Purpose::Faults, nodes, most)
+}
+
+/// How many processes crashes in turn start at most, unless there are more nodes.
+const MOST_STARTS_IN_TURN: u64 = 6;
 
 /// How many changes of files a crash may wait for.
 const MOST_DEEDS: u64 = 5;
