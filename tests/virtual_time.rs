@@ -58,6 +58,7 @@ impl Traced {
                 stream: 1,
                 clock: NodeClock::default(),
                 deeds: true,
+                storage: true,
             }),
         };
         let mut process = Process::spawn(&launch).expect("start");

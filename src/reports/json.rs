@@ -255,7 +255,7 @@ fn program(program: &ProgramFigures, checked: &Checked) -> Json {
         "time": program.time.name(),
         "period_ns": checked.shape.period.map(|period| period.0),
         "clock_refused": program.clock_refused,
-        "leaks": {"calls": program.leaks.calls, "crept_ns": program.leaks.crept},
+        "leaks": {"calls": program.leaks.calls, "crept_ns": program.leaks.crept, "storage": program.leaks.storage},
         "real_time_because": program.real_time_because,
         "nodes_because": program.nodes_because,
         "rungs": rungs,

@@ -72,6 +72,7 @@ fn watch(
             stream: 0,
             clock: NodeClock::default(),
             deeds: false,
+            storage: false,
         }),
         ..program.launch(node.as_str(), folder.join("data"), folder.join("stderr"))
     };

@@ -72,6 +72,7 @@ impl VirtualTime {
             stream: FIRST_STREAM + (u64::from(node) << 32) + *life,
             clock: self.clocks[node as usize],
             deeds: self.crashes_at_deeds,
+            storage: false,
         }
     }
 

@@ -242,7 +242,7 @@ impl Process {
         // From here on an error drops, and so ends, the process.
         if let Some(tracing) = launch.tracing {
             let files = launch.stderr_file.as_path();
-            process.tracer = match Tracer::seize(process.id(), tracing, files) {
+            process.tracer = match Tracer::seize(process.id(), tracing, files, &folder) {
                 Ok(tracer) => Some(tracer),
                 Err(source) => return Err(process.system(Self::TRACE, source)),
             };
@@ -341,6 +341,20 @@ impl Process {
     /// Whether it died because it was made to.
     pub fn fell(&self) -> bool {
         self.tracer.as_ref().is_some_and(Tracer::fell)
+    }
+
+    /// Its machine loses power, after it was killed: its folder becomes as it surely is on storage. Returns how
+    /// many files were set back; `None` where that cannot be known, and none was.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or written to.
+    pub fn lose_power(&mut self, keeps_names: bool) -> Result<Option<u64>, ExternalError> {
+        let Some(tracer) = &mut self.tracer else {
+            return Ok(None);
+        };
+        let lost = tracer.lose_power(keeps_names);
+        lost.map_err(|source| self.system("set back the node's files", source))
     }
 
     /// What could not be held to the run's time.

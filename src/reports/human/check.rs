@@ -222,6 +222,12 @@ fn told_time(program: &ProgramFigures) -> Vec<String> {
             calls.join(", ")
         ));
     }
+    told.extend(program.leaks.storage.iter().map(|why| {
+        format!(
+            "losses of power took nothing from some node, as it is not known what of its files is on storage: {}",
+            Outside(why)
+        )
+    }));
     if program.leaks.crept > 0 {
         let crept = std::time::Duration::from_nanos(program.leaks.crept);
         told.push(format!(

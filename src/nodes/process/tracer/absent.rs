@@ -15,7 +15,12 @@ pub(in crate::nodes::process) fn command(program: &Path) -> Command {
 }
 
 impl Tracer {
-    pub(in crate::nodes::process) fn seize(_: u32, _: Tracing, _: &Path) -> io::Result<Self> {
+    pub(in crate::nodes::process) fn seize(
+        _: u32,
+        _: Tracing,
+        _: &Path,
+        _: &Path,
+    ) -> io::Result<Self> {
         Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "the clocks of programs can be taken over on Linux on x86-64 only",
@@ -47,6 +52,10 @@ impl Tracer {
     }
 
     pub(in crate::nodes::process) fn fell(&self) -> bool {
+        match *self {}
+    }
+
+    pub(in crate::nodes::process) fn lose_power(&mut self, _: bool) -> io::Result<Option<u64>> {
         match *self {}
     }
 

@@ -41,9 +41,14 @@ pub struct Tracing {
     ///
     /// [`Process::doom`]: super::Process::doom
     pub deeds: bool,
+    /// Whether its machine can lose power ([`Process::lose_power`]), which costs a copy of each file
+    /// that is synced, and of all of its folder at the begin.
+    ///
+    /// [`Process::lose_power`]: super::Process::lose_power
+    pub storage: bool,
 }
 
-/// What could not be held to virtual time, of one program.
+/// What could not be held to virtual time, or be seen, of one program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leaks {
     /// Calls that wait in real time, by name.
@@ -51,6 +56,8 @@ pub struct Leaks {
     /// How far time moved on because a thread computed for long, in nanoseconds: in one life of one
     /// program, at most.
     pub crept: u64,
+    /// Why it is not known what of its files is on storage, so that a loss of power takes nothing.
+    pub storage: BTreeSet<String>,
 }
 
 impl Leaks {
@@ -58,5 +65,6 @@ impl Leaks {
     pub fn add(&mut self, other: &Self) {
         self.calls.extend(&other.calls);
         self.crept = self.crept.max(other.crept);
+        self.storage.extend(other.storage.iter().cloned());
     }
 }

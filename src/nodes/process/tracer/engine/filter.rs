@@ -5,7 +5,10 @@
 //! (seccomp(2)). Calls that wait are let through where they wait without a limit or not at all: that is
 //! most of them, and they cost nothing then.
 
-use super::x86_64::{ARCHITECTURE, DEEDS, FUTEX_WAITS, TRACED};
+use super::{
+    syncs::SYNCS,
+    x86_64::{ARCHITECTURE, DEEDS, FUTEX_WAITS, TRACED},
+};
 
 /// When a call stops the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +118,7 @@ fn block(when: When) -> Vec<Instruction> {
     block
 }
 
-fn program(deeds: bool) -> Vec<Instruction> {
+fn program(deeds: bool, syncs: bool) -> Vec<Instruction> {
     let mut program = vec![
         statement(LOAD, ARCHITECTURE_AT),
         // Calls of 32 bits are done as they are, and told.
@@ -123,8 +126,9 @@ fn program(deeds: bool) -> Vec<Instruction> {
         statement(RETURN, TRACE | u32::from(OTHER_CALLS)),
         statement(LOAD, NUMBER),
     ];
-    let deeds = DEEDS.into_iter().filter(|_| deeds);
-    for (number, when) in TRACED.into_iter().chain(deeds) {
+    let deeds = DEEDS.into_iter().filter(|_| deeds || syncs);
+    let syncs = SYNCS.into_iter().filter(|_| syncs);
+    for (number, when) in TRACED.into_iter().chain(deeds).chain(syncs) {
         let block = block(when);
         let length = u8::try_from(block.len()).unwrap_or(u8::MAX);
         program.push(jump(JUMP_EQUAL, number, 0, length));
@@ -135,9 +139,9 @@ fn program(deeds: bool) -> Vec<Instruction> {
 }
 
 /// The filter as it lies in memory: how many instructions, and their bytes. With `deeds` it stops the
-/// program before it changes a file, too.
-pub(super) fn bytes(deeds: bool) -> (u16, Vec<u8>) {
-    let program = program(deeds);
+/// program before it changes a file, too; with `syncs` also in all that matters to storage.
+pub(super) fn bytes(deeds: bool, syncs: bool) -> (u16, Vec<u8>) {
+    let program = program(deeds, syncs);
     let count = u16::try_from(program.len()).unwrap_or(u16::MAX);
     let bytes = program.iter().flat_map(|instruction| {
         let [code, operand] = [
@@ -156,7 +160,7 @@ mod tests {
 
     /// Runs the filter as the kernel does.
     fn traced(number: u32, arguments: [u64; 6]) -> bool {
-        let program = program(true);
+        let program = program(true, true);
         let (mut at, mut accumulator) = (0, 0_u32);
         loop {
             let instruction = program[at];
@@ -222,6 +226,10 @@ mod tests {
         // read, write to stdout, close, mmap.
         assert!([0, 1, 3, 9].iter().all(|number| !traced(*number, [1; 6])));
         // write to a file, fsync, rename.
-        assert!([1, 74, 82].iter().all(|number| traced(*number, [3; 6])));
+        assert!(
+            [1, 74, 82, 162]
+                .iter()
+                .all(|number| traced(*number, [3; 6]))
+        );
     }
 }

@@ -51,8 +51,8 @@ pub(in crate::nodes::process) fn command(program: &Path) -> Command {
 }
 
 /// Seizes the shell once it has stopped, prepares it, and lets it go on; with `deeds` it will stop before
-/// it changes a file.
-pub(super) fn seize(root: Pid, deeds: bool) -> io::Result<()> {
+/// it changes a file, with `syncs` in all that matters to storage.
+pub(super) fn seize(root: Pid, deeds: bool, syncs: bool) -> io::Result<()> {
     let Some(process) = ProcessId::from_raw(root.as_raw()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -81,7 +81,7 @@ pub(super) fn seize(root: Pid, deeds: bool) -> io::Result<()> {
         }
     }
     kill_process(process, Signal::CONT)?;
-    prepare(root, deeds)?;
+    prepare(root, deeds, syncs)?;
     resume(root.as_raw(), Resume::Run, 0)
 }
 
@@ -94,13 +94,13 @@ fn stay_on_one_processor(process: ProcessId) {
 }
 
 /// Makes the calls, and puts all back as it was.
-fn prepare(root: Pid, deeds: bool) -> io::Result<()> {
+fn prepare(root: Pid, deeds: bool, syncs: bool) -> io::Result<()> {
     let before = Registers(ptrace::getregs(root)?);
     let memory = Memory(root);
     if memory.read(before.place())? != SYSCALL_INSTRUCTION {
         return Err(io::Error::other("the shell did not stop in a system call"));
     }
-    let (count, program) = filter::bytes(deeds);
+    let (count, program) = filter::bytes(deeds, syncs);
     let header = (before.stack() - BELOW_THE_STACK) & !15;
     let filter = header + 16;
     memory.write_words(header, &[count.into(), filter])?;

@@ -4,6 +4,8 @@ mod filter;
 mod launch;
 mod memory;
 mod randomness;
+mod storage;
+mod syncs;
 mod timers;
 mod vdso;
 mod waits;
@@ -11,7 +13,8 @@ mod x86_64;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -29,6 +32,8 @@ pub(in crate::nodes::process) use launch::command;
 use launch::{Made, go_to_call, make};
 use memory::Memory;
 use randomness::Randomness;
+use storage::Storage;
+use syncs::Seen;
 use timers::{Due, Notice, Timers};
 use vdso::Page;
 use waits::{Begun, BrokenOff, Wait};
@@ -140,6 +145,8 @@ enum Afterwards {
     Uptime(u64),
     /// A timer's number was written there.
     Timer(u64, Notice),
+    /// This file is on storage then.
+    Synced(File),
     /// The argument of `open` was replaced; the file is taken away once it is open.
     Opened { arguments: [u64; 6], file: PathBuf },
 }
@@ -176,6 +183,8 @@ enum Doom {
 pub(in crate::nodes::process) struct Tracer {
     root: i32,
     tracing_deeds: bool,
+    /// What of its files is on storage, where its machine can lose power.
+    storage: Option<Storage>,
     threads: BTreeMap<i32, Thread>,
     /// The last place that was given by birth.
     order: u64,
@@ -201,17 +210,25 @@ pub(in crate::nodes::process) struct Tracer {
 
 impl Tracer {
     /// Seizes a program that was started by [`command`]; all is to be done by this thread from now on.
-    /// Files of random bytes get names that begin with `files`.
+    /// Files of ours get names that begin with `files`; the program's are in `folder`.
     pub(in crate::nodes::process) fn seize(
         root: u32,
         tracing: Tracing,
         files: &Path,
+        folder: &Path,
     ) -> io::Result<Self> {
         let root = i32::try_from(root).map_err(|_| io::ErrorKind::InvalidInput)?;
-        launch::seize(Pid::from_raw(root), tracing.deeds)?;
+        let begin = || {
+            let mut copies = files.to_owned().into_os_string();
+            copies.push(".synced");
+            Storage::begin(folder, copies.into())
+        };
+        let storage = tracing.storage.then(begin).transpose()?;
+        launch::seize(Pid::from_raw(root), tracing.deeds, tracing.storage)?;
         let mut tracer = Self {
             root,
-            tracing_deeds: tracing.deeds,
+            tracing_deeds: tracing.deeds || tracing.storage,
+            storage,
             threads: BTreeMap::new(),
             order: 0,
             timers: Timers::default(),
@@ -286,6 +303,18 @@ impl Tracer {
     /// Whether it was made to crash.
     pub(in crate::nodes::process) fn fell(&self) -> bool {
         matches!(self.doom, Doom::Fell)
+    }
+
+    /// The machine of the program, which is dead, loses power. Returns how many of its files were set back;
+    /// `None` where that cannot be known, and none was.
+    pub(in crate::nodes::process) fn lose_power(
+        &mut self,
+        keeps_names: bool,
+    ) -> io::Result<Option<u64>> {
+        match &mut self.storage {
+            Some(storage) => storage.lose_power(keeps_names),
+            None => Ok(None),
+        }
     }
 
     pub(in crate::nodes::process) fn leaks(&self) -> &Leaks {
@@ -651,6 +680,7 @@ impl Tracer {
         let (memory, mut registers) = (Memory(pid), Registers(ptrace::getregs(pid)?));
         if ptrace::getevent(pid)? == i64::from(filter::OTHER_CALLS) {
             self.leaks.calls.insert(CALLS_OF_32_BITS);
+            self.look_at_storage(|storage| storage.lose_sight(CALLS_OF_32_BITS.to_owned()));
             return resumed(resume(number, Resume::Run, 0));
         }
         let Some(thread) = self.threads.get_mut(&number) else {
@@ -706,11 +736,8 @@ impl Tracer {
             },
             calls::OPEN => return self.open(number, registers, 0),
             calls::OPENAT => return self.open(number, registers, 1),
-            call if self.tracing_deeds && is_deed(call) => {
-                if self.falls(number, &registers) {
-                    return Ok(());
-                }
-                return resumed(resume(number, Resume::Run, 0));
+            call if self.tracing_deeds && changes_files(call) => {
+                return self.change_file(number, registers);
             }
             _ => {
                 let (clock, now) = (&self.clock, self.now);
@@ -744,6 +771,35 @@ impl Tracer {
                 resumed(resume(number, Resume::Run, 0))
             }
         }
+    }
+
+    /// A thread is about to change a file, or to bring one to storage.
+    fn change_file(&mut self, number: i32, mut registers: Registers) -> Result<(), Errno> {
+        if is_deed(registers.call()) && self.falls(number, &registers) {
+            return Ok(());
+        }
+        let seen = self.look_at_storage(|storage| syncs::see(storage, number, &registers));
+        match seen {
+            None | Some(Seen::Through) => resumed(resume(number, Resume::Run, 0)),
+            Some(Seen::Done) => {
+                registers.skip(0);
+                set_and_run(number, registers)
+            }
+            Some(Seen::Afterwards(file)) => self.call_and(number, Afterwards::Synced(file)),
+        }
+    }
+
+    /// Looks at storage, where it matters and is known, and notes when it is not known any more.
+    fn look_at_storage<T>(&mut self, look: impl FnOnce(&mut Storage) -> T) -> Option<T> {
+        let storage = self.storage.as_mut()?;
+        if storage.unknown().is_some() {
+            return None;
+        }
+        let seen = look(storage);
+        self.leaks
+            .storage
+            .extend(storage.unknown().map(str::to_owned));
+        Some(seen)
     }
 
     /// A thread is about to change a file: whether the program crashes before it does.
@@ -866,6 +922,11 @@ impl Tracer {
                     self.timers.made(process, at, notice, memory);
                 }
             }
+            Doing::Calling(Afterwards::Synced(file)) => {
+                if registers.result() >= 0 {
+                    self.look_at_storage(|storage| storage.sync(file));
+                }
+            }
             Doing::Calling(Afterwards::Opened { arguments, file }) => {
                 registers.set_arguments(arguments);
                 ptrace::setregs(pid, registers.0)?;
@@ -891,6 +952,11 @@ fn in_order_of_birth(threads: &BTreeMap<i32, Thread>) -> Vec<i32> {
 
 /// The longer one first.
 const RANDOM_PATHS: [&str; 2] = ["/dev/urandom", "/dev/random"];
+
+/// Whether it is a deed, or another call that matters to storage.
+fn changes_files(call: u32) -> bool {
+    is_deed(call) || syncs::SYNCS.iter().any(|(sync, _)| *sync == call)
+}
 
 fn is_deed(call: u32) -> bool {
     calls::DEEDS.iter().any(|(deed, _)| *deed == call)

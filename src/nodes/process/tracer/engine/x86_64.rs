@@ -66,21 +66,36 @@ pub(super) const DEEDS: [(u32, When); 15] = [
     (18, When::AboveStandard(0)),  // pwrite64
     (20, When::AboveStandard(0)),  // writev
     (296, When::AboveStandard(0)), // pwritev
-    (328, When::AboveStandard(0)), // pwritev2
-    (74, When::Always),            // fsync
-    (75, When::Always),            // fdatasync
-    (26, When::Always),            // msync
-    (77, When::Always),            // ftruncate
-    (82, When::Always),            // rename
-    (264, When::Always),           // renameat
-    (316, When::Always),           // renameat2
-    (86, When::Always),            // link
-    (87, When::Always),            // unlink
-    (263, When::Always),           // unlinkat
+    (PWRITEV2, When::AboveStandard(0)),
+    (FSYNC, When::Always),
+    (FDATASYNC, When::Always),
+    (MSYNC, When::Always),
+    (FTRUNCATE, When::Always),
+    (82, When::Always),  // rename
+    (264, When::Always), // renameat
+    (316, When::Always), // renameat2
+    (86, When::Always),  // link
+    (87, When::Always),  // unlink
+    (263, When::Always), // unlinkat
 ];
 
 /// The calls among them that write to a descriptor, which need not be a file.
-pub(super) const WRITES: [u32; 5] = [1, 18, 20, 296, 328];
+pub(super) const WRITES: [u32; 5] = [1, 18, 20, 296, PWRITEV2];
+
+/// Calls that bring files to storage, or change them in ways of their own.
+pub(super) const MSYNC: u32 = 26;
+pub(super) const SENDFILE: u32 = 40;
+pub(super) const FSYNC: u32 = 74;
+pub(super) const FDATASYNC: u32 = 75;
+pub(super) const FTRUNCATE: u32 = 77;
+pub(super) const SYNC: u32 = 162;
+pub(super) const IO_SUBMIT: u32 = 209;
+pub(super) const SPLICE: u32 = 275;
+pub(super) const SYNC_FILE_RANGE: u32 = 277;
+pub(super) const FALLOCATE: u32 = 285;
+pub(super) const SYNCFS: u32 = 306;
+pub(super) const COPY_FILE_RANGE: u32 = 326;
+pub(super) const PWRITEV2: u32 = 328;
 
 /// Calls that may wait for a time, which are let through as they are: in real time.
 pub(super) const NOT_COVERED: [(u32, &str); 6] = [
