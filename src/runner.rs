@@ -20,8 +20,8 @@ use crate::{
     nodes::{Grace, InProcess, Nodes, Output},
     plans::Plan,
     simulation::{
-        self, Address, Event, Fault, FaultKind, FaultRecord, Happening, Nanos, Simulation, Traced,
-        Traffic,
+        self, Address, Death, Event, Fault, FaultKind, FaultName, FaultRecord, Happening, Nanos,
+        Simulation, Traced, Traffic,
     },
     stores::{Change, StoreName, with_store},
     workloads::{
@@ -158,6 +158,7 @@ impl<M: Clone> Trace<M> {
                     continue;
                 }
                 Happening::Crash(node) => ("crash", node),
+                Happening::PowerLoss(node) => ("power-loss", node),
                 Happening::Stop(node) => ("stop", node),
                 Happening::Restart(node) => ("restart", node),
                 Happening::Pause(node) => ("pause", node),
@@ -396,8 +397,12 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
         if let Some(now) = self.nodes.time() {
             self.simulation.advance_to(now);
         }
-        for node in self.nodes.take_fallen() {
+        for (node, files) in self.nodes.take_fallen() {
             self.simulation.fall(node);
+            if let Some(files) = files {
+                self.simulation
+                    .note_unsynced(node, FaultName::PowerLoss, files);
+            }
         }
     }
 
@@ -646,13 +651,14 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
                 self.nodes.timer(node, timer, &mut self.out);
                 self.flush(node);
             }
-            Event::Crash(node) => {
-                self.crash(node);
+            Event::Crash(node) => self.die(node, Death::Kill),
+            Event::PowerLoss { node, keeps_names } => {
+                self.die(node, Death::PowerLoss { keeps_names });
             }
-            Event::Doom { node, deeds } => {
-                if !self.nodes.doom(node, Some(deeds)) {
+            Event::Doom { node, deeds, death } => {
+                if !self.nodes.doom(node, Some((deeds, death))) {
                     self.simulation.fall(node);
-                    self.crash(node);
+                    self.die(node, death);
                 }
             }
             Event::Spare(node) => {
@@ -705,9 +711,16 @@ impl<'a, W: Workload, N: Nodes<W>> Runner<'a, W, N> {
         }
     }
 
-    fn crash(&mut self, node: u32) {
-        if let Some(records) = self.nodes.crash(node) {
-            self.simulation.note_unsynced(node, records);
+    fn die(&mut self, node: u32, death: Death) {
+        let (lost, by) = match death {
+            Death::Kill => (self.nodes.crash(node), FaultName::Crash),
+            Death::PowerLoss { keeps_names } => (
+                self.nodes.lose_power(node, keeps_names),
+                FaultName::PowerLoss,
+            ),
+        };
+        if let Some(lost) = lost {
+            self.simulation.note_unsynced(node, by, lost);
         }
     }
 
@@ -889,6 +902,7 @@ fn recorded(nodes: u32, fault: &Fault, done: &FaultRecord) -> Option<history::Fa
             FaultKind::Crash { node } | FaultKind::CrashAtDeed { node, .. } => {
                 history::FaultKind::Crash(there(*node)?)
             }
+            FaultKind::PowerLoss { node, .. } => history::FaultKind::PowerLoss(there(*node)?),
             FaultKind::Stop { node } => history::FaultKind::Stop(there(*node)?),
             FaultKind::Pause { node } => history::FaultKind::Pause(there(*node)?),
             FaultKind::Leave { node } => history::FaultKind::Leave(there(*node)?),

@@ -40,6 +40,12 @@ pub(super) fn faults(
                         "--faults {name} needs at least two nodes, and there is one; add --nodes 3 or drop it"
                     )));
                 }
+                if fault.is_of_programs() && store.is_some() {
+                    return Err(Failure::usage(format!(
+                        "--faults {name} is for programs (--bin): a reference store loses what it has not \
+                         synced in every crash; name crash instead"
+                    )));
+                }
                 if fault == FaultName::Leave && store.is_some_and(|store| !store.members_change()) {
                     return Err(Failure::usage(
                         "--faults leave needs a store whose nodes can leave and join; drop it",

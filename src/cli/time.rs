@@ -8,7 +8,7 @@ use crate::{
         process::nanos,
     },
     plans::{Shape, Time},
-    simulation::{FaultName, Nanos},
+    simulation::Nanos,
 };
 
 use super::Failure;
@@ -64,30 +64,36 @@ impl FromStr for GivenPeriod {
 ///
 /// # Errors
 ///
-/// When clocks are to be wrong that cannot be.
+/// When something is to go wrong that only can in virtual time, which cannot be had.
 pub(super) fn settle(
     program: &Program,
     asked: GivenTime,
     shape: &mut Shape,
 ) -> Result<Option<String>, Failure> {
-    let wrong_clocks = shape.faults.contains(&FaultName::Clock);
+    let needy = shape.faults.iter().copied();
+    let needy = needy.filter_map(|fault| Some((fault.name(), fault.in_virtual_time()?)));
+    let needy: Vec<_> = needy.collect();
+    let needs_it = !needy.is_empty();
     let cannot = |why: &str| {
-        let remedy = "leave clock out of --faults";
+        let names: Vec<_> = needy.iter().map(|(name, _)| *name).collect();
+        let what: Vec<_> = needy.iter().map(|(_, what)| *what).collect();
         Failure::usage(format!(
-            "clocks can be wrong in virtual time only: {why}; {remedy}"
+            "{} in virtual time only: {why}; leave {} out of --faults",
+            what.join(" and "),
+            names.join(" and ")
         ))
     };
     if let Some(time @ (Time::Lockstep | Time::Real)) = asked.0 {
-        if wrong_clocks {
+        if needs_it {
             let why = format!("--time {} asks for another", time.name());
             return Err(cannot(&why));
         }
         return Ok(None);
     }
-    if wrong_clocks {
+    if needs_it {
         shape.time = Time::Virtual;
     }
-    if shape.period.is_some() && !wrong_clocks {
+    if shape.period.is_some() && !needs_it {
         return Ok(None);
     }
     match period(program, shape.nodes) {
@@ -98,7 +104,7 @@ pub(super) fn settle(
             }
             Ok(None)
         }
-        Err(why) if wrong_clocks => Err(cannot(&why)),
+        Err(why) if needs_it => Err(cannot(&why)),
         Err(why) => Ok(Some(why)),
     }
 }

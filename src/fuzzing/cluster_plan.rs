@@ -33,7 +33,10 @@ pub fn decode(data: &[u8]) -> (StoreName, Plan) {
         } else {
             Claim::Eventual
         },
-        faults: FaultName::ALL.to_vec(),
+        faults: FaultName::ALL
+            .into_iter()
+            .filter(|fault| !fault.is_of_programs())
+            .collect(),
         program: None,
         bursts: false,
         left_out: Kinds::NONE,

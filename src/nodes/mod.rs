@@ -14,7 +14,7 @@ pub use serve::{ServeError, Server, serve};
 
 use crate::{
     clocks::Actor,
-    simulation::{Address, Nanos},
+    simulation::{Address, Death, Nanos},
     stores::Change,
     workloads::{Request, Siblings, Workload},
 };
@@ -79,14 +79,20 @@ pub trait Nodes<W: Workload = Siblings> {
     /// known.
     fn crash(&mut self, node: u32) -> Option<u64>;
 
-    /// A node is to die when it is about to change a file for the n-th time from now, before it does;
+    /// A node dies, and its machine loses power: see [`Death::PowerLoss`]. Returns how many files were set
+    /// back, where it is known. Where nothing is known of files it is a crash.
+    fn lose_power(&mut self, node: u32, _keeps_names: bool) -> Option<u64> {
+        self.crash(node)
+    }
+
+    /// A node is to die so when it is about to change a file for the n-th time from now, before it does;
     /// `None`: not any more. False where that cannot be done.
-    fn doom(&mut self, _node: u32, _deeds: Option<u32>) -> bool {
+    fn doom(&mut self, _node: u32, _at: Option<(u32, Death)>) -> bool {
         false
     }
 
-    /// The nodes that died so since this was asked.
-    fn take_fallen(&mut self) -> Vec<u32> {
+    /// The nodes that died so since this was asked, and how many of their files were set back.
+    fn take_fallen(&mut self) -> Vec<(u32, Option<u64>)> {
         Vec::new()
     }
 

@@ -42,6 +42,10 @@ pub(super) fn faults(
                 crashes(&mut faults, span, (nodes, length), shape, choices);
                 continue;
             }
+            if name == FaultName::PowerLoss {
+                power_losses(&mut faults, span, (nodes, length), choices);
+                continue;
+            }
             faults.push(Fault {
                 what: fault(name, (nodes, length), shape, choices),
                 begin_ns: span.start,
@@ -120,6 +124,39 @@ fn crashes(
     }
 }
 
+/// Draws a loss of power of one node, half of the time when it is about to change a file, or of all nodes at
+/// one moment: what a majority has not synced is only lost in those.
+fn power_losses(
+    faults: &mut Vec<Fault>,
+    span: Range<Nanos>,
+    (nodes, length): (u32, Nanos),
+    choices: &mut impl Choices,
+) {
+    let keeps_names = choices.percent(Purpose::Faults, 50);
+    let mut push = |node, deeds, late| {
+        faults.push(Fault {
+            what: FaultKind::PowerLoss {
+                node,
+                deeds,
+                keeps_names,
+            },
+            begin_ns: span.start,
+            end_ns: span.end + Nanos(late),
+        });
+    };
+    if nodes > 1 && choices.percent(Purpose::Faults, 50) {
+        for node in 0..nodes {
+            let late = choices.below(Purpose::Faults, (length.0 / 20).max(1));
+            push(node, None, late);
+        }
+        return;
+    }
+    let node = narrow(choices.below(Purpose::Faults, nodes.into()));
+    let at_a_deed = choices.percent(Purpose::Faults, 50);
+    let deeds = at_a_deed.then(|| narrow(choices.between(Purpose::Faults, 1, MOST_DEEDS)));
+    push(node, deeds, 0);
+}
+
 /// Draws how many crashes come one after the other. Each costs a program the start of a process, which
 /// takes longer than all else in its run.
 fn crashes_in_turn(nodes: u32, shape: &Shape, choices: &mut impl Choices) -> u64 {
@@ -186,6 +223,11 @@ fn fault(
         }
         FaultName::Crash => FaultKind::Crash {
             node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+        },
+        FaultName::PowerLoss => FaultKind::PowerLoss {
+            node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),
+            deeds: None,
+            keeps_names: false,
         },
         FaultName::Stop => FaultKind::Stop {
             node: narrow(choices.below(Purpose::Faults, u64::from(nodes))),

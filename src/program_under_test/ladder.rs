@@ -9,7 +9,7 @@ use crate::{campaign::JudgedRun, plans::Plan, simulation::FaultName};
 /// The rungs above the one without faults, in their order, with their names. Each adds its fault to
 /// those below. What makes even correct stores unavailable stands higher, and lost requests of
 /// clients stand last: they are not on the ladder unless they are named.
-const LADDER: [(FaultName, &str); 10] = [
+const LADDER: [(FaultName, &str); 11] = [
     (FaultName::Reorder, "reordering"),
     (FaultName::Partition, "partitions"),
     (FaultName::Clock, "wrong clocks"),
@@ -18,6 +18,7 @@ const LADDER: [(FaultName, &str); 10] = [
     (FaultName::Pause, "pauses"),
     (FaultName::Stop, "restarts"),
     (FaultName::Crash, "crashes"),
+    (FaultName::PowerLoss, "power losses"),
     (FaultName::Leave, "nodes that leave and join"),
     (FaultName::ClientLoss, "lost requests"),
 ];

@@ -59,6 +59,19 @@ pub enum FaultKind {
         /// For the n-th time since the begin; from 1.
         deeds: u32,
     },
+    /// The node's machine loses power, and the node restarts at the end: its files are as they surely are
+    /// on storage, as [`Death::PowerLoss`] says. Only programs whose clocks are the simulation's can have
+    /// it; others die as in a crash.
+    PowerLoss {
+        /// The node's position, from 0.
+        node: u32,
+        /// For the n-th time since the begin when the node is about to change a file, as of a crash at a
+        /// deed; `None`: at the begin.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deeds: Option<u32>,
+        /// Whether the names of files stay as they are.
+        keeps_names: bool,
+    },
     /// The node ends in good order, keeping what it had accepted, and restarts at the end.
     Stop {
         /// The node's position, from 0.
@@ -87,12 +100,35 @@ pub enum FaultKind {
     },
 }
 
+/// How a node dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// It is killed: its machine goes on, and has all that was written to files.
+    Kill,
+    /// Its machine loses power: each file has what it had when it was last synced.
+    PowerLoss {
+        /// Names of files, created, changed or removed, stay as they are; else they are as they were when
+        /// any file or folder of the node was last synced.
+        keeps_names: bool,
+    },
+}
+
 impl FaultKind {
+    /// How a node dies of it; `None` where none does.
+    pub fn death(&self) -> Option<Death> {
+        match *self {
+            Self::Crash { .. } | Self::CrashAtDeed { .. } => Some(Death::Kill),
+            Self::PowerLoss { keeps_names, .. } => Some(Death::PowerLoss { keeps_names }),
+            _ => None,
+        }
+    }
+
     /// The nodes that it names.
     pub fn nodes(&self) -> Vec<u32> {
         match self {
             Self::Crash { node }
             | Self::CrashAtDeed { node, .. }
+            | Self::PowerLoss { node, .. }
             | Self::Stop { node }
             | Self::Pause { node }
             | Self::Leave { node }
@@ -132,6 +168,7 @@ impl FaultKind {
         match self {
             Self::Crash { node: down }
             | Self::CrashAtDeed { node: down, .. }
+            | Self::PowerLoss { node: down, .. }
             | Self::Stop { node: down } => node == Address::Node(*down),
             _ => false,
         }
@@ -160,6 +197,15 @@ impl FaultKind {
                 node: moved(node),
                 deeds,
             },
+            Self::PowerLoss {
+                node,
+                deeds,
+                keeps_names,
+            } => Self::PowerLoss {
+                node: moved(node),
+                deeds,
+                keeps_names,
+            },
             Self::Stop { node } => Self::Stop { node: moved(node) },
             Self::Pause { node } => Self::Pause { node: moved(node) },
             Self::Leave { node } => Self::Leave { node: moved(node) },
@@ -185,6 +231,7 @@ impl FaultKind {
             Self::Duplication { .. } => FaultName::Duplicate,
             Self::Partition { .. } => FaultName::Partition,
             Self::Crash { .. } | Self::CrashAtDeed { .. } => FaultName::Crash,
+            Self::PowerLoss { .. } => FaultName::PowerLoss,
             Self::Stop { .. } => FaultName::Stop,
             Self::Pause { .. } => FaultName::Pause,
             Self::Leave { .. } => FaultName::Leave,
@@ -216,11 +263,13 @@ pub enum FaultName {
     Clock,
     /// Nodes leave the cluster and join again.
     Leave,
+    /// Nodes lose power, and what is not synced of their files, and restart.
+    PowerLoss,
 }
 
 impl FaultName {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Reorder,
         Self::Loss,
         Self::ClientLoss,
@@ -231,12 +280,29 @@ impl FaultName {
         Self::Stop,
         Self::Clock,
         Self::Leave,
+        Self::PowerLoss,
     ];
 
     /// True where it is drawn only when it is named, or for stores of which it is known that they can go
-    /// through it: few use their clocks, and few have nodes that can leave.
+    /// through it: few use their clocks, few have nodes that can leave, and few promise to survive a loss of
+    /// power.
     pub const fn is_on_request(self) -> bool {
-        matches!(self, Self::Clock | Self::Leave)
+        matches!(self, Self::Clock | Self::Leave | Self::PowerLoss)
+    }
+
+    /// True where only programs can have it: a store in this process loses what it has not synced in
+    /// every crash.
+    pub const fn is_of_programs(self) -> bool {
+        matches!(self, Self::PowerLoss)
+    }
+
+    /// Where it can only be in virtual time, what happens in it, in words.
+    pub const fn in_virtual_time(self) -> Option<&'static str> {
+        match self {
+            Self::Clock => Some("clocks can be wrong"),
+            Self::PowerLoss => Some("power can be lost"),
+            _ => None,
+        }
     }
 
     /// True for faults of the links between nodes, and of who is a member, which one node alone does not have. Messages of
@@ -261,6 +327,7 @@ impl FaultName {
             Self::Stop => "stop",
             Self::Clock => "clock",
             Self::Leave => "leave",
+            Self::PowerLoss => "power-loss",
         }
     }
 }

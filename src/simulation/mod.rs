@@ -23,7 +23,7 @@ mod trace;
 pub use clock::NodeClock;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use clock::{Hand, Reading, Run, SECOND};
-pub use faults::{Fault, FaultKind, FaultName, PartitionShape};
+pub use faults::{Death, Fault, FaultKind, FaultName, PartitionShape};
 pub use nemesis::{AffectedMessage, FaultRecord};
 pub use network::{Latency, Link, NetworkPlan, Traffic};
 pub use random::{Purpose, Random};
@@ -73,12 +73,21 @@ pub enum Event<M> {
     Alarm(u64),
     /// A node dies.
     Crash(u32),
+    /// A node's machine loses power.
+    PowerLoss {
+        /// The node's position.
+        node: u32,
+        /// Whether the names of its files stay as they are.
+        keeps_names: bool,
+    },
     /// A node is to die when it is about to change a file for the n-th time from now.
     Doom {
         /// The node's position.
         node: u32,
         /// How many times; from 1.
         deeds: u32,
+        /// How.
+        death: Death,
     },
     /// A node need not die any more.
     Spare(u32),
@@ -254,10 +263,10 @@ impl<M: Clone> Simulation<M> {
         self.nemesis.records()
     }
 
-    /// Notes that the crash of a node that has just happened lost so many records, because they
-    /// were not synced.
-    pub fn note_unsynced(&mut self, node: u32, records: u64) {
-        self.nemesis.charge_unsynced(node, records);
+    /// Notes that a node's death of this kind that has just happened lost so many records or set back
+    /// so many files, because they were not synced.
+    pub fn note_unsynced(&mut self, node: u32, by: FaultName, records: u64) {
+        self.nemesis.charge_unsynced(node, by, records);
     }
 
     /// Charges what happened to a message to the faults that could have caused it.
@@ -494,12 +503,22 @@ impl<M: Clone> Simulation<M> {
         let fault = self.nemesis.switch(index, begins, self.now)?;
         self.network.apply(fault, begins);
         let event = match *fault {
-            FaultKind::Crash { node } | FaultKind::Stop { node } => {
-                let graceful = matches!(fault, FaultKind::Stop { .. });
-                self.end_or_restart(node, begins, graceful)
+            FaultKind::Crash { node }
+            | FaultKind::PowerLoss {
+                node, deeds: None, ..
             }
-            FaultKind::CrashAtDeed { node, deeds } => {
-                self.doom_or_restart(index, (node, deeds), begins)
+            | FaultKind::Stop { node } => {
+                let death = fault.death();
+                self.end_or_restart(node, begins, death)
+            }
+            FaultKind::CrashAtDeed { node, deeds }
+            | FaultKind::PowerLoss {
+                node,
+                deeds: Some(deeds),
+                ..
+            } => {
+                let death = fault.death().unwrap_or(Death::Kill);
+                self.doom_or_restart(index, (node, deeds, death), begins)
             }
             FaultKind::Pause { node } => self.pause_or_resume(node, begins),
             FaultKind::Leave { node } => self.leave_or_join(index, node, begins),
@@ -512,6 +531,7 @@ impl<M: Clone> Simulation<M> {
         };
         match event {
             Some(Event::Crash(node)) => self.note(Happening::Crash(node)),
+            Some(Event::PowerLoss { node, .. }) => self.note(Happening::PowerLoss(node)),
             Some(Event::Stop(node)) => self.note(Happening::Stop(node)),
             Some(Event::Restart(node)) => self.note(Happening::Restart(node)),
             Some(Event::Pause(node)) => self.note(Happening::Pause(node)),
@@ -527,7 +547,7 @@ impl<M: Clone> Simulation<M> {
     fn doom_or_restart(
         &mut self,
         index: usize,
-        (node, deeds): (u32, u32),
+        (node, deeds, death): (u32, u32, Death),
         begins: bool,
     ) -> Option<Event<M>> {
         let state = self.nodes.get_mut(node as usize)?;
@@ -537,11 +557,11 @@ impl<M: Clone> Simulation<M> {
                 return None;
             }
             state.doomed = Some(index);
-            return Some(Event::Doom { node, deeds });
+            return Some(Event::Doom { node, deeds, death });
         }
         if state.fallen == Some(index) {
             state.fallen = None;
-            return self.end_or_restart(node, false, false);
+            return self.end_or_restart(node, false, Some(death));
         }
         self.nemesis.had_no_occasion(index);
         if state.doomed != Some(index) {
@@ -560,13 +580,16 @@ impl<M: Clone> Simulation<M> {
             return;
         };
         state.fallen = Some(index);
-        self.nemesis.fell(index, self.now);
-        if self.end_or_restart(node, true, false).is_some() {
-            self.note(Happening::Crash(node));
+        let death = self.nemesis.fell(index, self.now);
+        match self.end_or_restart(node, true, death) {
+            Some(Event::PowerLoss { .. }) => self.note(Happening::PowerLoss(node)),
+            Some(_) => self.note(Happening::Crash(node)),
+            None => {}
         }
     }
 
-    fn end_or_restart(&mut self, node: u32, ends: bool, graceful: bool) -> Option<Event<M>> {
+    /// A node dies, or ends in good order where it dies no death; or it comes back.
+    fn end_or_restart(&mut self, node: u32, ends: bool, death: Option<Death>) -> Option<Event<M>> {
         let state = self.nodes.get_mut(node as usize)?;
         if ends {
             state.crashed += 1;
@@ -585,10 +608,10 @@ impl<M: Clone> Simulation<M> {
                     self.die_with(from, to, &message);
                 }
             }
-            first.then_some(if graceful {
-                Event::Stop(node)
-            } else {
-                Event::Crash(node)
+            first.then_some(match death {
+                None => Event::Stop(node),
+                Some(Death::Kill) => Event::Crash(node),
+                Some(Death::PowerLoss { keeps_names }) => Event::PowerLoss { node, keeps_names },
             })
         } else {
             state.crashed = state.crashed.saturating_sub(1);

@@ -15,7 +15,7 @@
 
 use super::{
     Address,
-    faults::{Fault, FaultKind, FaultName},
+    faults::{Death, Fault, FaultKind, FaultName},
     time::Nanos,
 };
 
@@ -37,8 +37,8 @@ pub struct FaultRecord {
     pub clock_used: bool,
     /// A node was told to leave.
     pub told: bool,
-    /// How many records a crash forgot because they were not synced; `None` where that is not
-    /// known, and for other faults.
+    /// How many records a crash forgot, or how many files a loss of power set back, because they were not
+    /// synced; `None` where that is not known, and for other faults.
     pub unsynced: Option<u64>,
 }
 
@@ -131,11 +131,12 @@ impl Nemesis {
         Some(&tracked.fault.what)
     }
 
-    /// A node has died because of a fault, which had begun before.
-    pub(super) fn fell(&mut self, index: usize, now: Nanos) {
-        let record = &mut self.faults[index].record;
+    /// A node has died because of a fault, which had begun before. Returns how.
+    pub(super) fn fell(&mut self, index: usize, now: Nanos) -> Option<Death> {
+        let Tracked { fault, record, .. } = &mut self.faults[index];
         record.began = Some(now);
         record.fell = true;
+        fault.what.death()
     }
 
     /// A node was told to leave because of a fault.
@@ -172,11 +173,11 @@ impl Nemesis {
         }
     }
 
-    /// Charges what a node had not synced to the crash that made it forget. O(faults).
-    pub(super) fn charge_unsynced(&mut self, node: u32, records: u64) {
+    /// Charges what a node had not synced to the deaths of this kind that made it forget. O(faults).
+    pub(super) fn charge_unsynced(&mut self, node: u32, by: FaultName, records: u64) {
         for tracked in &mut self.faults {
             let what = &tracked.fault.what;
-            let kills = what.name() == FaultName::Crash && what.takes_down(Address::Node(node));
+            let kills = what.name() == by && what.takes_down(Address::Node(node));
             if tracked.active.contains(&self.epoch) && kills {
                 *tracked.record.unsynced.get_or_insert(0) += records;
             }
@@ -289,12 +290,17 @@ mod tests {
                 jump_ns: -5,
                 drift_ppm: 10,
             },
+            FaultKind::PowerLoss {
+                node: 1,
+                deeds: None,
+                keeps_names: false,
+            },
         ];
         let faults = kinds.map(|kind| (kind, 20, 400));
         let mut simulation = simulation(10, &faults);
         let sends = [(0, N1, N2), (100, N2, CLIENT), (500, N1, N2)];
         assert_eq!(run(&mut simulation, &sends), [0, 1, 2]);
-        assert_eq!(affected(&simulation), [0; 8]);
+        assert_eq!(affected(&simulation), [0; 9]);
         let record = &simulation.fault_records()[0];
         assert_eq!(record.began, Some(Nanos(20)));
         assert_eq!(record.ended, Some(Nanos(400)));
@@ -416,11 +422,42 @@ mod tests {
         ];
         let mut simulation = simulation(10, &faults);
         while !matches!(simulation.next_event(), Some(Event::Crash(1))) {}
-        simulation.note_unsynced(1, 2);
+        simulation.note_unsynced(1, FaultName::Crash, 2);
         let unsynced = simulation.fault_records();
         assert_eq!(unsynced[0].unsynced, Some(2));
         assert_eq!(unsynced[1].unsynced, None);
         assert_eq!(affected(&simulation), [2, 0, 0]);
+    }
+
+    #[test]
+    fn files_that_were_set_back_are_charged_to_the_loss_of_power() {
+        let power_loss = |deeds| FaultKind::PowerLoss {
+            node: 1,
+            deeds,
+            keeps_names: true,
+        };
+        let faults = [
+            (FaultKind::CrashAtDeed { node: 1, deeds: 9 }, 10, 500),
+            (power_loss(None), 20, 100),
+            (power_loss(Some(2)), 200, 300),
+        ];
+        let mut simulation = simulation(10, &faults);
+        let happens = |event: &Option<Event<u32>>| {
+            matches!(
+                event,
+                Some(Event::PowerLoss {
+                    node: 1,
+                    keeps_names: true
+                })
+            )
+        };
+        while !happens(&simulation.next_event()) {}
+        simulation.note_unsynced(1, FaultName::PowerLoss, 3);
+        assert_eq!(affected(&simulation), [0, 3, 0]);
+        // It is to die by the first of the two that wait for a deed.
+        simulation.fall(1);
+        simulation.note_unsynced(1, FaultName::Crash, 1);
+        assert_eq!(affected(&simulation), [2, 3, 0]);
     }
 
     #[test]

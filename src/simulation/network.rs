@@ -262,6 +262,7 @@ impl Network {
             }
             FaultKind::Crash { .. }
             | FaultKind::CrashAtDeed { .. }
+            | FaultKind::PowerLoss { .. }
             | FaultKind::Stop { .. }
             | FaultKind::Pause { .. }
             | FaultKind::Leave { .. }

@@ -27,6 +27,8 @@ pub enum Happening<M> {
     },
     /// A node died.
     Crash(u32),
+    /// A node's machine lost power.
+    PowerLoss(u32),
     /// A node was told to end.
     Stop(u32),
     /// A node came back.

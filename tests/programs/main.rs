@@ -16,6 +16,7 @@ mod formats;
 mod library;
 mod lockstep;
 mod outside;
+mod power;
 mod real_time;
 mod registers;
 mod strata;

@@ -53,6 +53,22 @@ impl<A: Object> Teller<'_, A> {
                     self.node(*node)
                 )
             }
+            FaultKind::PowerLoss(node) => {
+                let lost = match fault.unsynced {
+                    Some(0) => ", and had synced all that it had written to files".to_owned(),
+                    Some(files) => {
+                        let files = counted(files, "file");
+                        format!(" and what it had not synced ({files} set back)")
+                    }
+                    None => " with what it had not synced".to_owned(),
+                };
+                let back = back(fault, messages);
+                format!(
+                    "at {} {} lost power{lost}; {back}",
+                    time(fault.began),
+                    self.node(*node)
+                )
+            }
             FaultKind::Clock {
                 node,
                 jump_ns,

@@ -236,6 +236,7 @@ impl Within<'_> {
             }
             Kind::Partition(_)
             | Kind::Crash(_)
+            | Kind::PowerLoss(_)
             | Kind::Stop(_)
             | Kind::Pause(_)
             | Kind::Leave(_)

@@ -42,6 +42,7 @@ enum Kind {
     Pause,
     Leave,
     Clock,
+    PowerLoss,
 }
 
 /// From node to node, or with a client in place of one of them.
@@ -76,6 +77,10 @@ impl FaultLine {
             FaultKind::Crash(down) => {
                 at = Some(node(*down)?);
                 Kind::Crash
+            }
+            FaultKind::PowerLoss(down) => {
+                at = Some(node(*down)?);
+                Kind::PowerLoss
             }
             FaultKind::Stop(down) => {
                 at = Some(node(*down)?);
@@ -127,12 +132,12 @@ impl FaultLine {
     pub(super) fn problem(&self) -> Option<Problem> {
         let on_a_node = matches!(
             self.kind,
-            Kind::Crash | Kind::Stop | Kind::Pause | Kind::Leave | Kind::Clock
+            Kind::Crash | Kind::PowerLoss | Kind::Stop | Kind::Pause | Kind::Leave | Kind::Clock
         );
         let on_links = matches!(self.kind, Kind::Partition);
         if on_a_node != self.node.is_some() || on_links == self.links.is_empty() {
             return Some((
-                "a crash, stop, pause, leave or clock names its \"node\", a partition its \"links\", and no other fault has these fields",
+                "a crash, power-loss, stop, pause, leave or clock names its \"node\", a partition its \"links\", and no other fault has these fields",
                 "name what the fault was done to",
             ));
         }
@@ -143,9 +148,9 @@ impl FaultLine {
                 "give both, 0 where there is none",
             ));
         }
-        if self.unsynced.is_some() && !matches!(self.kind, Kind::Crash) {
+        if self.unsynced.is_some() && !matches!(self.kind, Kind::Crash | Kind::PowerLoss) {
             return Some((
-                "only a crash loses what was not synced",
+                "only a crash or a power-loss loses what was not synced",
                 "leave \"unsynced\" out",
             ));
         }
@@ -182,6 +187,7 @@ impl FaultLine {
                 FaultKind::Partition(self.links.iter().map(&mut link).collect())
             }
             Kind::Crash => FaultKind::Crash(node),
+            Kind::PowerLoss => FaultKind::PowerLoss(node),
             Kind::Stop => FaultKind::Stop(node),
             Kind::Pause => FaultKind::Pause(node),
             Kind::Leave => FaultKind::Leave(node),

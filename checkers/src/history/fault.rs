@@ -20,7 +20,8 @@ pub struct Fault {
     pub messages: u64,
     /// The first of these messages, in the order in which they were affected.
     pub first: Vec<AffectedMessage>,
-    /// How many records a crash lost because they were not synced, where that is known.
+    /// How many records a crash lost, or how many files a loss of power set back, because they were not
+    /// synced, where that is known.
     pub unsynced: Option<u64>,
 }
 
@@ -40,6 +41,8 @@ pub enum FaultKind {
     Partition(Vec<(u32, u32)>),
     /// This node died and lost what it had not synced.
     Crash(u32),
+    /// The machine of this node lost power: what was not synced of its files was lost.
+    PowerLoss(u32),
     /// This node ended in good order.
     Stop(u32),
     /// This node stood still.
@@ -86,7 +89,10 @@ impl Fault {
 
     /// True when it ended a node that lost something, or of which it is not known.
     pub(crate) fn may_have_forgotten(&self) -> bool {
-        let ends = matches!(self.kind, FaultKind::Crash(_) | FaultKind::Stop(_));
+        let ends = matches!(
+            self.kind,
+            FaultKind::Crash(_) | FaultKind::PowerLoss(_) | FaultKind::Stop(_)
+        );
         self.unsynced.map_or(ends, |records| records > 0)
     }
 }

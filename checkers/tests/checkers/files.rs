@@ -84,6 +84,10 @@ fn example_with_faults() -> History {
             1,
             Vec::new(),
         ),
+        Fault {
+            unsynced: Some(3),
+            ..fault(FaultKind::PowerLoss(0), 0, Vec::new())
+        },
     ];
     history
 }
@@ -92,13 +96,14 @@ fn example_with_faults() -> History {
 fn faults_are_version_2() {
     let history = example_with_faults();
     let text = String::from_utf8(bytes(&history)).unwrap();
-    let head: Vec<&str> = text.lines().take(5).collect();
+    let head: Vec<&str> = text.lines().take(6).collect();
     let expected = [
-        r#"{"sibcheck_history":2,"origin":"a test","claim":"eventual","tombstones":"shown","operations":5,"faults":4,"expect":{"verdict":"violated","invariants":["no lost update"],"why":"an \"example\""}}"#,
+        r#"{"sibcheck_history":2,"origin":"a test","claim":"eventual","tombstones":"shown","operations":5,"faults":5,"expect":{"verdict":"violated","invariants":["no lost update"],"why":"an \"example\""}}"#,
         r#"{"fault":0,"kind":"partition","links":[["n2","n1"]],"began_ns":1,"ended_ns":9,"affected":7,"messages":[{"ns":3,"from":"n2","to":"n1"}]}"#,
         r#"{"fault":1,"kind":"crash","node":"n2","began_ns":1,"affected":1,"unsynced":2,"messages":[{"ns":4,"client":"c2","to":"n2"}]}"#,
         r#"{"fault":2,"kind":"client-loss","began_ns":1,"ended_ns":9,"affected":1,"messages":[{"ns":5,"client":"c2","from":"n1"}]}"#,
         r#"{"fault":3,"kind":"clock","node":"n1","jump_ns":-3,"drift_ppm":20,"began_ns":1,"ended_ns":9,"affected":1}"#,
+        r#"{"fault":4,"kind":"power-loss","node":"n1","began_ns":1,"ended_ns":9,"affected":0,"unsynced":3}"#,
     ];
     assert_eq!(head, expected);
     assert_eq!(read_history(text.as_bytes()).unwrap(), history);
@@ -117,8 +122,8 @@ fn wrong_faults_are_told_with_their_place() {
             "\"sibcheck_history\":1",
             "line 1, column",
         ),
-        ("\"faults\":4", "\"faults\":3", "line 5, column"),
-        ("\"faults\":4", "\"faults\":5", "line 6, column"),
+        ("\"faults\":5", "\"faults\":4", "line 6, column"),
+        ("\"faults\":5", "\"faults\":6", "line 7, column"),
         (
             "\"fault\":1",
             "\"fault\":2",
@@ -129,9 +134,13 @@ fn wrong_faults_are_told_with_their_place() {
         (
             "\"crash\"",
             "\"reorder\"",
-            "a crash, stop, pause or clock names",
+            "a crash, power-loss, stop, pause, leave or clock names",
         ),
-        ("\"crash\"", "\"pause\"", "only a crash loses"),
+        (
+            "\"crash\"",
+            "\"pause\"",
+            "only a crash or a power-loss loses",
+        ),
         ("\"jump_ns\":-3,", "", "a wrong clock has its"),
         ("\"clock\"", "\"pause\"", "a wrong clock has its"),
         ("\"affected\":7", "\"affected\":0", "more \"messages\" than"),
@@ -154,7 +163,7 @@ fn wrong_faults_are_told_with_their_place() {
         .collect();
     let error = read_history(cut.as_bytes()).unwrap_err().to_string();
     assert!(
-        error.contains("announces 4 faults and the file holds 1"),
+        error.contains("announces 5 faults and the file holds 1"),
         "{error}"
     );
     let mut nameless = example_with_faults();

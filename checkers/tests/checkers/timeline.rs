@@ -90,6 +90,14 @@ fn each_kind_of_fault_has_its_words() {
             "at 61 ms n1 crashed; it was back at 70 ms, too late for 1 message",
         ),
         (
+            r#""kind":"power-loss","node":"n1","began_ns":61000000,"ended_ns":70000000,"affected":0,"unsynced":2"#.to_owned(),
+            "at 61 ms n1 lost power and what it had not synced (2 files set back); it was back at 70 ms",
+        ),
+        (
+            r#""kind":"power-loss","node":"n1","began_ns":61000000,"ended_ns":70000000,"affected":1,"unsynced":0"#.to_owned(),
+            "at 61 ms n1 lost power, and had synced all that it had written to files; it was back at 70 ms, too late for 1 message",
+        ),
+        (
             r#""kind":"stop","node":"n1","began_ns":61000000,"ended_ns":70000000,"affected":1"#.to_owned(),
             "at 61 ms n1 was ended in good order; it was back at 70 ms, too late for 1 message",
         ),

@@ -10,6 +10,7 @@ use crate::{
         Output,
         process::{ExternalError, Idle, Launch, Line, Process, Unsettled, Waited, now},
     },
+    simulation::Death,
     workloads::Workload,
 };
 
@@ -104,9 +105,9 @@ impl<W: Workload> External<'_, W> {
             .as_ref()
             .is_some_and(Process::fell);
         if result.is_err() && fell {
-            self.processes[node as usize] = None;
-            self.fallen.push(node);
-            return self.forget(node);
+            let set_back = self.die(node, self.deaths[node as usize]);
+            self.fallen.push((node, set_back));
+            return;
         }
         match result {
             Ok(Idle::Never(why)) => self.fail_restless(node, why),
@@ -329,6 +330,37 @@ impl<W: Workload> External<'_, W> {
         all.extend(out.into_iter().map(|output| (node, output)));
         if let Err(error) = result {
             self.fail_process(&error);
+        }
+    }
+
+    /// Lets a node die so when it is about to change a file for the n-th time; `None`: not any more. False
+    /// where that cannot be done.
+    pub(super) fn let_die_at(&mut self, node: u32, at: Option<(u32, Death)>) -> bool {
+        if let Some((_, death)) = at {
+            self.deaths[node as usize] = death;
+        }
+        let process = self.processes[node as usize].as_mut();
+        // One that is down already does nothing.
+        process.is_none_or(|process| process.doom(at.map(|(deeds, _)| deeds)))
+    }
+
+    /// Kills a node, if it has not died by itself, and lets its files lose what a loss of power takes.
+    /// Returns how many were set back; `None` where its machine goes on, or it is not known.
+    pub(super) fn die(&mut self, node: u32, death: Death) -> Option<u64> {
+        let process = self.processes[node as usize].take();
+        self.forget(node);
+        let mut process = process?;
+        process.kill();
+        let Death::PowerLoss { keeps_names } = death else {
+            // What it had on disk by then is its own affair.
+            return None;
+        };
+        match process.lose_power(keeps_names) {
+            Ok(set_back) => set_back,
+            Err(error) => {
+                self.fail_process(&error);
+                None
+            }
         }
     }
 

@@ -46,7 +46,7 @@ use sibcheck_checkers::outside::Outside;
 use crate::{
     clocks::Actor,
     plans::{Plan, Time},
-    simulation::{Address, Nanos},
+    simulation::{Address, Death, Nanos},
     workloads::{Request, Speaker, Workload},
 };
 
@@ -124,8 +124,10 @@ pub struct External<'p, W: Workload> {
     real_time: bool,
     /// Where the clocks of the nodes are the simulation's.
     virtual_time: Option<VirtualTime>,
-    /// Nodes that crashed at a deed, since that was asked.
-    fallen: Vec<u32>,
+    /// How each node dies when it is made to die at a deed.
+    deaths: Vec<Death>,
+    /// Nodes that did, since that was asked, and how many of their files were set back.
+    fallen: Vec<(u32, Option<u64>)>,
     /// Those that have yet to answer their `init`, in real time.
     starting: Vec<Option<Starting>>,
     paused: Vec<bool>,
@@ -201,6 +203,7 @@ impl<'p, W: Workload> External<'p, W> {
             began: None,
             real_time: plan.time == Time::Real,
             virtual_time: (plan.time == Time::Virtual).then(|| VirtualTime::new(plan)),
+            deaths: vec![Death::Kill; nodes as usize],
             fallen: Vec::new(),
             starting: (0..nodes).map(|_| None).collect(),
             paused: vec![false; nodes as usize],
@@ -355,21 +358,18 @@ impl<W: Workload> Nodes<W> for External<'_, W> {
     fn timer(&mut self, _: u32, _: u32, _: &mut Vec<Output<Wire>>) {}
 
     fn crash(&mut self, node: u32) -> Option<u64> {
-        if let Some(mut process) = self.processes[node as usize].take() {
-            process.kill();
-        }
-        self.forget(node);
-        // What it had on disk by then is its own affair.
-        None
+        self.die(node, Death::Kill)
     }
 
-    fn doom(&mut self, node: u32, deeds: Option<u32>) -> bool {
-        let process = self.processes[node as usize].as_mut();
-        // One that is down already does nothing.
-        process.is_none_or(|process| process.doom(deeds))
+    fn lose_power(&mut self, node: u32, keeps_names: bool) -> Option<u64> {
+        self.die(node, Death::PowerLoss { keeps_names })
     }
 
-    fn take_fallen(&mut self) -> Vec<u32> {
+    fn doom(&mut self, node: u32, at: Option<(u32, Death)>) -> bool {
+        self.let_die_at(node, at)
+    }
+
+    fn take_fallen(&mut self) -> Vec<(u32, Option<u64>)> {
         std::mem::take(&mut self.fallen)
     }
 

@@ -28,7 +28,10 @@ pub(super) struct VirtualTime {
     /// When the clients began.
     began: Duration,
     seed: u64,
-    crashes_at_deeds: bool,
+    /// Whether nodes may be made to die before they change a file.
+    deaths_at_deeds: bool,
+    /// Whether power may be lost.
+    power_losses: bool,
     /// How often each node was started.
     lives: Vec<u64>,
     /// The clock of each node's machine.
@@ -39,15 +42,22 @@ pub(super) struct VirtualTime {
 }
 
 impl VirtualTime {
-    /// That of a plan's run; nodes may be made to crash before they change a file.
+    /// That of a plan's run.
     pub(super) fn new(plan: &Plan) -> Self {
         let nodes = plan.nodes as usize;
-        let crashes = |fault: &Fault| matches!(fault.what, FaultKind::CrashAtDeed { .. });
+        let at_deeds = |fault: &Fault| {
+            matches!(
+                fault.what,
+                FaultKind::CrashAtDeed { .. } | FaultKind::PowerLoss { deeds: Some(_), .. }
+            )
+        };
+        let power_loss = |fault: &Fault| matches!(fault.what, FaultKind::PowerLoss { .. });
         Self {
             now: Duration::ZERO,
             began: Duration::ZERO,
             seed: plan.network.seed,
-            crashes_at_deeds: plan.faults.iter().any(crashes),
+            deaths_at_deeds: plan.faults.iter().any(at_deeds),
+            power_losses: plan.faults.iter().any(power_loss),
             lives: vec![0; nodes],
             clocks: vec![NodeClock::default(); nodes],
             leaks: Leaks::default(),
@@ -71,8 +81,8 @@ impl VirtualTime {
             seed: self.seed,
             stream: FIRST_STREAM + (u64::from(node) << 32) + *life,
             clock: self.clocks[node as usize],
-            deeds: self.crashes_at_deeds,
-            storage: false,
+            deeds: self.deaths_at_deeds,
+            storage: self.power_losses,
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) enum FaultEdit {
     },
     /// A node keeps what it had not synced, or only stands still.
     Gentler(usize),
+    /// A node loses power at the begin, whatever it is about to do.
+    AtOnce(usize),
     /// A clock is less wrong.
     Clock {
         fault: usize,
@@ -51,6 +53,10 @@ pub(super) fn gentler(script: &Script) -> Vec<FaultEdit> {
     for (fault, held) in script.plan.faults.iter().enumerate() {
         match &held.what {
             FaultKind::Crash { .. } | FaultKind::CrashAtDeed { .. } | FaultKind::Stop { .. } => {
+                edits.push(FaultEdit::Gentler(fault));
+            }
+            FaultKind::PowerLoss { deeds, .. } => {
+                edits.extend(deeds.map(|_| FaultEdit::AtOnce(fault)));
                 edits.push(FaultEdit::Gentler(fault));
             }
             FaultKind::Clock {
@@ -148,11 +154,19 @@ impl FaultEdit {
                 let what = &mut script.plan.faults.get_mut(fault)?.what;
                 *what = match *what {
                     FaultKind::CrashAtDeed { node, .. } => FaultKind::Crash { node },
+                    FaultKind::PowerLoss { node, deeds, .. } => match deeds {
+                        Some(deeds) => FaultKind::CrashAtDeed { node, deeds },
+                        None => FaultKind::Crash { node },
+                    },
                     FaultKind::Crash { node } => FaultKind::Stop { node },
                     FaultKind::Stop { node } => FaultKind::Pause { node },
                     _ => return None,
                 };
             }
+            Self::AtOnce(fault) => match &mut script.plan.faults.get_mut(fault)?.what {
+                FaultKind::PowerLoss { deeds, .. } => *deeds = None,
+                _ => return None,
+            },
             Self::Clock {
                 fault,
                 jump_ns,

@@ -120,6 +120,7 @@ impl Wanderer {
             _ => match &mut fault.what {
                 FaultKind::Crash { node: at }
                 | FaultKind::CrashAtDeed { node: at, .. }
+                | FaultKind::PowerLoss { node: at, .. }
                 | FaultKind::Stop { node: at }
                 | FaultKind::Pause { node: at }
                 | FaultKind::Leave { node: at }
