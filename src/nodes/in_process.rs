@@ -8,10 +8,10 @@ use sibcheck_checkers::history::{Read, Tombstones};
 use crate::{
     clocks::Actor,
     plans::Plan,
-    simulation::{Address, Disk, Nanos, NodeClock},
+    simulation::{Address, Disk, Nanos, NodeClock, Purpose, Random},
     stores::{
-        Change, Effect, EffectsOf, Setting, SiblingAnswer, SiblingRequest, Stamp, StoreName,
-        StoreNode,
+        Change, EffectsOf, Outgoing, Setting, SiblingAnswer, SiblingRequest, Stamp, Storage,
+        StoreName, StoreNode, carry_out,
     },
     workloads::{
         Request, Siblings, Workload,
@@ -149,6 +149,8 @@ pub struct InProcess<W: Workload, N: Serves<W>> {
     /// Whose each request is, by its number, once it has arrived.
     asked: Vec<Option<Address>>,
     recorder: N::Recorder,
+    /// What survives of torn batches.
+    torn: Random,
     /// How often mechanisms were at work in lives that have ended.
     past: Vec<(&'static str, u64)>,
 }
@@ -200,6 +202,7 @@ impl<W: Workload, N: Serves<W>> InProcess<W, N> {
             effects: Vec::new(),
             asked: Vec::new(),
             recorder: N::recorder(plan),
+            torn: Random::new(plan.network.seed, Purpose::Storage),
             past: Vec::new(),
         }
     }
@@ -211,24 +214,21 @@ impl<W: Workload, N: Serves<W>> InProcess<W, N> {
 
     /// Carries out what a node wants, in order.
     fn carry_out(&mut self, node: u32, out: &mut Vec<Output<PacketOf<W, N>>>) {
-        let disk = &mut self.nodes[node as usize].disk;
-        for effect in self.effects.drain(..) {
-            match effect {
-                Effect::Persist(place, record) => disk.write(place, record),
-                Effect::Remove(place) => disk.remove(place),
-                Effect::Sync => disk.sync(),
-                Effect::Send(peer, message) => {
-                    out.push(Output::Send(Address::Node(peer), Packet::Peer(message)));
-                }
-                Effect::SetTimer(after, timer) => out.push(Output::SetTimer(after, timer)),
-                Effect::Reply(request, answer) => {
-                    let to = u32::try_from(request).unwrap_or(u32::MAX);
-                    if let Some(&Some(client)) = self.asked.get(to as usize) {
-                        out.push(Output::Send(client, Packet::Answer { to, answer }));
-                    }
+        let Self { nodes, asked, .. } = self;
+        let mut leaves = |outgoing| match outgoing {
+            Outgoing::Send(peer, message) => {
+                out.push(Output::Send(Address::Node(peer), Packet::Peer(message)));
+            }
+            Outgoing::SetTimer(after, timer) => out.push(Output::SetTimer(after, timer)),
+            Outgoing::Reply(request, answer) => {
+                let to = u32::try_from(request).unwrap_or(u32::MAX);
+                if let Some(&Some(client)) = asked.get(to as usize) {
+                    out.push(Output::Send(client, Packet::Answer { to, answer }));
                 }
             }
-        }
+        };
+        let disk = &mut nodes[node as usize].disk;
+        let Ok(()) = carry_out::<N, _>(&mut self.effects, disk, &mut leaves);
     }
 }
 
@@ -237,7 +237,8 @@ impl<W: Workload, N: Serves<W>> Nodes<W> for InProcess<W, N> {
 
     fn start(&mut self, node: u32, out: &mut Vec<Output<Self::Message>>) {
         let Node { store, disk, .. } = &mut self.nodes[node as usize];
-        store.start(&mut disk.recover(), &mut self.effects);
+        let effects = &mut self.effects;
+        let Ok(()) = Storage::recover(disk, &mut |found| store.start(found, effects));
         self.carry_out(node, out);
     }
 
@@ -326,7 +327,12 @@ impl<W: Workload, N: Serves<W>> Nodes<W> for InProcess<W, N> {
         let node = &mut self.nodes[node as usize];
         add(&mut self.past, node.store.situations());
         node.store = N::new(self.store, setting);
-        Some(node.disk.crash() as u64)
+        let survive = match node.disk.unsynced() as u64 {
+            unsynced @ 1.. if N::BATCHES_TEAR => self.torn.below(unsynced + 1),
+            _ => 0,
+        };
+        let survive = usize::try_from(survive).unwrap_or(0);
+        Some(node.disk.crash(survive) as u64)
     }
 
     fn stop(&mut self, node: u32, _: &mut Vec<Output<Self::Message>>) {

@@ -27,6 +27,8 @@ pub enum Purpose {
     Duplication = 6,
     /// The keys and values of a plan.
     Names = 7,
+    /// What survives of the batches that crashes tear while a plan runs.
+    Storage = 8,
 }
 
 /// A stream of random numbers for one purpose.

@@ -14,6 +14,7 @@ mod name;
 mod node;
 mod replica;
 mod siblings;
+mod storage;
 mod versioned;
 
 pub use dotted::{DotCounter, DottedRules, DottedStore};
@@ -24,6 +25,7 @@ pub use node::{
 };
 pub use replica::{Replica, ReplicaMessage, ReplicaRules};
 pub use siblings::{MaybeTombstone, Sibling, Siblings, Stamp};
+pub use storage::{Deferred, Found, Outgoing, OutgoingOf, Storage, carry_out};
 pub use versioned::{
     ActorScheme, Advance, ClientWrite, StoreEvent, VersionedRules, VersionedStore,
 };

@@ -55,13 +55,16 @@ pub trait StoreNode {
     /// What stands there.
     type Record: Clone;
 
+    /// Whether a crash may leave some of what was not synced: what was written first. Else all of it is lost.
+    const BATCHES_TEAR: bool = false;
+
     /// A node of a store that has not begun its life.
     fn new(store: StoreName, setting: Setting) -> Self;
 
     /// Begins the life of a node, with what it finds on storage.
     fn start(
         &mut self,
-        found: &mut dyn Iterator<Item = (&Self::Place, &Self::Record)>,
+        found: &mut dyn Iterator<Item = (Self::Place, Self::Record)>,
         effects: &mut EffectsOf<Self>,
     );
 

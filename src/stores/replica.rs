@@ -119,11 +119,11 @@ impl<T: MakeStore> StoreNode for Replica<T> {
 
     fn start(
         &mut self,
-        found: &mut dyn Iterator<Item = (&Key, &SiblingsOf<T>)>,
+        found: &mut dyn Iterator<Item = (Key, SiblingsOf<T>)>,
         effects: &mut Effects<T>,
     ) {
         for (key, siblings) in found {
-            self.store.receive_replica(key, siblings);
+            self.store.receive_replica(&key, &siblings);
         }
         if !self.peers.is_empty() {
             effects.push(Effect::SetTimer(self.anti_entropy, ANTI_ENTROPY));

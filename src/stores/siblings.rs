@@ -2,6 +2,8 @@
 
 use std::{fmt::Debug, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::clocks::{Causality, DottedVersionVector, VectorClock};
 
 use super::Version;
@@ -52,16 +54,17 @@ impl Stamp for DottedVersionVector {
 }
 
 /// One version of a key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sibling<V, S> {
     /// The value, or what stands for a tombstone.
     pub value: V,
     /// Its version.
+    #[serde(rename = "version")]
     pub stamp: S,
 }
 
 /// The siblings of one key. Shared, immutable, and cheap to clone.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Siblings<V, S>(Arc<[Sibling<V, S>]>);
 
 impl<V, S> Clone for Siblings<V, S> {

@@ -98,6 +98,8 @@ impl<V: Clone + Debug + PartialEq + MaybeTombstone> StoreNode for Dynamo<V> {
     type Place = Place;
     type Record = Record<V>;
 
+    const BATCHES_TEAR: bool = true;
+
     fn new(store: StoreName, setting: Setting) -> Self {
         let (name, peers) = (setting.name(), setting.peers());
         let Setting {
@@ -141,18 +143,18 @@ impl<V: Clone + Debug + PartialEq + MaybeTombstone> StoreNode for Dynamo<V> {
 
     fn start(
         &mut self,
-        found: &mut dyn Iterator<Item = (&Place, &Record<V>)>,
+        found: &mut dyn Iterator<Item = (Place, Record<V>)>,
         effects: &mut Effects<V>,
     ) {
         for (place, record) in found {
             match (place, record) {
-                (_, Record::Identity(identity)) => self.identity = *identity,
+                (_, Record::Identity(identity)) => self.identity = identity,
                 (_, Record::Membership(view, wish)) => {
-                    self.view.clone_from(view);
-                    self.wish = *wish;
+                    self.view = view;
+                    self.wish = wish;
                 }
                 (Place::Key(key), Record::Kept(kept)) => {
-                    self.kept.insert(key.clone(), kept.clone());
+                    self.kept.insert(key, kept);
                 }
                 (Place::Identity | Place::Membership, Record::Kept(_)) => {}
             }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     clocks::{Actor, DvvSet},
     stores::{Change, Key},
@@ -10,7 +12,8 @@ use crate::{
 use super::view::View;
 
 /// Where something stands on storage.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Place {
     /// What the node knows of itself.
     Identity,
@@ -21,7 +24,8 @@ pub enum Place {
 }
 
 /// What stands on storage.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Record<V> {
     /// What the node knows of itself.
     Identity(Identity),
@@ -37,7 +41,7 @@ pub enum Record<V> {
 /// of an earlier life is taken for one to a later operation, and no dot is given out twice: a node that
 /// forgets a key under whose dots it has written goes on under another name (the actor epochs of
 /// Riak, pull request 1027 of its `riak_kv`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// How often the node has started.
     pub life: u64,
@@ -56,7 +60,7 @@ impl Identity {
 }
 
 /// What a node keeps of a key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kept<V> {
     /// All siblings, and all events that it knows of.
     pub set: DvvSet<V>,
