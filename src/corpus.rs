@@ -280,7 +280,7 @@ impl Saved {
         input.push('\n');
         let (mut output, mut log) = (Vec::new(), Vec::new());
         let server = Server::new(store, Duration::from_secs(1));
-        serve(server, input.as_bytes(), &mut output, &mut log)
+        serve(server, io::Cursor::new(input), &mut output, &mut log)
             .map_err(|error| self.malformed(&error))?;
         let lines: Vec<Json> = output
             .split(|byte| *byte == b'\n')

@@ -3,14 +3,17 @@
 //! The runner drives any kind of node through [`Nodes`]. It never looks into a message: requests
 //! are encoded and answers decoded by the nodes' side, and what nodes tell each other stays opaque.
 
+mod data_folder;
 pub mod external;
 mod in_process;
 pub mod process;
 mod serve;
+mod timers;
 
+pub use data_folder::{DataFolder, FolderError, FolderFault};
 pub(crate) use in_process::node_name;
 pub use in_process::{InProcess, Packet, Serves};
-pub use serve::{ServeError, Server, serve};
+pub use serve::{GROUP, ServeError, Server, serve};
 
 use crate::{
     clocks::Actor,

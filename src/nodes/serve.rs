@@ -3,12 +3,15 @@
 //! [`Server`] is the node without its pipes. It never dies from input: a line that is no message,
 //! or a request that makes no sense, is answered with an error where an answer is possible and
 //! noted in the log where it is not, and the state stays as it was.
+//!
+//! What it says leaves it when everything is durable that was to be before. Lines that wait together
+//! share one sync (group commit).
 
 use std::{
     collections::BTreeMap,
     io::{self, BufRead, Write},
-    sync::mpsc::{self, RecvTimeoutError},
-    time::Duration,
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -20,15 +23,20 @@ use crate::{
     protocol::{Envelope, ErrorCode, Malformed, error_body, object, parse_line},
     simulation::Nanos,
     stores::{
-        Effect, EffectsOf, Key, MaybeTombstone, ReplicaMessage, RequestId, Setting, Sibling,
-        SiblingAnswer, SiblingRequest, Siblings, Stamp, StoreName, StoreNode, dynamo, with_store,
+        Deferred, EffectsOf, Key, MaybeTombstone, Outgoing, ReplicaMessage, RequestId, Setting,
+        SiblingAnswer, SiblingRequest, Siblings, Stamp, Storage, StoreName, StoreNode, carry_out,
+        dynamo, with_store,
     },
     workloads::siblings::{
         ClientRequest, Wording, dvv_siblings, dvv_written, vc_siblings, vc_written, words,
     },
 };
 
-use super::process::nanos;
+use super::{
+    data_folder::{DataFolder, FolderError, Records},
+    process::nanos,
+    timers::Timers,
+};
 
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +47,9 @@ pub enum ServeError {
     /// Standard output could not be written.
     #[error("failed to write answers: {0}")]
     Output(io::Error),
+    /// The node's data folder is not its own, or failed. Nothing was acknowledged since.
+    #[error(transparent)]
+    Folder(FolderError),
 }
 
 /// A line longer than this is no request; it is skipped instead of filling the memory.
@@ -47,44 +58,63 @@ const LONGEST_LINE: usize = 64 << 20;
 /// How many lines may wait between the reading thread and the node.
 const LINES_WAITING: usize = 1_024;
 
+/// How many lines that wait together share one sync, unless somebody says otherwise.
+pub const GROUP: usize = 128;
+
 /// Serves a store until the input ends. Faults in the input are noted in `log`.
 ///
 /// # Errors
 ///
-/// When a pipe breaks.
+/// When a pipe breaks, or the data folder is refused or fails.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a served store lives in real time"
+)]
 pub fn serve(
     mut server: Server,
-    input: impl BufRead + Send,
+    input: impl BufRead + Send + 'static,
     mut output: impl Write,
     mut log: impl Write,
 ) -> Result<(), ServeError> {
-    std::thread::scope(|scope| {
-        let (lines, arrivals) = mpsc::sync_channel(LINES_WAITING);
-        scope.spawn(move || read_lines(input, &lines));
-        loop {
-            let arrival = match server.next_tick() {
-                Some(after) => arrivals.recv_timeout(after),
-                None => arrivals.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match arrival {
-                Ok(Ok(Line::Whole(line))) => server.line(&line),
-                Ok(Ok(Line::TooLong)) => {
-                    server.complain("a line longer than 64 MiB was skipped");
-                }
-                Ok(Err(error)) => return Err(ServeError::Input(error)),
-                Err(RecvTimeoutError::Timeout) => server.tick(),
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+    let (lines, arrivals) = mpsc::sync_channel(LINES_WAITING);
+    // Nobody waits for it: when the node fails, it may be waiting for a line that never comes.
+    std::thread::spawn(move || read_lines(input, &lines));
+    let begin = Instant::now();
+    let now = || Nanos(nanos(begin.elapsed()));
+    loop {
+        let arrival = match server.next_timer() {
+            Some(due) => {
+                let wait = Duration::from_nanos(due.0.saturating_sub(now().0));
+                arrivals.recv_timeout(wait)
             }
-            for complaint in server.complaints.drain(..) {
-                // Nobody reads the log any more: the node goes on without it.
-                let _ = writeln!(log, "{complaint}");
+            None => arrivals.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        server.advance(now());
+        let ends = match arrival {
+            Ok(line) => server.group(line, &arrivals),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                // What was not to be durable yet would be lost without need.
+                server.sync();
+                Some(Ok(()))
             }
-            for line in server.outbox.drain(..) {
-                writeln!(output, "{line}").map_err(ServeError::Output)?;
-            }
-            output.flush().map_err(ServeError::Output)?;
+        };
+        let said = server.take_output();
+        for complaint in server.complaints.drain(..) {
+            // Nobody reads the log any more: the node goes on without it.
+            let _ = writeln!(log, "{complaint}");
         }
-    })
+        for line in said {
+            writeln!(output, "{line}").map_err(ServeError::Output)?;
+        }
+        output.flush().map_err(ServeError::Output)?;
+        if let Some(error) = server.failed.take() {
+            return Err(ServeError::Folder(error));
+        }
+        if let Some(end) = ends {
+            return end;
+        }
+    }
 }
 
 enum Line {
@@ -120,28 +150,67 @@ fn read_lines(mut input: impl BufRead, lines: &mpsc::SyncSender<io::Result<Line>
 pub struct Server {
     store: StoreName,
     anti_entropy: Duration,
+    /// Where the node will keep its records; none: in memory.
+    folder: Option<DataFolder>,
+    most_in_group: usize,
     node: Option<Box<dyn Node>>,
     name: String,
+    timers: Timers,
     next_msg_id: u64,
     lines: u64,
+    /// What may leave when the node has settled.
     outbox: Vec<String>,
     complaints: Vec<String>,
+    failed: Option<FolderError>,
 }
 
 impl Server {
-    /// A node that waits for its `init`. In a cluster it exchanges its state with one peer in every
-    /// `anti_entropy`.
+    /// A node that waits for its `init` and keeps everything in memory. In a cluster it exchanges its
+    /// state with one peer in every `anti_entropy`.
     pub fn new(store: StoreName, anti_entropy: Duration) -> Self {
         Self {
             store,
             anti_entropy,
+            folder: None,
+            most_in_group: GROUP,
             node: None,
             name: String::new(),
+            timers: Timers::default(),
             next_msg_id: 0,
             lines: 0,
             outbox: Vec::new(),
             complaints: Vec::new(),
+            failed: None,
         }
+    }
+
+    /// Keeps what must not be lost in a folder, which was taken for this store. At most so many lines that
+    /// wait together share one sync; 1 syncs for each.
+    #[must_use]
+    pub fn durable(mut self, folder: DataFolder, most_in_group: usize) -> Self {
+        self.folder = Some(folder);
+        self.most_in_group = most_in_group;
+        self
+    }
+
+    /// Takes a line, and those that wait behind it. `Some` when serving ends with them.
+    fn group(
+        &mut self,
+        first: io::Result<Line>,
+        arrivals: &Receiver<io::Result<Line>>,
+    ) -> Option<Result<(), ServeError>> {
+        let waiting = std::iter::from_fn(|| arrivals.try_recv().ok());
+        for line in std::iter::once(first)
+            .chain(waiting)
+            .take(self.most_in_group.max(1))
+        {
+            match line {
+                Ok(Line::Whole(line)) => self.line(&line),
+                Ok(Line::TooLong) => self.complain("a line longer than 64 MiB was skipped"),
+                Err(error) => return Some(Err(ServeError::Input(error))),
+            }
+        }
+        None
     }
 
     /// Takes one line of input.
@@ -163,9 +232,27 @@ impl Server {
         }
     }
 
-    /// The lines written since they were last taken.
+    /// The lines written since they were last taken, once all is durable that was to be before. When
+    /// that fails there are none, and the node serves nothing any more.
     pub fn take_output(&mut self) -> Vec<String> {
+        if let Some(Err(error)) = self.node.as_mut().map(|node| node.settle()) {
+            self.node = None;
+            self.outbox.clear();
+            self.failed = Some(error);
+        }
         std::mem::take(&mut self.outbox)
+    }
+
+    /// Why the node's data folder was refused or failed, if it was.
+    pub const fn failure(&self) -> Option<&FolderError> {
+        self.failed.as_ref()
+    }
+
+    /// Makes all that the node has written durable.
+    fn sync(&mut self) {
+        if let Some(node) = &mut self.node {
+            node.sync();
+        }
     }
 
     /// What was wrong with the input and could not be answered, since it was last taken.
@@ -177,20 +264,28 @@ impl Server {
         self.complaints.push(format!("sibcheck node: {what}"));
     }
 
-    /// How long to wait for input before the next round of anti-entropy; `None` for ever.
-    fn next_tick(&self) -> Option<Duration> {
-        let node = self.node.as_ref()?;
-        node.has_peers().then_some(self.anti_entropy)
+    /// When the first timer of the node is due, on the clock of [`Server::advance`].
+    pub fn next_timer(&self) -> Option<Nanos> {
+        self.timers.next()
     }
 
-    fn tick(&mut self) {
-        if let Some(node) = &mut self.node {
-            let said = node.tick();
-            self.say(said);
+    /// So much time has passed since the server was made: timers that are due go off.
+    pub fn advance(&mut self, now: Nanos) {
+        for timer in self.timers.advance(now) {
+            if let Some(node) = &mut self.node {
+                let said = node.timer(timer);
+                self.say(said);
+            }
         }
     }
 
     fn message(&mut self, envelope: &Envelope) -> Result<(), Malformed> {
+        if let Some(error) = &self.failed {
+            // Without its records it must not begin again.
+            let body = error_body(ErrorCode::TemporarilyUnavailable, &error.to_string());
+            self.answer(&envelope.src, envelope.msg_id(), body);
+            return Ok(());
+        }
         if envelope.kind() == "init" {
             return self.init(envelope);
         }
@@ -235,8 +330,16 @@ impl Server {
             return Err(envelope.malformed(what));
         }
         if self.node.is_none() {
-            self.node = Some(node(self.store, &init.node_id, &init.node_ids));
-            self.name = init.node_id;
+            self.name.clone_from(&init.node_id);
+            match self.begin(&init.node_id, &init.node_ids) {
+                Ok(said) => self.say(said),
+                Err(error) => {
+                    let body = error_body(ErrorCode::PreconditionFailed, &error.to_string());
+                    self.answer(&envelope.src, envelope.msg_id(), body);
+                    self.failed = Some(error);
+                    return Ok(());
+                }
+            }
         }
         self.answer(
             &envelope.src,
@@ -246,11 +349,36 @@ impl Server {
         Ok(())
     }
 
+    /// Begins the life of a node, and returns what it says first.
+    fn begin(&mut self, name: &str, names: &[String]) -> Result<Vec<Said>, FolderError> {
+        let mut names: Vec<Actor> = names.iter().map(Actor::from).collect();
+        if names.iter().all(|other| *other != name) {
+            names.push(name.into());
+        }
+        let position = names.iter().position(|other| *other == name);
+        let setting = Setting {
+            position: position.and_then(|at| u32::try_from(at).ok()).unwrap_or(0),
+            cluster: names.iter().cloned().collect(),
+            anti_entropy: Nanos(nanos(self.anti_entropy)),
+        };
+        let folder = self.folder.take();
+        let (node, said) = with_store!(self.store, Node => {
+            let records = folder
+                .map(|folder| folder.open(&setting.name(), &names))
+                .transpose()?;
+            let node = <Node<Json> as StoreNode>::new(self.store, setting);
+            WireNode::begin(node, names, records)?
+        });
+        self.node = Some(node);
+        Ok(said)
+    }
+
     fn say(&mut self, said: Vec<Said>) {
-        for Said { to, answers, body } in said {
-            match answers {
-                Some(msg_id) => self.answer(&to, Some(&msg_id), body),
-                None => self.write(&to, body),
+        for said in said {
+            match said {
+                Said::Answer { to, msg_id, body } => self.answer(&to, Some(&msg_id), body),
+                Said::Message { to, body } => self.write(&to, body),
+                Said::Timer { after, timer } => self.timers.set(after, timer),
             }
         }
     }
@@ -276,12 +404,18 @@ impl Server {
     }
 }
 
-/// What an initialised node wants said: to whom, as an answer to what, and the body.
-struct Said {
-    to: String,
-    /// The `msg_id` that it answers; `None` for what is no answer.
-    answers: Option<Json>,
-    body: Map<String, Json>,
+/// What an initialised node wants said or done.
+enum Said {
+    /// An answer to whoever asked under this `msg_id`.
+    Answer {
+        to: String,
+        msg_id: Json,
+        body: Map<String, Json>,
+    },
+    /// A message to a peer.
+    Message { to: String, body: Map<String, Json> },
+    /// A timer is to be set.
+    Timer { after: Nanos, timer: u32 },
 }
 
 /// An initialised node, whichever store it has.
@@ -289,9 +423,14 @@ trait Node {
     /// Handles a message; `None` when its type is not known.
     fn handle(&mut self, envelope: &Envelope) -> Option<Result<Vec<Said>, Malformed>>;
 
-    fn tick(&mut self) -> Vec<Said>;
+    /// A timer goes off.
+    fn timer(&mut self, timer: u32) -> Vec<Said>;
 
-    fn has_peers(&self) -> bool;
+    /// Everything is to be durable when the node next settles.
+    fn sync(&mut self);
+
+    /// Makes durable what was to be, or tells what has failed since the node last settled.
+    fn settle(&mut self) -> Result<(), FolderError>;
 }
 
 /// These dialects have no words for a delete.
@@ -342,9 +481,11 @@ impl WireStamp for DottedVersionVector {
 }
 
 /// A node with the names of its cluster, and the requests that it has not answered yet.
-struct WireNode<N> {
+struct WireNode<N: StoreNode> {
     words: Wording,
     node: N,
+    storage: Deferred<Option<Records<N::Place, N::Record>>>,
+    failed: Option<FolderError>,
     names: Vec<Actor>,
     asked: BTreeMap<RequestId, Asked>,
     next: RequestId,
@@ -356,30 +497,14 @@ struct Asked {
     msg_id: Option<Json>,
 }
 
-fn node(store: StoreName, name: &str, names: &[String]) -> Box<dyn Node> {
-    let mut names: Vec<Actor> = names.iter().map(Actor::from).collect();
-    if names.iter().all(|other| *other != name) {
-        names.push(name.into());
-    }
-    let position = names.iter().position(|other| *other == name);
-    let setting = Setting {
-        position: position.and_then(|at| u32::try_from(at).ok()).unwrap_or(0),
-        cluster: names.iter().cloned().collect(),
-        // The server has a timer of its own.
-        anti_entropy: Nanos::ZERO,
-    };
-    with_store!(store, Node => {
-        let node = <Node<Json> as StoreNode>::new(store, setting);
-        Box::new(WireNode::of(node, names))
-    })
-}
-
 /// A store of siblings that can be served.
 trait Served:
     StoreNode<
         Request = SiblingRequest<Json>,
         Answer = SiblingAnswer<Json, Self::Version>,
         Message = Self::Told,
+        Place: Serialize + DeserializeOwned,
+        Record: Serialize + DeserializeOwned,
     >
 {
     /// The versions that it gives.
@@ -390,7 +515,13 @@ trait Served:
 
 impl<N, S, M> Served for N
 where
-    N: StoreNode<Request = SiblingRequest<Json>, Answer = SiblingAnswer<Json, S>, Message = M>,
+    N: StoreNode<
+            Request = SiblingRequest<Json>,
+            Answer = SiblingAnswer<Json, S>,
+            Message = M,
+            Place: Serialize + DeserializeOwned,
+            Record: Serialize + DeserializeOwned,
+        >,
     S: WireStamp,
     M: PeerMessage,
 {
@@ -439,13 +570,7 @@ struct WireReplicate<S> {
 #[serde(bound(serialize = "S: Serialize", deserialize = "S: DeserializeOwned"))]
 struct WireEntry<S> {
     key: Key,
-    siblings: Vec<WireSibling<S>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireSibling<S> {
-    value: Json,
-    version: S,
+    siblings: Siblings<Json, S>,
 }
 
 /// What the wall clock of this machine shows, in nanoseconds.
@@ -457,16 +582,29 @@ fn wall_ns() -> u64 {
 
 /// Nodes of stores of siblings, on the wire.
 impl<N: Served> WireNode<N> {
-    fn of(mut node: N, names: Vec<Actor>) -> Self {
-        // It finds nothing, and has nothing to say yet.
-        node.start(&mut std::iter::empty(), &mut Vec::new());
-        Self {
+    /// Begins the life of a node with what it finds, and returns what it says first.
+    fn begin(
+        node: N,
+        names: Vec<Actor>,
+        records: Option<Records<N::Place, N::Record>>,
+    ) -> Result<(Box<dyn Node>, Vec<Said>), FolderError>
+    where
+        N: 'static,
+    {
+        let mut begun = Box::new(Self {
             words: N::Version::words(),
             node,
+            storage: Deferred::new(records),
+            failed: None,
             names,
             asked: BTreeMap::new(),
             next: 0,
-        }
+        });
+        let mut effects = Vec::new();
+        let Self { node, storage, .. } = &mut *begun;
+        storage.recover(&mut |found| node.start(found, &mut effects))?;
+        let said = begun.said(effects);
+        Ok((begun, said))
     }
 
     fn request(&mut self, envelope: &Envelope, request: ClientRequest) -> Vec<Said> {
@@ -515,32 +653,32 @@ impl<N: Served> WireNode<N> {
         Ok(self.said(effects))
     }
 
-    /// What is said among the effects. This node keeps its state in memory only, and its timer is
-    /// the server's.
-    fn said(&mut self, effects: EffectsOf<N>) -> Vec<Said> {
+    /// Carries out effects, and returns what is said among them.
+    fn said(&mut self, mut effects: EffectsOf<N>) -> Vec<Said> {
         let mut said = Vec::new();
-        for effect in effects {
-            match effect {
-                Effect::Send(peer, message) => {
-                    said.extend(self.names.get(peer as usize).map(|name| Said {
-                        to: name.as_str().to_owned(),
-                        answers: None,
-                        body: object(message.body()),
-                    }));
-                }
-                Effect::Reply(request, answer) => {
-                    let asked = self.asked.remove(&request);
-                    said.extend(asked.and_then(|asked| {
-                        // Without a number the client wants no answer.
-                        Some(Said {
-                            answers: Some(asked.msg_id?),
-                            to: asked.client,
-                            body: body_of(answer),
-                        })
-                    }));
-                }
-                Effect::Persist(..) | Effect::Remove(_) | Effect::Sync | Effect::SetTimer(..) => {}
+        let Self { names, asked, .. } = self;
+        let mut leaves = |outgoing| match outgoing {
+            Outgoing::Send(peer, message) => {
+                let name = names.get(peer as usize);
+                said.extend(name.map(|name| Said::Message {
+                    to: name.as_str().to_owned(),
+                    body: object(N::Told::body(&message)),
+                }));
             }
+            Outgoing::Reply(request, answer) => {
+                said.extend(asked.remove(&request).and_then(|asked| {
+                    // Without a number the client wants no answer.
+                    Some(Said::Answer {
+                        to: asked.client,
+                        msg_id: asked.msg_id?,
+                        body: body_of(answer),
+                    })
+                }));
+            }
+            Outgoing::SetTimer(after, timer) => said.push(Said::Timer { after, timer }),
+        };
+        if let Err(error) = carry_out::<N, _>(&mut effects, &mut self.storage, &mut leaves) {
+            self.failed.get_or_insert(error);
         }
         said
     }
@@ -563,13 +701,9 @@ impl<S: WireStamp> PeerMessage for ReplicaMessage<Json, S> {
     const TYPE: &'static str = "replicate";
 
     fn body(&self) -> Json {
-        let sibling = |sibling: &Sibling<Json, S>| WireSibling {
-            value: sibling.value.clone(),
-            version: sibling.stamp.clone(),
-        };
         let entry = |(key, siblings): &(Key, Siblings<Json, S>)| WireEntry {
             key: key.clone(),
-            siblings: siblings.iter().map(sibling).collect(),
+            siblings: siblings.clone(),
         };
         let wire = WireReplicate {
             r#type: Self::TYPE.to_owned(),
@@ -581,14 +715,7 @@ impl<S: WireStamp> PeerMessage for ReplicaMessage<Json, S> {
 
     fn read(body: Json) -> Result<Self, serde_json::Error> {
         let wire: WireReplicate<S> = serde_json::from_value(body)?;
-        let sibling = |sibling: WireSibling<S>| Sibling {
-            value: sibling.value,
-            stamp: sibling.version,
-        };
-        let entry = |entry: WireEntry<S>| {
-            let siblings: Vec<_> = entry.siblings.into_iter().map(sibling).collect();
-            (entry.key, siblings.into())
-        };
+        let entry = |entry: WireEntry<S>| (entry.key, entry.siblings);
         Ok(Self {
             exchange: wire.exchange,
             entries: wire.entries.into_iter().map(entry).collect(),
@@ -605,15 +732,22 @@ impl<N: Served> Node for WireNode<N> {
         Some(request.map(|request| self.request(envelope, request)))
     }
 
-    /// The only timer of the stores that are served is that of anti-entropy.
-    fn tick(&mut self) -> Vec<Said> {
+    fn timer(&mut self, timer: u32) -> Vec<Said> {
         let mut effects = Vec::new();
-        self.node.timer(0, &mut effects);
+        self.node.timer(timer, &mut effects);
         self.said(effects)
     }
 
-    fn has_peers(&self) -> bool {
-        self.names.len() > 1
+    fn sync(&mut self) {
+        // Nothing is written by it yet, so it cannot fail.
+        let _ = Storage::sync(&mut self.storage);
+    }
+
+    fn settle(&mut self) -> Result<(), FolderError> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.storage.settle(),
+        }
     }
 }
 
@@ -702,6 +836,31 @@ mod tests {
     }
 
     #[test]
+    fn a_node_whose_folder_is_refused_never_begins() {
+        let path = std::env::temp_dir().join(format!("sibcheck-serve-{}", std::process::id()));
+        let init = |server: &mut Server, name: &str| {
+            let body = json!({"type": "init", "msg_id": 1, "node_id": name, "node_ids": [name]});
+            let answers = ask(server, &client(body));
+            answers[0]["body"]["code"].as_u64()
+        };
+        let served = || {
+            let folder = DataFolder::take(&path, StoreName::Dotted).unwrap();
+            Server::new(StoreName::Dotted, Duration::from_secs(1)).durable(folder, 1)
+        };
+        let mut first = served();
+        assert_eq!(init(&mut first, "n1"), None);
+        assert!(first.failure().is_none());
+        drop(first);
+        let mut second = served();
+        assert_eq!(init(&mut second, "n2"), Some(22));
+        assert_eq!(init(&mut second, "n1"), Some(11));
+        assert!(second.failure().is_some());
+        drop(second);
+        assert_eq!(init(&mut served(), "n1"), None);
+        std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
     fn two_served_nodes_replicate_and_exchange() {
         for (store, write, read) in [
             (StoreName::Versioned, "vc_write", "vc_read"),
@@ -717,7 +876,7 @@ mod tests {
             );
             // The first write is lost on its way; the second node writes by itself.
             ask(&mut two, &put(6));
-            one.tick();
+            one.advance(Nanos::from_millis(1_000));
             let pushed = one.take_output();
             let back = tell(&mut two, pushed[0].as_bytes());
             assert_eq!(back.len(), 1);
