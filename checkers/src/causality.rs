@@ -10,7 +10,7 @@
 //!
 //! Two readings are kept: `must` is the order above. `may` adds, closed transitively, that each
 //! write follows its client's earlier writes of the key, and that an earlier write that may have
-//! taken effect after a later one follows that ([`late_writes`](crate::late_writes)): with
+//! taken effect after a later one follows that (`late_writes.rs`): with
 //! `Early(w)` the union of `Past(p)` over `w`'s sources and of `{e} ∪ Early(e)` over its client's
 //! earlier writes `e`, `Covers_may(w)` is `Early(w)` and, for every later `l` that `w` is open at,
 //! `{l} ∪ Early(l)`. A read holds only what was invoked before it completed.
@@ -28,6 +28,7 @@
 //!
 //! All sets are computed in one sweep by time (`causality/settling.rs`).
 
+mod late_writes;
 mod replica;
 mod settling;
 mod siblings;
@@ -38,12 +39,13 @@ use crate::{
     history::{
         Action, History, NOT_A_READ, NOT_A_WRITE, OpId, Operation, Read, Status, TimeNs, Write,
     },
-    late_writes::LateWrites,
+    index::number,
     object_model::ObjectModel,
-    provenance::{Kind, OpRecord, Origin, Provenance, number},
+    provenance::{Kind, OpRecord, Origin, Provenance},
     write_set::WriteSet,
 };
 
+use late_writes::LateWrites;
 use settling::Event;
 pub(crate) use siblings::Returned;
 use siblings::Siblings;
@@ -323,8 +325,7 @@ impl<'h> KeyView<'h> {
         self.provenance.previous(op)
     }
 
-    /// True when `a` certainly completed before `b` was invoked. Between clients, equal times
-    /// decide nothing.
+    /// True when `a` certainly was over before `b` was invoked: see [`OpRecord::precedes`].
     pub(crate) fn precedes(&self, a: OpId, b: OpId) -> bool {
         self.provenance.precedes(a, b)
     }

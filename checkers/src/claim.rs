@@ -17,8 +17,8 @@
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::{
+    invariant::Invariant,
     names::{named, variants},
-    verdict::Invariant,
 };
 
 /// What a store promises.

@@ -6,18 +6,19 @@
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::{
-    HistoryFault,
     causality::{KeyView, ReadView},
     causes,
     claim::{Claim, Promise},
     clock_table::ClockTable,
     happens_before::Causes,
     history::History,
+    index::number,
     invariants::{self, Subject},
     object_model::ObjectModel,
-    provenance::{Provenance, number},
+    provenance::{HistoryFault, Kind, Provenance},
     screening::{Healthy, Scans, screen},
     situations::{Situation, Situations},
+    telling::{self, follows_two_writes},
     verdict::{Exercised, Invariant, Outcome, Reason, Unknown, Verdict, Violation},
 };
 
@@ -200,7 +201,12 @@ impl ExaminedKey {
         });
         let mut situations = Situations::default();
         situations.observe(&view);
-        let mut telling = view.sound_reads().filter(|read| tells(&view, read));
+        let place = |read: &ReadView<'_>| provenance.place(read.id) - provenance.first_place(key);
+        let (_, ops) = provenance.records(key);
+        let tells = |read: &&ReadView<'_>| {
+            read.visible_must.len() >= 2 || follows_two_writes(ops, place(read))
+        };
+        let mut telling = view.sound_reads().filter(tells);
         let first = telling.next().map(|read| read.in_order);
         let tells_in_order = first == Some(true) || telling.any(|read| read.in_order);
         Self {
@@ -224,34 +230,12 @@ impl ExaminedKey {
     }
 }
 
-/// True when the read was answered after two writes of the key, or returned two.
-fn tells(view: &KeyView<'_>, read: &ReadView<'_>) -> bool {
-    read.visible_must.len() >= 2
-        || view
-            .writes
-            .iter()
-            .filter(|write| view.precedes(write.id, read.id))
-            .nth(1)
-            .is_some()
-}
-
-/// Why a lost update would not show: an acknowledged write that no final read followed.
+/// Why a lost update would not show: an acknowledged write that no sound final read followed.
 fn no_final_read(view: &KeyView<'_>) -> Option<Reason> {
-    let (judged, left_out): (Vec<_>, Vec<_>) = view
-        .reads
-        .iter()
-        .filter(|read| read.last)
-        .partition(|read| read.sound);
-    let after = |write, reads: &[&ReadView<'_>]| {
-        let read = reads.iter().find(|read| view.precedes(write, read.id));
-        read.map(|read| read.id)
-    };
-    let acknowledged = view.writes.iter().filter(|write| write.acknowledged());
-    let mut open = acknowledged
-        .map(|write| write.id)
-        .filter(|write| after(*write, &judged).is_none());
-    open.next().map(|write| Reason::NoFinalRead {
-        write,
-        left_out: after(write, &left_out),
-    })
+    let (ids, ops) = view.provenance().records(view.key);
+    let is_final = |place: &usize| ops[*place].kind == Kind::Read && ops[*place].is_special;
+    let is_sound = |place: &usize| view.reads[ops[*place].slot as usize].sound;
+    let finals = (0..ops.len()).filter(is_final);
+    let (judged, left_out): (Vec<_>, Vec<_>) = finals.partition(is_sound);
+    telling::no_final_read((ids, ops), &judged, &left_out)
 }

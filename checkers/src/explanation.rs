@@ -22,6 +22,7 @@ use crate::{
     },
     object::{Numbers, Object},
     object_model::ObjectModel,
+    relations::Link,
     shown,
     verdict::{Finding, Reason, Step, Unknown, Verdict, Violation},
 };
@@ -73,6 +74,12 @@ impl<A: Object> Violation<A> {
     /// One sentence: what should have been returned, and why.
     pub fn sentence(&self, history: &History<A>) -> String {
         A::sentence(history, self)
+    }
+
+    /// The links of the proof, by the operation that comes after and then by the one before.
+    /// O(operations² · siblings) of at most 30 operations.
+    pub fn links(&self, history: &History<A>) -> Vec<Link> {
+        A::links(history, self)
     }
 
     /// The operations of the evidence, in the order of their invocation.

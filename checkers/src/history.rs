@@ -9,6 +9,10 @@ mod data;
 mod fault;
 mod shared;
 
+use std::fmt::Debug;
+
+use strum::VariantArray;
+
 pub(crate) use self::data::Content;
 pub use self::{
     clock::{ClockPool, Entries, ReportedClock},
@@ -17,8 +21,12 @@ pub use self::{
     shared::{Siblings, Sources},
 };
 pub use crate::outside::Name;
-use crate::{claim::Claim, names::variants, object::Object, object_model::ObjectModel};
-use strum::VariantArray;
+use crate::{
+    claim::Claim,
+    invariant::{Invariant, Outcome},
+    names::variants,
+    object_model::ObjectModel,
+};
 
 /// Position of an operation in [`History::operations`]; operations are ordered by invocation.
 pub type OpId = u32;
@@ -37,9 +45,19 @@ pub enum Clock {
     Positions,
 }
 
+/// What the operations of a history do: a type for each object.
+pub trait Actions: Clone + Debug + PartialEq + Send + Sync + Sized + 'static {
+    /// What actions refer to by number, beside names.
+    type Tables: Clone + Debug + Default + PartialEq + Send + Sync;
+}
+
+impl Actions for Action {
+    type Tables = ();
+}
+
 /// Everything that was recorded about one run: of siblings, unless another object is named.
 #[derive(Clone, Debug, PartialEq)]
-pub struct History<A: Object = Action> {
+pub struct History<A: Actions = Action> {
     /// What the file says about itself.
     pub header: Header,
     /// Client names; [`Operation::client`] indexes them.
@@ -56,7 +74,7 @@ pub struct History<A: Object = Action> {
     pub tables: A::Tables,
 }
 
-impl<A: Object> History<A> {
+impl<A: Actions> History<A> {
     /// The name of a key; `?` for a number that has none.
     pub fn key_name(&self, key: u32) -> &Name {
         self.keys.get(key as usize).unwrap_or(&NAMELESS)
@@ -121,9 +139,9 @@ impl Tombstones {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
     /// `valid`, `violated` or `unknown`.
-    pub outcome: crate::verdict::Outcome,
+    pub outcome: Outcome,
     /// Invariants that must be among the violated ones.
-    pub invariants: Vec<crate::verdict::Invariant>,
+    pub invariants: Vec<Invariant>,
     /// Why: the cause in a sentence or two.
     pub why: String,
 }

@@ -213,7 +213,7 @@ impl<A: Object> AnyJudged for Judged<A> {
     }
 
     fn situations(&self) -> Vec<(&'static str, u64)> {
-        A::situations(self)
+        A::situations(&self.history, &self.verdict)
     }
 
     fn how_decided(&self) -> Option<String> {

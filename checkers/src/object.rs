@@ -6,32 +6,24 @@
 
 use std::{
     error::Error,
-    fmt::Debug,
     io::{self, Write},
 };
 
-use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::{
     claim::Promise,
     history::{Clock, History, OpId},
-    judged::Judged,
+    invariant::Invariant,
     relations::Link,
-    verdict::{Invariant, Verdict, Violation},
+    verdict::{Judgeable, Verdict, Violation},
 };
 
 /// How operations that a proof has numbered are named within each other: `2` for the second.
 pub type Numbers<'n> = &'n dyn Fn(OpId) -> Option<usize>;
 
 /// A kind of replicated data, named by the type of its actions.
-pub trait Object: Clone + Debug + PartialEq + Send + Sync + Sized + 'static {
-    /// What actions refer to by number, beside names.
-    type Tables: Clone + Debug + Default + PartialEq + Send + Sync;
-    /// What can be wrong, as data.
-    type Finding: Clone + Debug + PartialEq + Serialize + Send + Sync;
-    /// What a verdict counts beside the tests of each invariant.
-    type Figures: Clone + Debug + Default + PartialEq + Send + Sync;
+pub trait Object: Judgeable {
     /// Why a history cannot be judged.
     type Fault: Error + Send + Sync + 'static;
 
@@ -82,7 +74,7 @@ pub trait Object: Clone + Debug + PartialEq + Send + Sync + Sized + 'static {
     fn why_nothing_was_tested(history: &History<Self>) -> &'static str;
 
     /// How often a history got into interesting situations, by their names and in one order.
-    fn situations(judged: &Judged<Self>) -> Vec<(&'static str, u64)>;
+    fn situations(history: &History<Self>, verdict: &Verdict<Self>) -> Vec<(&'static str, u64)>;
 
     /// How a verdict was reached, in a few words, where that is worth telling.
     fn how_decided(_verdict: &Verdict<Self>) -> Option<String> {

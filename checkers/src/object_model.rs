@@ -40,7 +40,7 @@
 //!
 //! What is not promised is neither reported nor counted as exercised.
 
-use crate::verdict::Invariant;
+use crate::invariant::Invariant;
 
 /// What a write supersedes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ mod values;
 
 use crate::{
     history::{Action, History, OpId, Operation, Status, TimeNs},
-    index::Index,
+    index::{Index, number},
     verdict::ThinAir,
 };
 
@@ -120,6 +120,16 @@ impl OpRecord {
             },
             has_context: matches!(&op.action, Action::Read(read) if read.context.is_some()),
         }
+    }
+
+    /// True when this operation certainly was over before another was invoked. Between clients, equal times
+    /// decide nothing; within one the order does in which the history lists the two.
+    pub(crate) fn precedes(&self, other: &Self, stands_first: bool) -> bool {
+        self.over < other.invoked
+            || self.over == other.invoked
+                && self.over != TimeNs::MAX
+                && self.client == other.client
+                && stands_first
     }
 
     /// How many sources there are, or siblings.
@@ -312,15 +322,9 @@ impl<'h> Provenance<'h> {
         })
     }
 
-    /// True when `a` certainly completed before `b` was invoked. Between clients, equal times
-    /// decide nothing.
+    /// True when `a` certainly was over before `b` was invoked: see [`OpRecord::precedes`].
     pub(crate) fn precedes(&self, a: OpId, b: OpId) -> bool {
-        let (first, second) = (self.record(a), self.record(b));
-        first.over < second.invoked
-            || first.over == second.invoked
-                && first.over != TimeNs::MAX
-                && first.client == second.client
-                && a < b
+        self.record(a).precedes(self.record(b), a < b)
     }
 
     /// The same client's operation before this one on the same key, among those that can matter.
@@ -370,9 +374,4 @@ impl<'h> Provenance<'h> {
         let (start, many) = write.linked;
         &self.sources[start as usize..][..many as usize]
     }
-}
-
-/// Narrows a position; [`Provenance::of`] has made sure that it fits.
-pub(crate) fn number(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(u32::MAX)
 }

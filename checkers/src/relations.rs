@@ -15,10 +15,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
-    history::{Action, History, OpId, Operation, Sibling, Status, Write},
-    object::Object,
+    history::{Action, Actions, History, OpId, Operation, Sibling, Status, Write},
     object_model::ObjectModel,
-    verdict::{Finding, Violation},
+    verdict::{Finding, Judgeable, Violation},
 };
 
 /// Why one operation comes before another.
@@ -49,7 +48,7 @@ pub struct Link {
 /// Of so many operations the links are told; of more evidence the first and the last are.
 pub(crate) const MOST_OPERATIONS: usize = 30;
 
-impl<A: Object> Violation<A> {
+impl<A: Judgeable> Violation<A> {
     /// The evidence that is told one by one: all, or the first and the last where it is much.
     pub(crate) fn told_evidence(&self) -> Vec<OpId> {
         let few = MOST_OPERATIONS / 2;
@@ -57,12 +56,6 @@ impl<A: Object> Violation<A> {
             0..=MOST_OPERATIONS => self.evidence.clone(),
             many => [&self.evidence[..few], &self.evidence[many - few..]].concat(),
         }
-    }
-
-    /// The links of the proof, by the operation that comes after and then by the one before.
-    /// O(operations² · siblings) of at most 30 operations.
-    pub fn links(&self, history: &History<A>) -> Vec<Link> {
-        A::links(history, self)
     }
 }
 
@@ -180,7 +173,7 @@ fn is_of(sibling: &Sibling, write: &Write) -> bool {
 }
 
 /// How one operation comes before another in time, if it does.
-pub(crate) fn precedes<A: Object>(history: &History<A>, from: OpId, to: OpId) -> Option<Relation> {
+pub(crate) fn precedes<A: Actions>(history: &History<A>, from: OpId, to: OpId) -> Option<Relation> {
     let (first, second) = (operation(history, from), operation(history, to));
     let one_client = first.client == second.client;
     let at_once = one_client && from < to;
@@ -197,6 +190,6 @@ fn completed(op: &Operation) -> u64 {
     op.completed.unwrap_or(u64::MAX)
 }
 
-fn operation<A: Object>(history: &History<A>, op: OpId) -> &Operation<A> {
+fn operation<A: Actions>(history: &History<A>, op: OpId) -> &Operation<A> {
     &history.operations[op as usize]
 }

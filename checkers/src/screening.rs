@@ -26,9 +26,11 @@ mod sessions;
 use crate::{
     happens_before::Causes,
     history::{OpId, Status, TimeNs},
+    index::typed_index,
     object_model::ObjectModel,
-    provenance::{KeySummary, Kind, OpRecord, Provenance, Reporting, number},
+    provenance::{KeySummary, Kind, OpRecord, Provenance, Reporting},
     situations::Situations,
+    telling::follows_two_writes,
     verdict::{Exercised, Invariant, Reason},
     write_chains::WriteChains,
     write_set::WriteSet,
@@ -50,8 +52,15 @@ pub(crate) struct Healthy {
     pub(crate) tells: bool,
 }
 
-/// No operation, no number.
-const NONE: u32 = u32::MAX;
+typed_index! {
+    /// Where an operation stands among those of its key.
+    Place
+}
+
+typed_index! {
+    /// The number of a write among those that somebody saw or that were acknowledged.
+    WriteNumber
+}
 
 /// Scans a key for violations; `None` when there might be one.
 pub(crate) fn screen(
@@ -76,7 +85,7 @@ pub(crate) fn screen(
         numbers: Vec::new(),
         unseen: Vec::new(),
         ends: Ends::NONE,
-        before: vec![NONE; ops.len()],
+        before: vec![None; ops.len()],
         writes: Vec::new(),
         reads: Vec::new(),
         sessions: Vec::new(),
@@ -123,12 +132,12 @@ struct Screen<'p, 'h> {
     /// Operations are known by their places here, in the order of invocation.
     ops: &'p [OpRecord],
     /// For each write its number among those that somebody saw or that were acknowledged.
-    numbers: Vec<u32>,
+    numbers: Vec<Option<WriteNumber>>,
     /// The places of the others.
-    unseen: Vec<u32>,
+    unseen: Vec<Place>,
     ends: Ends,
     /// For each operation the place of its client's one before.
-    before: Vec<u32>,
+    before: Vec<Option<Place>>,
     /// By number.
     writes: Vec<Written>,
     /// By their numbers among the reads of the key.
@@ -154,15 +163,15 @@ struct Screen<'p, 'h> {
 
 /// A write that somebody saw, or that was acknowledged.
 struct Written {
-    place: u32,
-    /// The number of its client's write before.
-    previous: u32,
+    place: Place,
+    /// Its client's write before.
+    previous: Option<WriteNumber>,
     /// What it must supersede.
     covers: WriteSet,
     /// What it may supersede, where that is more.
     may: Option<Box<WriteSet>>,
     /// The first write that must supersede it.
-    first_above: u32,
+    first_above: Option<WriteNumber>,
     /// Its client had written before.
     is_second: bool,
     /// Its client had read before.
@@ -192,11 +201,12 @@ impl Seen {
 }
 
 /// A client, which does one thing at a time.
+#[derive(Default)]
 struct Session {
-    /// The place of its last operation.
-    last: u32,
-    /// The number of its last write.
-    last_write: u32,
+    /// Its last operation.
+    last: Option<Place>,
+    /// Its last write.
+    last_write: Option<WriteNumber>,
     /// It does not know the outcome of a write.
     is_unsure: bool,
     chains: WriteChains,
@@ -227,9 +237,9 @@ impl Screen<'_, '_> {
                         || version.kind != Reporting::Unknown;
                     let numbered = self.numbers.len() - self.unseen.len();
                     self.numbers
-                        .push(if matters { number(numbered) } else { NONE });
+                        .push(matters.then(|| WriteNumber::new(numbered)));
                     if !matters {
-                        self.unseen.push(number(place));
+                        self.unseen.push(Place::new(place));
                     }
                 }
             }
@@ -249,8 +259,8 @@ impl Screen<'_, '_> {
             self.sessions.resize_with(session + 1, Session::default);
         }
         let last = self.sessions[session].last;
-        if last != NONE {
-            let last = &self.ops[last as usize];
+        if let Some(last) = last {
+            let last = &self.ops[last.at()];
             if last.status == Status::Ok && last.over > op.invoked {
                 return None;
             }
@@ -260,7 +270,7 @@ impl Screen<'_, '_> {
             self.take_write(place)?;
         }
         self.before[place] = self.sessions[session].last;
-        self.sessions[session].last = number(place);
+        self.sessions[session].last = Some(Place::new(place));
         Some(())
     }
 
@@ -274,30 +284,30 @@ impl Screen<'_, '_> {
         let sources = self.summary.links_of(op);
         let mut covers = WriteSet::EMPTY;
         let mut is_wider = false;
-        let above = number(self.writes.len());
+        let above = WriteNumber::new(self.writes.len());
         for &place in sources {
             let source = &self.ops[place as usize];
             if source.kind == Kind::Write {
-                let number = self.numbers[source.slot as usize] as usize;
+                let number = self.number(source.slot)?;
                 let written = &mut self.writes[number];
                 covers.union_with(&written.covers);
                 covers.insert(number);
                 is_wider |= written.may.is_some();
-                written.first_above = written.first_above.min(above);
+                written.first_above.get_or_insert(above);
             } else {
                 self.settle(place as usize)?;
                 let seen = &self.reads[source.slot as usize];
                 covers.union_with(&seen.must);
                 is_wider |= seen.may.is_some();
                 for slot in self.summary.links_of(source) {
-                    let lower = &mut self.writes[self.numbers[*slot as usize] as usize];
-                    lower.first_above = lower.first_above.min(above);
+                    let lower = self.number(*slot)?;
+                    self.writes[lower].first_above.get_or_insert(above);
                 }
             }
         }
         let previous = self.sessions[session].last_write;
-        if let Some(own) = self.writes.get(previous as usize) {
-            is_wider |= !covers.contains(previous as usize) || own.may.is_some();
+        if let Some(own) = previous {
+            is_wider |= !covers.contains(own.at()) || self.writes[own.at()].may.is_some();
         }
         let may = is_wider.then(|| self.may_cover(sources, previous, &covers));
         let may = may.flatten();
@@ -306,21 +316,21 @@ impl Screen<'_, '_> {
         self.extend_chain(op, write, &covers);
         let session = &mut self.sessions[session];
         session.is_unsure = op.status == Status::Info;
-        if write == NONE {
+        let Some(write) = write else {
             return Some(());
-        }
-        session.last_write = write;
+        };
+        session.last_write = Some(write);
         if op.is_special {
-            self.tombstones.insert(write as usize);
-            let (first, _) = self.tombstone_ends.unwrap_or((write as usize, 0));
-            self.tombstone_ends = Some((first, write as usize));
+            self.tombstones.insert(write.at());
+            let (first, _) = self.tombstone_ends.unwrap_or((write.at(), 0));
+            self.tombstone_ends = Some((first, write.at()));
         }
         let mut written = Written {
-            place: number(place),
+            place: Place::new(place),
             previous,
             covers,
             may,
-            first_above: NONE,
+            first_above: None,
             is_second: session.past.has_written,
             follows: false,
         };
@@ -328,7 +338,7 @@ impl Screen<'_, '_> {
             let (follows, lacked) = session.past.is_followed_by(&written);
             written.follows = follows;
             self.unfollowed
-                .extend(lacked.map(|seen| (write as usize, seen)));
+                .extend(lacked.map(|seen| (write.at(), seen)));
         }
         self.writes.push(written);
         Some(())
@@ -338,7 +348,7 @@ impl Screen<'_, '_> {
     fn may_cover(
         &self,
         sources: &[u32],
-        previous: u32,
+        previous: Option<WriteNumber>,
         covers: &WriteSet,
     ) -> Option<Box<WriteSet>> {
         // What may be superseded holds what must be, so that is not added again: where a client
@@ -348,36 +358,41 @@ impl Screen<'_, '_> {
             let source = &self.ops[source as usize];
             let slot = source.slot as usize;
             if source.kind == Kind::Write {
-                let number = self.numbers[slot] as usize;
+                let number = self.numbers[slot]?.at();
                 may.union_with(self.writes[number].may());
                 may.insert(number);
             } else {
                 may.union_with(self.reads[slot].may());
             }
         }
-        if previous != NONE {
-            may.union_with(self.writes[previous as usize].may());
-            may.insert(previous as usize);
+        if let Some(own) = previous {
+            may.union_with(self.writes[own.at()].may());
+            may.insert(own.at());
         }
         (may.len() > covers.len()).then(|| Box::new(may))
     }
 
     /// Lets a write extend the first chain of its client that it can.
-    fn extend_chain(&mut self, op: &OpRecord, number: u32, covers: &WriteSet) {
+    ///
+    /// A write that nobody saw, which has no number, is superseded by none.
+    fn extend_chain(&mut self, op: &OpRecord, write: Option<WriteNumber>, covers: &WriteSet) {
         let chains = &mut self.sessions[op.session as usize].chains;
-        // A write that nobody saw is superseded by none.
-        let write = (number != NONE).then_some(number as usize);
-        if chains.extend(write, covers) {
+        if chains.extend(write.map(WriteNumber::at), covers) {
             self.extended_from.get_or_insert(op.invoked);
         } else {
             self.begun.push(op.invoked);
         }
     }
 
-    /// The numbers of the writes that a read returned.
-    fn returned(&self, read: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
+    /// The number of a write that somebody saw, or that was acknowledged.
+    fn number(&self, slot: u32) -> Option<usize> {
+        self.numbers[slot as usize].map(WriteNumber::at)
+    }
+
+    /// The numbers of the writes that a read returned; each has one, as it was seen.
+    fn returned(&self, read: usize) -> impl Iterator<Item = usize> + Clone {
         let slots = self.summary.links_of(&self.ops[read]).iter();
-        slots.map(|slot| self.numbers[*slot as usize] as usize)
+        slots.filter_map(|slot| self.number(*slot))
     }
 
     /// Settles what a read saw; `None` when that rests on a write that is yet to be looked at, or
@@ -412,7 +427,7 @@ impl Screen<'_, '_> {
         } else {
             None
         };
-        self.tells = self.tells || must.len() >= 2 || self.follows_two_writes(read);
+        self.tells = self.tells || must.len() >= 2 || follows_two_writes(self.ops, read);
         let seen = Seen {
             must,
             may,
@@ -445,54 +460,39 @@ impl Screen<'_, '_> {
         let above = self
             .returned(read)
             .map(|write| self.writes[write].first_above);
-        let above = above.min().unwrap_or(NONE) as usize;
+        let above = above.flatten().min();
         let contradicted = |write: usize| {
             let covers = &self.writes[write].covers;
             self.returned(read).any(|sibling| covers.contains(sibling))
         };
         let is_refuted =
-            above != NONE as usize && may.difference_from(must, above).any(contradicted);
+            above.is_some_and(|above| may.difference_from(must, above.at()).any(contradicted));
         (!is_refuted).then(|| Some(Box::new(may)))
-    }
-
-    /// True when two writes were over before a read was invoked.
-    fn follows_two_writes(&self, read: usize) -> bool {
-        let is_write = |place: &usize| self.ops[*place].kind == Kind::Write;
-        let writes = (0..read).filter(is_write);
-        writes
-            .filter(|write| self.precedes(*write, read))
-            .nth(1)
-            .is_some()
     }
 
     /// True when one operation certainly was over before another was invoked.
     fn precedes(&self, first: usize, second: usize) -> bool {
-        let (one, other) = (&self.ops[first], &self.ops[second]);
-        one.over < other.invoked
-            || one.over == other.invoked
-                && one.over != TimeNs::MAX
-                && one.client == other.client
-                && first < second
+        self.ops[first].precedes(&self.ops[second], first < second)
     }
 
     /// Finishes the last operation of a client before it goes on.
     fn finish(&mut self, session: usize) -> Option<()> {
         let last = self.sessions[session].last;
-        let Some(op) = self.ops.get(last as usize) else {
+        let Some(last) = last else {
             return Some(());
         };
+        let op = &self.ops[last.at()];
         match op.kind {
             Kind::Read => {
-                self.settle(last as usize)?;
+                self.settle(last.at())?;
                 if self.with_guarantees {
                     let past = &mut self.sessions[session].past;
                     past.read(&self.reads[op.slot as usize], &mut self.exercised)?;
                 }
             }
             Kind::Write if op.status == Status::Ok => {
-                self.sessions[session]
-                    .past
-                    .wrote(self.numbers[op.slot as usize]);
+                let write = self.number(op.slot)?;
+                self.sessions[session].past.wrote(write);
             }
             _ => {}
         }
@@ -517,22 +517,10 @@ impl Screen<'_, '_> {
     }
 }
 
-impl Default for Session {
-    fn default() -> Self {
-        Self {
-            last: NONE,
-            last_write: NONE,
-            is_unsure: false,
-            chains: WriteChains::default(),
-            past: Past::default(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Claim, format::read_history, history::History};
+    use crate::{Claim, format::read_history, history::History, index::number};
     use sibcheck_oracles::siblings::generate::{Shape, SiblingHistory, Versions};
 
     /// The names of the keys that have to be examined.

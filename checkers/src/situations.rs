@@ -1,18 +1,9 @@
 //! Interesting situations: how often a history got into the corners where stores go wrong.
 //!
 //! A campaign that is Valid without having met concurrent writes says nothing. These counts stand
-//! beside every verdict, so that a reader can see what was exercised. They are counted from
-//! provenance, as the checks are. O(writes × siblings) a key, plus a few set operations a write.
+//! beside every verdict, so that a reader can see what was exercised.
 
-use hashbrown::HashTable;
-
-use crate::{
-    causality::{KeyView, Node, WriteView},
-    history::{Status, Value},
-    object_model::ObjectModel,
-    provenance::{hash_of, same_value},
-    write_set::WriteSet,
-};
+pub(crate) mod observed;
 
 macro_rules! situations {
     ($($variant:ident, $name:literal;)*) => {
@@ -56,6 +47,23 @@ situations! {
 /// A write is compared with at most this many concurrent ones when a situation needs one of a kind.
 pub(crate) const MOST_COMPARED: usize = 64;
 
+/// What its context shows of one write.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a situation of its own"
+)]
+pub(crate) struct Corners {
+    pub(crate) is_concurrent: bool,
+    pub(crate) at_one_node: bool,
+    pub(crate) is_blind_again: bool,
+    pub(crate) is_stale: bool,
+    pub(crate) merges: bool,
+    pub(crate) joins: bool,
+    pub(crate) follows_own: bool,
+    pub(crate) recreates: bool,
+}
+
 /// How often each situation arose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Situations([u64; Situation::ALL.len()]);
@@ -80,105 +88,27 @@ impl Situations {
         }
     }
 
+    /// Counts what one write shows.
+    pub(crate) fn note_write(&mut self, write: Corners) {
+        for (situation, arose) in [
+            (Situation::ConcurrentWrites, write.is_concurrent),
+            (Situation::OneCoordinator, write.at_one_node),
+            (Situation::BlindAgain, write.is_blind_again),
+            (Situation::StaleContext, write.is_stale),
+            (Situation::Merge, write.merges),
+            (Situation::JoinedContexts, write.joins),
+            (Situation::OwnWrite, write.follows_own),
+            (Situation::Recreated, write.recreates),
+        ] {
+            self.note(situation, arose);
+        }
+    }
+
     pub(crate) fn note(&mut self, situation: Situation, arose: bool) {
         self.count_up(situation, u64::from(arose));
     }
 
     pub(crate) fn count_up(&mut self, situation: Situation, times: u64) {
         self.0[situation as usize] += times;
-    }
-
-    /// Counts the situations of one key.
-    pub(crate) fn observe(&mut self, view: &KeyView<'_>) {
-        for read in view.sound_reads() {
-            let siblings = read.returned.len();
-            self.note(Situation::TwoSiblings, siblings == 2);
-            self.note(Situation::ManySiblings, siblings > 2);
-        }
-        let mut seen = vec![false; view.writes.len()];
-        for write in view.sound_reads().flat_map(|read| read.returned.iter()) {
-            seen[write] = true;
-        }
-        // Without contexts nothing is known about which writes are concurrent, stale or merged.
-        let has_contexts = view.model() == ObjectModel::Context;
-        let tombstones: WriteSet = (0..view.writes.len())
-            .filter(|write| view.writes[*write].tombstone)
-            .collect();
-        self.observe_values(view);
-        for (slot, write) in view.writes.iter().enumerate() {
-            if has_contexts {
-                self.observe_context(view, slot, write, &tombstones);
-            }
-            self.note(Situation::Deletes, write.tombstone);
-            let unknown = write.status == Status::Info;
-            self.note(Situation::UnknownSeen, unknown && seen[slot]);
-        }
-    }
-
-    /// Counts the writes of values that another client had written. Without tags there are none.
-    fn observe_values(&mut self, view: &KeyView<'_>) {
-        let written = || view.writes.iter().filter(|write| !write.tombstone);
-        if written().all(|write| write.write().value.tag.is_none()) {
-            return;
-        }
-        let mut values = Values::default();
-        for write in written() {
-            let equal = values.is_of_another(&write.write().value, write.client);
-            self.note(Situation::EqualValues, equal);
-        }
-    }
-
-    /// Counts what provenance tells of one write.
-    fn observe_context(
-        &mut self,
-        view: &KeyView<'_>,
-        slot: usize,
-        write: &WriteView<'_>,
-        tombstones: &WriteSet,
-    ) {
-        // An earlier write never covers a later one, so what is not covered is concurrent.
-        let concurrent = || write.covers_must.missing(slot).take(MOST_COMPARED);
-        let at_its_node = concurrent().any(|other| view.writes[other].node == write.node);
-        self.note(Situation::ConcurrentWrites, concurrent().next().is_some());
-        self.note(Situation::OneCoordinator, at_its_node);
-        let sources = write.sources;
-        if sources.is_empty() {
-            let again = write.previous().is_some();
-            self.note(Situation::BlindAgain, again);
-        } else {
-            let stale = match view.previous(write.id).and_then(|op| view.node(op)) {
-                Some(Node::Read(_, read)) => !read.visible_must.is_subset(&write.covers_must),
-                Some(Node::Write(own, _)) => !write.covers_must.contains(own),
-                None => false,
-            };
-            self.note(Situation::StaleContext, stale);
-        }
-        let merges = sources.iter().any(|source| match view.node(*source) {
-            Some(Node::Read(_, read)) => read.returned.len() > 1,
-            _ => false,
-        });
-        self.note(Situation::Merge, merges);
-        self.note(Situation::JoinedContexts, sources.len() > 1);
-        let own = sources
-            .iter()
-            .any(|source| matches!(view.node(*source), Some(Node::Write(..))));
-        self.note(Situation::OwnWrite, own);
-        let over_tombstone = !write.tombstone && write.covers_must.intersects(tombstones);
-        self.note(Situation::Recreated, over_tombstone);
-    }
-}
-
-/// Values, and who wrote each first.
-#[derive(Default)]
-pub(crate) struct Values<'h>(HashTable<(&'h Value, u32)>);
-
-impl<'h> Values<'h> {
-    /// Takes up a written value: true when another client had written it.
-    pub(crate) fn is_of_another(&mut self, value: &'h Value, client: u32) -> bool {
-        let same = |first: &(&Value, u32)| same_value(&first.0.data, &value.data);
-        let hash = |first: &(&Value, u32)| hash_of(&first.0.data);
-        let first = self.0.entry(hash_of(&value.data), same, hash);
-        let (_, writer) = *first.or_insert((value, client)).get();
-        writer != client
     }
 }

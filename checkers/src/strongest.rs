@@ -7,10 +7,10 @@
 use serde_json::{Value as Json, json};
 
 use crate::{
-    HistoryFault,
     claim::{Claim, Promise},
     examination::Examination,
     history::History,
+    provenance::HistoryFault,
     verdict::{Outcome, Verdict},
 };
 

@@ -11,15 +11,12 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    provenance::number,
+    index::{Index, number},
     write_set::{BITS, NOTHING, WriteSet},
 };
 
 /// So many chains are looked at without further ado.
 const FEW: usize = 4;
-
-/// No write.
-const NONE: u32 = u32::MAX;
 
 /// The chains of a client's writes of one key.
 ///
@@ -28,9 +25,9 @@ const NONE: u32 = u32::MAX;
 /// little in common, O(writes / 64 · log writes). O(writes) in memory.
 #[derive(Default)]
 pub(crate) struct WriteChains {
-    /// The last write of each chain, in the order in which they began; `NONE` where nothing can
+    /// The last write of each chain, in the order in which they began; none where nothing can
     /// cover it.
-    ends: Vec<u32>,
+    ends: Vec<Option<Index>>,
     /// The writes that became the last of a chain beyond the first few, by growing numbers, each
     /// with its chain. It may have been extended since.
     ended: Vec<(u32, u32)>,
@@ -46,7 +43,7 @@ impl WriteChains {
     /// Lets the client's next write extend the first chain that it can, and begin one where there
     /// is none: false. Writes come by growing numbers; `None` is one that nothing can cover.
     pub(crate) fn extend(&mut self, write: Option<usize>, covers: &WriteSet) -> bool {
-        let end = write.map_or(NONE, number);
+        let end = write.map(|write| Index::new(number(write)));
         let extended = self.first_covered(covers);
         let chain = if let Some(chain) = extended {
             self.ends[chain] = end;
@@ -62,7 +59,8 @@ impl WriteChains {
             } else {
                 self.covered.remove(&number(chain));
             }
-            self.ended.extend(write.map(|_| (end, number(chain))));
+            self.ended
+                .extend(end.map(|end| (end.number(), number(chain))));
         }
         extended.is_some()
     }
@@ -72,7 +70,7 @@ impl WriteChains {
         if covers.is_empty() {
             return None;
         }
-        let is_covered = |end: &u32| *end != NONE && covers.contains(*end as usize);
+        let is_covered = |end: &Option<Index>| end.is_some_and(|end| covers.contains(end.at()));
         let few = &self.ends[..self.ends.len().min(FEW)];
         if let Some(chain) = few.iter().position(is_covered) {
             return Some(chain);
@@ -109,7 +107,7 @@ impl WriteChains {
 
 /// The chains whose last write is in some words, which come in order.
 fn ends_in(
-    ends: &[u32],
+    ends: &[Option<Index>],
     ended: &[(u32, u32)],
     words: impl Iterator<Item = (usize, u64)>,
 ) -> impl Iterator<Item = u32> {
@@ -123,8 +121,9 @@ fn ends_in(
         let (here, later) = from_start.split_at(many.count());
         rest = later;
         let holds = move |write: u32| word >> (write as usize % BITS) & 1 == 1;
-        let is_end =
-            move |(write, chain): &&(u32, u32)| holds(*write) && ends[*chain as usize] == *write;
+        let is_end = move |(write, chain): &&(u32, u32)| {
+            holds(*write) && ends[*chain as usize] == Some(Index::new(*write))
+        };
         here.iter().filter(is_end).map(|(_, chain)| *chain)
     })
 }
@@ -175,7 +174,7 @@ mod tests {
                 }
                 prop_assert_eq!(chains.extend(write, &covers), expected.is_some());
                 let ends = chains.ends.iter();
-                let ends = ends.map(|end| (*end != NONE).then_some(*end as usize));
+                let ends = ends.map(|end| end.map(Index::at));
                 prop_assert!(ends.eq(plain.iter().copied()));
                 known.push(covers);
                 number += 1 + gap % 20;

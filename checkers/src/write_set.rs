@@ -11,7 +11,7 @@
 //!
 //! The form is canonical, so that derived equality is equality of sets.
 
-use crate::provenance::number;
+use crate::index::number;
 
 mod tree;
 

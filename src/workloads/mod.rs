@@ -32,7 +32,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use serde_json::{Map, Value as Json};
 use sibcheck_checkers::{
     Claim, Invariant, Object,
-    history::{Header, Name, OpId, Operation, Status},
+    history::{Actions, Header, Name, OpId, Operation, Status},
 };
 
 use crate::{choices::Choices, clocks::Actor, simulation::Nanos, stores::Key};
@@ -247,7 +247,7 @@ pub trait Clients<W: Workload> {
     fn describe(&self, header: &mut Header);
 
     /// What the actions refer to by number, when the run is over.
-    fn tables(&mut self) -> <W::Object as Object>::Tables;
+    fn tables(&mut self) -> <W::Object as Actions>::Tables;
 
     /// A client begins a step.
     fn begin(&mut self, call: Call, act: W::Act, log: &[Operation<W::Object>]) -> Begun<W>;

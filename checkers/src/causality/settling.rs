@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Edge, KeyView, Node, Returned};
 use crate::{
     history::{OpId, TimeNs},
-    provenance::number,
+    index::number,
     write_set::WriteSet,
 };
 

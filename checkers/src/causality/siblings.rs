@@ -1,6 +1,9 @@
 //! The writes that an answer returned, where they are few without another place in memory.
 
-use crate::{index::Index, provenance::number, write_set::WriteSet};
+use crate::{
+    index::{Index, number},
+    write_set::WriteSet,
+};
 
 /// How many siblings need no other place.
 const FEW: usize = 4;

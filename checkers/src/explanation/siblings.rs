@@ -6,19 +6,15 @@ use super::Teller;
 use crate::{
     claim::Promise,
     history::{Action, History, OpId},
-    judged::Judged,
     object::{Numbers, Object},
     provenance::HistoryFault,
     relations::Link,
     scarcity::Scarcity,
-    situations::{Situation, Situations},
-    verdict::{Finding, Invariant, Verdict, Violation},
+    situations::Situation,
+    verdict::{Invariant, Verdict, Violation},
 };
 
 impl Object for Action {
-    type Tables = ();
-    type Finding = Finding;
-    type Figures = Situations;
     type Fault = HistoryFault;
 
     const NAME: &'static str = "siblings";
@@ -63,9 +59,8 @@ impl Object for Action {
         Scarcity::of(history).told()
     }
 
-    fn situations(judged: &Judged) -> Vec<(&'static str, u64)> {
-        let count =
-            |situation: Situation| (situation.name(), judged.verdict.figures.count(situation));
+    fn situations(_history: &History, verdict: &Verdict) -> Vec<(&'static str, u64)> {
+        let count = |situation: Situation| (situation.name(), verdict.figures.count(situation));
         Situation::ALL.map(count).to_vec()
     }
 

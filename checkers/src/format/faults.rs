@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Names, lines::Problem, reader::Interned};
-use crate::history::{AffectedMessage, Fault, FaultKind, Name, Party, TimeNs};
+use super::{Names, lines::Problem};
+use crate::{
+    history::{AffectedMessage, Fault, FaultKind, Name, Party, TimeNs},
+    interned::Interned,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,13 +7,14 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use super::{Names, VERSION, VERSION_WITHOUT_FAULTS, reader::Interned};
+use super::{Names, VERSION, VERSION_WITHOUT_FAULTS};
 use crate::{
     claim::Claim,
     history::{
         Action, Data, Expectation, Header, Name, OpId, Operation, Read, ReportedClock, Sibling,
         Status, TimeNs, Tombstones, Value, Version, Write,
     },
+    interned::Interned,
     object_model::ObjectModel,
 };
 

@@ -33,6 +33,7 @@
 //! line at a time; [`HistoryReader`] and [`HistoryWriter`] hold one operation at a time too. Reading checks the form only; whether a history makes sense is for
 //! [`judge`](crate::judge).
 
+mod any;
 mod faults;
 mod lines;
 mod plain;
@@ -44,11 +45,13 @@ use std::io;
 
 use serde_json::Value as Json;
 
-use crate::{history::History, object::Object, outside::Outside};
-
-pub use reader::{
-    HistoryReader, ReadableHistory, Recorded, read_any, read_history, read_what_is_readable,
+use crate::{
+    history::{Actions, History},
+    outside::Outside,
 };
+
+pub use any::{Recorded, read_any};
+pub use reader::{HistoryReader, ReadableHistory, read_history, read_what_is_readable};
 pub use registers::write_registers;
 pub use writer::{HistoryWriter, Names, write_history};
 
@@ -61,11 +64,14 @@ const VERSION_WITHOUT_FAULTS: u64 = 1;
 /// Histories of registers are written in this one.
 const VERSION_OF_REGISTERS: u64 = 3;
 
+/// The word by which a header says that its history is of registers.
+const OBJECT_OF_REGISTERS: &str = "register";
+
 /// All that are read of siblings.
 const VERSIONS: [u64; 2] = [VERSION_WITHOUT_FAULTS, VERSION];
 
 /// A fault of a history as its line has it.
-pub(crate) fn fault_as_json<A: Object>(history: &History<A>, fault: usize) -> Json {
+pub(crate) fn fault_as_json<A: Actions>(history: &History<A>, fault: usize) -> Json {
     let names = Names {
         clients: &history.clients,
         nodes: &history.nodes,

@@ -9,10 +9,13 @@ use std::{hash::Hasher as _, ops::Range};
 
 use rustc_hash::FxHasher;
 
-use super::{lines::version, reader::Interned};
-use crate::history::{
-    Action, ClockPool, Content, Data, Name, OpId, Operation, Read, ReportedClock, Sibling,
-    Siblings, Sources, Status, Value, Version, Write,
+use super::lines::version;
+use crate::{
+    history::{
+        Action, ClockPool, Content, Data, Name, OpId, Operation, Read, ReportedClock, Sibling,
+        Siblings, Sources, Status, Value, Version, Write,
+    },
+    interned::Interned,
 };
 
 /// How many clocks are remembered.

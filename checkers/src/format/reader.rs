@@ -1,18 +1,13 @@
 //! Reading histories, as a whole or operation by operation.
 
-use std::{
-    hash::Hasher as _,
-    io::{self, BufRead},
-};
+use std::io::{self, BufRead};
 
-use hashbrown::{HashTable, hash_table::Entry};
 use memchr::memchr;
-use rustc_hash::FxHasher;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
-    FormatError, VERSION_OF_REGISTERS, VERSIONS,
+    FormatError, OBJECT_OF_REGISTERS, VERSION_OF_REGISTERS, VERSIONS,
     faults::FaultLine,
     lines::{HeaderLine, OperationLine},
     plain::{self, Kept},
@@ -20,8 +15,8 @@ use super::{
 use crate::{
     bounded,
     history::{Fault, Header, History, Name, Operation},
+    interned::Interned,
     outside::{self, Outside},
-    registers,
 };
 
 /// Reads a history of any version that this build knows.
@@ -43,32 +38,6 @@ pub fn read_history(reader: impl BufRead) -> Result<History, FormatError> {
 /// When there is no header.
 pub fn read_what_is_readable(reader: impl BufRead) -> Result<ReadableHistory, FormatError> {
     Ok(HistoryReader::new(reader)?.read_all())
-}
-
-/// A history of some object.
-#[derive(Debug)]
-pub enum Recorded {
-    /// Of siblings.
-    Siblings(History),
-    /// Of registers.
-    Registers(registers::History),
-}
-
-/// Reads a history of any object and any version that this build knows.
-///
-/// # Errors
-///
-/// As [`read_history`].
-pub fn read_any(reader: impl BufRead) -> Result<Recorded, FormatError> {
-    let mut lines = Lines::new(reader);
-    let first = lines.first()?;
-    if first.object()?.is_some() {
-        let header = super::registers::header(&first)?;
-        return super::registers::read(header, &mut lines).map(Recorded::Registers);
-    }
-    let header = read_header(&first)?;
-    let read = HistoryReader::after(header, lines)?.read_all();
-    read.fault.map_or(Ok(Recorded::Siblings(read.history)), Err)
 }
 
 /// What could be read of a history, and what stopped it.
@@ -105,7 +74,7 @@ impl<R: BufRead> HistoryReader<R> {
     }
 
     /// Reads the faults after a header.
-    fn after(header: HeaderLine, mut lines: Lines<R>) -> Result<Self, FormatError> {
+    pub(super) fn after(header: HeaderLine, mut lines: Lines<R>) -> Result<Self, FormatError> {
         let (header, announced, faults) = header.header();
         let faults = read_faults(&mut lines, faults)?;
         Ok(Self {
@@ -120,7 +89,7 @@ impl<R: BufRead> HistoryReader<R> {
     }
 
     /// Reads up to where it cannot be read.
-    fn read_all(mut self) -> ReadableHistory {
+    pub(super) fn read_all(mut self) -> ReadableHistory {
         let mut operations = Vec::new();
         let fault = loop {
             match self.next_operation() {
@@ -225,48 +194,6 @@ impl<R: BufRead> HistoryReader<R> {
     }
 }
 
-/// The names that operations refer to, by number.
-#[derive(Default)]
-pub(super) struct Interned {
-    pub(super) clients: NameTable,
-    pub(super) nodes: NameTable,
-    pub(super) keys: NameTable,
-}
-
-/// Names, numbered in the order in which they come up.
-#[derive(Default)]
-pub(super) struct NameTable {
-    names: Vec<Name>,
-    numbers: HashTable<u32>,
-}
-
-impl NameTable {
-    pub(super) fn names(self) -> Vec<Name> {
-        self.names
-    }
-
-    /// The number of a name, a new one when it has none yet.
-    pub(super) fn number(&mut self, name: &str) -> u32 {
-        let hash = |name: &str| {
-            let mut hasher = FxHasher::default();
-            hasher.write(name.as_bytes());
-            hasher.finish()
-        };
-        let names = &self.names;
-        let same = |number: &u32| names[*number as usize] == name;
-        let hashed = |number: &u32| hash(names[*number as usize].as_str());
-        match self.numbers.entry(hash(name), same, hashed) {
-            Entry::Occupied(number) => *number.get(),
-            Entry::Vacant(free) => {
-                let number = crate::provenance::number(self.names.len());
-                free.insert(number);
-                self.names.push(Name::from(name));
-                number
-            }
-        }
-    }
-}
-
 /// The lines of a file that are not blank.
 pub(super) struct Lines<R> {
     reader: R,
@@ -301,7 +228,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The header's line.
-    fn first(&mut self) -> Result<Line<'_>, FormatError> {
+    pub(super) fn first(&mut self) -> Result<Line<'_>, FormatError> {
         self.read()?.ok_or_else(|| FormatError::MissingHeader {
             found: "an empty file".to_owned(),
         })
@@ -349,12 +276,12 @@ impl<R: BufRead> Lines<R> {
 
 impl Line<'_> {
     /// What a header says that its history is of.
-    fn object(&self) -> Result<Option<String>, FormatError> {
+    pub(super) fn object(&self) -> Result<Option<String>, FormatError> {
         let probe: Json = serde_json::from_slice(self.text).unwrap_or_default();
         let newest =
             probe.get("sibcheck_history").and_then(Json::as_u64) == Some(VERSION_OF_REGISTERS);
         match probe.get("object") {
-            Some(Json::String(object)) if newest && object == super::registers::OBJECT => {
+            Some(Json::String(object)) if newest && object == OBJECT_OF_REGISTERS => {
                 Ok(Some(object.clone()))
             }
             Some(object) if newest => Err(self.malformed(
@@ -430,7 +357,7 @@ pub(super) fn read_faults<R: BufRead>(
     Ok(faults)
 }
 
-fn read_header(line: &Line<'_>) -> Result<HeaderLine, FormatError> {
+pub(super) fn read_header(line: &Line<'_>) -> Result<HeaderLine, FormatError> {
     let probe: Json = match serde_json::from_slice(line.text) {
         Ok(probe) => probe,
         Err(error) if error.is_eof() && !line.ended => return Err(line.explain(&error)),

@@ -19,20 +19,18 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value as Json;
 
 use super::{
-    FormatError, Names, VERSION_OF_REGISTERS,
+    FormatError, Names, OBJECT_OF_REGISTERS, VERSION_OF_REGISTERS,
     faults::FaultLine,
     lines::{ByName, ExpectLine},
-    reader::{Interned, Line, Lines, read_faults},
+    reader::{Line, Lines, read_faults},
 };
 use crate::{
     claim::Claim,
     history::{Clock, Header, Name, OpId, Status, TimeNs},
-    import::make_numbers_exact,
+    interned::Interned,
+    numbers::make_numbers_exact,
     registers::history::{Action, History, Interner, Operation, Tables, ValueId},
 };
-
-/// The word by which a header says that its history is of registers.
-pub(super) const OBJECT: &str = "register";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,7 +154,7 @@ pub fn write_registers(history: &History, writer: &mut dyn Write) -> io::Result<
         writer,
         &HeaderLine {
             sibcheck_history: VERSION_OF_REGISTERS,
-            object: OBJECT.to_owned(),
+            object: OBJECT_OF_REGISTERS.to_owned(),
             origin: header.origin.clone(),
             claim: header.claim.map(ByName),
             initial: history.value(history.tables.initial).clone(),
@@ -285,9 +283,9 @@ pub(super) fn read<R: BufRead>(
             expect: header.expect.map(ExpectLine::expectation),
             ..Header::default()
         },
-        clients: clients.names(),
-        nodes: nodes.names(),
-        keys: keys.names(),
+        clients: clients.names,
+        nodes: nodes.names,
+        keys: keys.names,
         operations,
         faults,
         tables: Tables {

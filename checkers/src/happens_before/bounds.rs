@@ -5,7 +5,7 @@
 //! have held, and these. Where a later read may have held both, it may have held the whole past, and
 //! no set of what happened before is ever made.
 
-use crate::provenance::number;
+use crate::index::number;
 
 /// More writes than these that a read lacks of a past are not listed.
 pub(crate) const MOST_MISSING: usize = 64;

@@ -17,7 +17,8 @@
 use super::told_by;
 use crate::{
     history::{OpId, Operation, Status, TimeNs},
-    provenance::{Kind, Origin, Provenance, number},
+    index::number,
+    provenance::{Kind, Origin, Provenance},
 };
 
 /// With more clients at once, computing happens-before itself is cheaper.

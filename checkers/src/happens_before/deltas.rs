@@ -12,7 +12,8 @@
 
 use crate::{
     history::OpId,
-    provenance::{Kind, OpRecord, number},
+    index::number,
+    provenance::{Kind, OpRecord},
 };
 
 /// No entry, no write.

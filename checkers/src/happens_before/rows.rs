@@ -69,7 +69,7 @@ impl Row {
     /// The part of the memory of all rows that is this one's: pieces, each divided among those who
     /// share it.
     pub(super) fn pieces(&self) -> f64 {
-        let part = |sharing: usize| 1.0 / f64::from(crate::provenance::number(sharing));
+        let part = |sharing: usize| 1.0 / f64::from(crate::index::number(sharing));
         let branches = self.0.iter().flatten().map(|branch| {
             let pieces = branch.iter().flatten();
             let pieces = pieces.map(|piece| part(Rc::strong_count(piece)));

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     history::{OpId, Operation, Status, TimeNs},
-    provenance::{Kind, OpRecord, Provenance, number},
+    index::number,
+    provenance::{Kind, OpRecord, Provenance},
 };
 
 /// The most numbers that are kept for good, of four bytes each.

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::{Fault, Note};
 use crate::{
     history::Name,
-    provenance::number,
+    index::number,
     registers::history::{Action, Clock, History, Interner, OpId, Operation, Status, Time},
     shown,
 };

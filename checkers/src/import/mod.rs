@@ -13,6 +13,7 @@
 mod documents;
 mod edn;
 mod encoding;
+mod event_line;
 mod events;
 mod jepsen;
 mod keys;
@@ -25,7 +26,7 @@ use std::{
     io::{self, BufRead},
 };
 
-pub use documents::make_numbers_exact;
+pub use crate::numbers::make_numbers_exact;
 pub use encoding::open;
 pub use plain::write_registers;
 

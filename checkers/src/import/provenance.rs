@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::siblings::clock;
-use crate::history::{Action, OpId, Operation, ReportedClock, Status};
+use crate::history::{Action, Name, OpId, Operation, ReportedClock, Status};
 
 /// A joined context is looked for among this many of the latest answers of a key.
 const MOST_JOINED: usize = 256;
@@ -164,4 +163,13 @@ fn join_to<'a>(
 pub(super) fn join(one: &ReportedClock, other: &ReportedClock) -> ReportedClock {
     let entries = one.entries().iter().chain(other.entries());
     ReportedClock::from_entries(entries.map(|(name, counter)| (name.clone(), *counter)))
+}
+
+/// A clock as it stands in a context; `None` for what is none.
+pub(super) fn clock(context: &Json) -> Option<ReportedClock> {
+    let entries = context.as_object()?.iter();
+    let entries: Option<Vec<_>> = entries
+        .map(|(name, counter)| Some((Name::from(name.as_str()), counter.as_u64()?)))
+        .collect();
+    entries.map(ReportedClock::from_entries)
 }

@@ -6,24 +6,23 @@ use serde_json::Value as Json;
 
 use super::{
     Fault, ImportError, Note,
+    event_line::EventLine,
     events::{Function, Kind},
-    plain::EventLine,
-    provenance::{self, Carried},
+    provenance::{self, Carried, clock},
 };
 use crate::{
     history::{
         Action, Data, Header, History, NAMELESS, Name, OpId, Operation, Read, ReportedClock,
         Sibling, Sources, Status, TimeNs, Tombstones, Value, Version, Write,
     },
-    provenance::number,
+    index::number,
+    interned::Interned,
 };
 
 /// Operations on siblings that are put together event by event.
 #[derive(Default)]
 pub(super) struct Siblings {
-    clients: Names,
-    nodes: Names,
-    keys: Names,
+    names: Interned,
     operations: Vec<Operation>,
     /// What was sent and answered, for each operation.
     carried: Vec<Carried>,
@@ -31,24 +30,6 @@ pub(super) struct Siblings {
     events: TimeNs,
     asked_again: u64,
     names_nodes: bool,
-}
-
-#[derive(Default)]
-struct Names {
-    numbers: BTreeMap<Name, u32>,
-    names: Vec<Name>,
-}
-
-impl Names {
-    fn number(&mut self, name: &Name) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = number(self.names.len());
-        self.numbers.insert(name.clone(), number);
-        self.names.push(name.clone());
-        number
-    }
 }
 
 const REMEDY: &str = "docs/history-format.md has the fields of the plain form";
@@ -129,9 +110,9 @@ impl Siblings {
             self.asked_again += 1;
         }
         self.operations.push(Operation {
-            client: self.clients.number(&event.client.0),
-            node: self.nodes.number(&node),
-            key: self.keys.number(&key.0),
+            client: self.names.clients.number(event.client.0.as_str()),
+            node: self.names.nodes.number(node.as_str()),
+            key: self.names.keys.number(key.0.as_str()),
             invoked: self.events,
             completed: None,
             status: Status::Info,
@@ -232,7 +213,7 @@ impl Siblings {
         }
         let left_out = matched.unmatched;
         notes.extend(left_out.iter().map(|(key, line)| Note::LeftOut {
-            key: self.keys.names[*key as usize].clone(),
+            key: self.names.keys.name(*key).clone(),
             line: *line,
         }));
         if !left_out.is_empty() {
@@ -269,9 +250,9 @@ impl Siblings {
                 tombstones: tombstones.unwrap_or(assumed),
                 ..Header::default()
             },
-            clients: self.clients.names,
-            nodes: self.nodes.names,
-            keys: self.keys.names,
+            clients: self.names.clients.names,
+            nodes: self.names.nodes.names,
+            keys: self.names.keys.names,
             operations: self.operations,
             faults: Vec::new(),
             tables: (),
@@ -306,15 +287,6 @@ fn leave_out(operations: &mut Vec<Operation>, left_out: impl Fn(u32) -> bool) {
             write.sources = sources.map(|source| numbers[*source as usize]).collect();
         }
     }
-}
-
-/// A clock as it stands in a context; `None` for what is none.
-pub(super) fn clock(context: &Json) -> Option<ReportedClock> {
-    let entries = context.as_object()?.iter();
-    let entries: Option<Vec<_>> = entries
-        .map(|(name, counter)| Some((Name::from(name.as_str()), counter.as_u64()?)))
-        .collect();
-    entries.map(ReportedClock::from_entries)
 }
 
 fn clock_json(clock: &ReportedClock) -> Json {

@@ -34,7 +34,8 @@ use crate::{
         bounds::{Answer, Bounds, Held, MOST_MISSING},
     },
     history::OpId,
-    provenance::{OpRecord, number},
+    index::number,
+    provenance::OpRecord,
     verdict::Finding,
 };
 use pasts::Pasts;

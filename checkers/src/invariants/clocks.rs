@@ -42,9 +42,10 @@
 use super::{Found, Subject};
 use crate::{
     causality::Node,
-    clock_table::{Candidates, ClockTable, includes, includes_dot, same_version},
+    clock_table::{Candidates, ClockTable},
     history::{OpId, ReportedClock, Version},
     object_model::ObjectModel,
+    same_clock::{includes, includes_dot, same_version},
     verdict::Finding,
     write_set::WriteSet,
 };

@@ -20,8 +20,8 @@
 use super::{Found, Subject};
 use crate::{
     causality::{KeyView, ReadView},
-    clock_table::{same_clock, same_version},
     history::Status,
+    same_clock::{same_clock, same_version},
     verdict::{Difference, Finding},
 };
 

@@ -25,8 +25,8 @@
 
 use super::{Found, Subject};
 use crate::{
-    clock_table::{includes, includes_dot},
     history::{Name, ReportedClock, Status, TimeNs, Version},
+    same_clock::{includes, includes_dot},
     verdict::Finding,
 };
 

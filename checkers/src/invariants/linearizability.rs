@@ -50,8 +50,10 @@ use super::{Found, Subject};
 use crate::{
     causality::{KeyView, Node, ReadView, WriteView},
     history::{OpId, Operation, Status, TimeNs},
+    index::Index,
+    ranks::Ranks,
     verdict::{Finding, Reason},
-    write_set::{NOTHING, WriteSet},
+    write_set::WriteSet,
 };
 
 pub(super) fn linearizability(subject: &Subject<'_, '_>, found: &mut Found) {
@@ -165,51 +167,31 @@ fn report_crossing(
     });
 }
 
-/// Where every operation of a key stands in any linearization: reads of class `c` have rank
-/// `2c + 1`, writes first visible in class `c` have rank `2c`.
+/// Where every operation of a key stands in any linearization.
 struct Ranking<'v, 'h> {
     view: &'v KeyView<'h>,
-    /// One read of each class, by size of what they saw.
-    classes: Vec<&'v Considered<'v, 'h>>,
-    writes: Vec<Option<usize>>,
-    reads: Vec<Option<usize>>,
+    ranks: Ranks,
 }
 
 impl<'v, 'h> Ranking<'v, 'h> {
     /// Ranks operations, given the reads in an order in which what they saw nests.
-    fn new(view: &'v KeyView<'h>, ordered: &'v [Considered<'v, 'h>]) -> Self {
-        let mut classes: Vec<&Considered<'_, '_>> = Vec::new();
-        let mut writes = vec![None; view.writes.len()];
-        let mut reads = vec![None; view.reads.len()];
-        for read in ordered {
-            if classes.last().is_none_or(|last| last.seen != read.seen) {
-                let seen = classes.last().map_or(&NOTHING, |last| &last.seen);
-                for write in read.seen.difference(seen) {
-                    writes[write] = Some(2 * classes.len());
-                }
-                classes.push(read);
-            }
-            if let Some(Node::Read(number, _)) = view.node(read.read.id) {
-                reads[number] = Some(2 * classes.len() - 1);
-            }
-        }
-        for (rank, write) in writes.iter_mut().zip(&view.writes) {
-            if write.acknowledged() {
-                rank.get_or_insert(2 * classes.len());
-            }
-        }
-        Self {
-            view,
-            classes,
-            writes,
-            reads,
-        }
+    fn new(view: &'v KeyView<'h>, ordered: &[Considered<'v, 'h>]) -> Self {
+        let number = |read: &Considered<'_, '_>| match view.node(read.read.id) {
+            Some(Node::Read(number, _)) => Some(number),
+            _ => None,
+        };
+        let ordered = ordered
+            .iter()
+            .filter_map(|read| Some((number(read)?, &*read.seen)));
+        let size = [view.writes.len(), view.reads.len()];
+        let ranks = Ranks::of(ordered, size, |write| view.writes[write].acknowledged());
+        Self { view, ranks }
     }
 
-    fn rank(&self, op: OpId) -> Option<usize> {
+    fn rank(&self, op: OpId) -> Option<Index> {
         match self.view.node(op)? {
-            Node::Write(number, _) => self.writes[number],
-            Node::Read(number, _) => self.reads[number],
+            Node::Write(number, _) => self.ranks.write(number),
+            Node::Read(number, _) => self.ranks.read(number),
         }
     }
 
@@ -228,10 +210,10 @@ impl<'v, 'h> Ranking<'v, 'h> {
             .collect();
         completions.sort_unstable();
         let mut completions = completions.into_iter().peekable();
-        let mut latest: Option<(usize, OpId)> = None;
+        let mut latest: Option<(Index, OpId)> = None;
         // The same of each client's own that were answered at one moment: they come before what it
         // asks at that moment.
-        let mut own: BTreeMap<(u32, TimeNs), (usize, OpId)> = BTreeMap::new();
+        let mut own: BTreeMap<(u32, TimeNs), (Index, OpId)> = BTreeMap::new();
         let mut ordered = true;
         for &op in &operations {
             let Operation {
@@ -304,10 +286,10 @@ impl<'v, 'h> Ranking<'v, 'h> {
                 });
             }
             (Node::Write(_, missed), Node::Write(number, saw)) => {
-                let class = self.writes[number].and_then(|rank| self.classes.get(rank / 2));
-                let Some(read) = class.map(|class| class.read) else {
+                let Some(read) = self.ranks.first_to_see(number) else {
                     return;
                 };
+                let read = &view.reads[read];
                 if view.precedes(missed.id, read.id) {
                     return missed_write(missed, read, view, found);
                 }

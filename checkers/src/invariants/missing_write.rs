@@ -6,7 +6,7 @@
 //!
 //! - a returned sibling that the write must supersede, and the proof of that;
 //! - where something in the read might have taken effect after a later write of its client, and so
-//!   have superseded what that covers ([`late_writes`](crate::late_writes)): a read that shows that
+//!   have superseded what that covers (`late_writes.rs`): a read that shows that
 //!   it had taken effect before.
 //!
 //! ```text

@@ -7,8 +7,8 @@
 //! beyond what is checked here, the key is *doubtful*: it is then examined invariant by invariant.
 
 use crate::{
-    clock_table::same_clock,
     history::{Name, Read, ReportedClock, Status, Version, Write},
+    same_clock::same_clock,
 };
 
 use super::{OpRecord, number};

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::{HistoryFault, Origin};
 use crate::{
     history::{Action, Content, Data, History, OpId, Operation, Sibling, Status, Write},
+    index::Index,
     verdict::ThinAir,
 };
 
@@ -62,10 +63,10 @@ impl Written {
     }
 }
 
-/// The same in few bytes; `OpId::MAX` for no write.
+/// The same in few bytes; or no write.
 #[derive(Clone, Copy)]
 struct Packed {
-    op: OpId,
+    op: Option<Index>,
     key_and_flags: u32,
 }
 
@@ -79,7 +80,7 @@ impl From<Written> for Packed {
         let tombstone = TOMBSTONE * u32::from(written.tombstone);
         let failed = FAILED * u32::from(written.has_failed);
         Self {
-            op: written.op,
+            op: Some(Index::new(written.op)),
             key_and_flags: written.key | tombstone | failed,
         }
     }
@@ -90,7 +91,7 @@ const STEP: usize = 512;
 
 impl Dense {
     const NONE: Packed = Packed {
-        op: OpId::MAX,
+        op: None,
         key_and_flags: 0,
     };
 
@@ -100,13 +101,13 @@ impl Dense {
             self.0.resize((at + 1).next_multiple_of(STEP), Self::NONE);
         }
         let before = std::mem::replace(&mut self.0[at], written.into());
-        Some(before.op).filter(|op| *op != OpId::MAX)
+        before.op.map(Index::number)
     }
 
     fn get(&self, at: u64) -> Option<Written> {
         let packed = self.0.get(usize::try_from(at).ok()?)?;
-        (packed.op != OpId::MAX).then_some(Written {
-            op: packed.op,
+        packed.op.map(|op| Written {
+            op: op.number(),
             key: packed.key_and_flags % MOST_KEYS,
             tombstone: packed.key_and_flags & TOMBSTONE != 0,
             has_failed: packed.key_and_flags & FAILED != 0,

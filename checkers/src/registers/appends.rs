@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 
 use super::{
     history::{Action, ValueId},
+    observed::{Local, NONE, Obstacle, Proof, Register},
     verdict::Finding,
-    zones::{Local, NONE, Obstacle, Register},
 };
 
 /// The pieces of one key.
@@ -72,7 +72,7 @@ pub(super) fn resolve(register: &mut Register<'_>) -> Result<(), Obstacle> {
     Ok(())
 }
 
-fn garbled(register: &Register<'_>, local: Local, against: Option<Local>) -> super::zones::Proof {
+fn garbled(register: &Register<'_>, local: Local, against: Option<Local>) -> Proof {
     let id = |local: Local| register.id(local);
     let finding = Finding::Garbled {
         op: id(local),

@@ -6,13 +6,12 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Budget,
-    history::{Action, Clock, History, HistoryFault, OpId, Operation, Status, Tables},
-    verdict::{Contradiction, Figures, Finding, Start, Verdict, Violation},
+    history::{Action, Clock, History, HistoryFault, OpId, Operation, Status},
+    verdict::{Figures, Finding, Start, Verdict, Violation},
 };
 use crate::{
     claim::Promise,
     explanation::moment,
-    judged::Judged,
     object::{Numbers, Object},
     relations::{Link, Relation, precedes},
     shown,
@@ -20,9 +19,6 @@ use crate::{
 };
 
 impl Object for Action {
-    type Tables = Tables;
-    type Finding = Contradiction;
-    type Figures = Figures;
     type Fault = HistoryFault;
 
     const NAME: &'static str = "register";
@@ -71,8 +67,8 @@ impl Object for Action {
         "no operation observed anything, so nothing was tested"
     }
 
-    fn situations(judged: &Judged<Self>) -> Vec<(&'static str, u64)> {
-        super::situations::of(&judged.history)
+    fn situations(history: &History, _verdict: &Verdict) -> Vec<(&'static str, u64)> {
+        super::situations::of(history)
     }
 
     fn how_decided(verdict: &Verdict) -> Option<String> {

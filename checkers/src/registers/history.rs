@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use compact_str::CompactString;
 use serde_json::Value as Json;
 
 pub use crate::history::{Clock, Name, OpId, Status};
 use crate::{
     claim::Claim,
-    history::{self, Header},
+    history::{self, Actions, Header},
+    interned::Interned,
 };
 
 /// A point in time: nanoseconds, or the position of an event in its file; see [`Clock`].
@@ -33,6 +33,10 @@ pub struct Tables {
     pub initial: ValueId,
     /// What the times of the history mean.
     pub clock: Clock,
+}
+
+impl Actions for Action {
+    type Tables = Tables;
 }
 
 /// Registers that are absent at the start.
@@ -242,51 +246,31 @@ impl History {
 /// Numbers names and values while a history is put together.
 #[derive(Debug, Default)]
 pub struct Interner {
-    clients: Names,
-    nodes: Names,
-    keys: Names,
+    names: Interned,
     numbers: BTreeMap<i64, ValueId>,
     texts: BTreeMap<String, ValueId>,
     values: Vec<Json>,
 }
 
-#[derive(Debug, Default)]
-struct Names {
-    numbers: BTreeMap<CompactString, u32>,
-    names: Vec<Name>,
-}
-
-impl Names {
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = crate::provenance::number(self.names.len());
-        self.names.push(name.into());
-        self.numbers.insert(name.into(), number);
-        number
-    }
-}
-
 impl Interner {
     /// The number of a client.
     pub fn client(&mut self, name: &str) -> u32 {
-        self.clients.number(name)
+        self.names.clients.number(name)
     }
 
     /// The number of a node.
     pub fn node(&mut self, name: &str) -> u32 {
-        self.nodes.number(name)
+        self.names.nodes.number(name)
     }
 
     /// The number of a key.
     pub fn key(&mut self, name: &str) -> u32 {
-        self.keys.number(name)
+        self.names.keys.number(name)
     }
 
     /// The number of a value. Equal JSON is one value: `-0.0` and `0.0` are one, `1` and `1.0` two.
     pub fn value(&mut self, value: &Json) -> ValueId {
-        let next = crate::provenance::number(self.values.len());
+        let next = crate::index::number(self.values.len());
         let number = match value.as_i64() {
             Some(integer) => *self.numbers.entry(integer).or_insert(next),
             None => *self.texts.entry(text(value)).or_insert(next),
@@ -321,9 +305,9 @@ impl Interner {
                 claim: Some(Claim::Linearizable),
                 ..Header::default()
             },
-            clients: self.clients.names,
-            nodes: self.nodes.names,
-            keys: self.keys.names,
+            clients: self.names.clients.names,
+            nodes: self.names.nodes.names,
+            keys: self.names.keys.names,
             operations,
             faults: Vec::new(),
             tables: Tables {

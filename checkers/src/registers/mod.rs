@@ -34,6 +34,7 @@ mod appends;
 mod evidence;
 mod explanation;
 pub mod history;
+mod observed;
 mod search;
 pub mod situations;
 mod states;
@@ -50,13 +51,13 @@ pub use verdict::{Verdict, Violation};
 
 use crate::{
     claim::Claim,
-    provenance::number,
+    index::number,
     verdict::{Exercised, Invariant, Outcome},
 };
 use history::{Action, OpId, Status, ValueId};
+use observed::{Counted, Obstacle, Proof};
 use search::{Part, Searched};
 use verdict::{Contradiction, Figures, Finding, Reason, Start, Unknown};
-use zones::{Counted, Obstacle, Proof};
 
 /// Judges every key of a history of registers, several at a time.
 ///

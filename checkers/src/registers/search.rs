@@ -28,7 +28,7 @@ use super::{
     states::{Effect, State, States, UNSEEN},
     verdict::Start,
 };
-use crate::provenance::number;
+use crate::index::number;
 
 /// How much the search on one key may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

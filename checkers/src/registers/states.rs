@@ -87,7 +87,7 @@ impl<'h> States<'h> {
         let (texts, mut others): (Vec<_>, Vec<_>) = observed.into_iter().partition(is_text);
         // An append to what is absent makes a string, so absence matters even if nothing sees it.
         let null = history.tables.values.iter().position(Json::is_null);
-        others.extend(null.map(crate::provenance::number));
+        others.extend(null.map(crate::index::number));
         others.sort_unstable();
         others.dedup();
         let mut observed: Vec<&str> = texts
@@ -160,15 +160,12 @@ impl<'h> States<'h> {
                 texts.others.len() + texts.prefixes.len()
             }
         };
-        (UNSEEN..=crate::provenance::number(known)).collect()
+        (UNSEEN..=crate::index::number(known)).collect()
     }
 }
 
 fn position(sorted: &[ValueId], value: ValueId) -> Option<State> {
-    sorted
-        .binary_search(&value)
-        .ok()
-        .map(crate::provenance::number)
+    sorted.binary_search(&value).ok().map(crate::index::number)
 }
 
 impl Texts<'_> {
@@ -193,7 +190,7 @@ impl Texts<'_> {
         let state = *self
             .numbers
             .entry(prefix)
-            .or_insert(crate::provenance::number(next));
+            .or_insert(crate::index::number(next));
         if state as usize == next {
             self.prefixes.push(prefix);
         }

@@ -12,6 +12,11 @@ pub type Verdict = verdict::Verdict<Action>;
 /// A register that no order of its operations explains.
 pub type Violation = verdict::Violation<Action>;
 
+impl verdict::Judgeable for Action {
+    type Finding = Contradiction;
+    type Figures = Figures;
+}
+
 /// What there was to decide, and how it was decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Figures {

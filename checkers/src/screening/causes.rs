@@ -5,12 +5,13 @@
 //! each operation's client newly knows is compared with what reads held
 //! ([`bounds`](crate::happens_before::bounds)).
 
-use super::{NONE, Screen};
+use super::{Screen, WriteNumber};
 use crate::{
     happens_before::{
         Causes, ChainClocks, HappensBefore,
         bounds::{Answer, Bounds, Held},
     },
+    history::OpId,
     provenance::Kind,
     verdict::Invariant,
 };
@@ -38,7 +39,7 @@ impl Screen<'_, '_> {
         let mut looks = LOOKS * self.ops.len();
         for (place, op) in self.ops.iter().enumerate() {
             if op.kind == Kind::Write {
-                earlier += usize::from(self.numbers[op.slot as usize] != NONE);
+                earlier += usize::from(self.numbers[op.slot as usize].is_some());
             }
             if op.kind != Kind::Read {
                 continue;
@@ -46,14 +47,14 @@ impl Screen<'_, '_> {
             tested += u64::from(clocks.has_past(begin + place));
             let mut end = earlier;
             for write in self.returned(place) {
-                let at = begin + self.writes[write].place as usize;
+                let at = begin + self.writes[write].place.at();
                 tested += u64::from(clocks.has_past(at));
                 end = end.max(write);
             }
             let known = clocks.known_after(begin + place);
             for write in self.reads[op.slot as usize].may().missing(end) {
                 looks = looks.checked_sub(1)?;
-                let write = self.writes[write].place as usize;
+                let write = self.writes[write].place.at();
                 if known.may_hold(begin + write, self.ops[write].client) {
                     return None;
                 }
@@ -79,7 +80,8 @@ impl Screen<'_, '_> {
                 let read = &self.ops[places[*read as usize]];
                 self.summary.links_of(read).iter().copied()
             });
-            let told = told.filter(|write| !before.is_plain(self.id_of(*write as usize)));
+            let told =
+                told.filter(|write| self.id_of(*write).is_some_and(|op| !before.is_plain(op)));
             let writes = delta.writes.iter().copied().chain(told);
             bounds.add(session, delta.as_known_at, writes);
             if op.kind == Kind::Write {
@@ -97,9 +99,9 @@ impl Screen<'_, '_> {
     }
 
     /// The operation of a write that somebody saw, by its number among all writes.
-    fn id_of(&self, slot: usize) -> u32 {
-        let write = &self.writes[self.numbers[slot] as usize];
-        self.ids[write.place as usize]
+    fn id_of(&self, slot: u32) -> Option<OpId> {
+        let write = &self.writes[self.number(slot)?];
+        Some(self.ids[write.place.at()])
     }
 }
 
@@ -114,9 +116,8 @@ const fn count(answer: Answer) -> Option<u64> {
 
 impl Held for Screen<'_, '_> {
     fn holds(&self, read: usize, write: usize) -> bool {
-        self.reads[read]
-            .may()
-            .contains(self.numbers[write] as usize)
+        let number = self.numbers[write].map(WriteNumber::at);
+        number.is_some_and(|number| self.reads[read].may().contains(number))
     }
 
     fn holds_all(&self, read: usize, other: usize) -> bool {
@@ -124,10 +125,9 @@ impl Held for Screen<'_, '_> {
     }
 
     fn covers_all(&self, write: usize, read: usize) -> bool {
-        let number = self.numbers[write];
-        number != NONE && {
-            let covers = &self.writes[number as usize].covers;
+        self.numbers[write].is_some_and(|number| {
+            let covers = &self.writes[number.at()].covers;
             self.reads[read].may().is_subset(covers)
-        }
+        })
     }
 }

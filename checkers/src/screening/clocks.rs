@@ -5,7 +5,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use super::{NONE, Screen, order::over_before};
+use super::{Screen, order::over_before};
 use crate::{
     clock_table::Ranks,
     history::Status,
@@ -55,7 +55,7 @@ impl<'p, 'h> Screen<'p, 'h> {
     }
 
     fn version(&self, write: usize) -> &'p Reported<'h> {
-        let place = self.writes[write].place as usize;
+        let place = self.writes[write].place.at();
         self.summary.version(self.ops[place].slot as usize)
     }
 
@@ -128,7 +128,7 @@ impl<'p, 'h> Screen<'p, 'h> {
 
     /// What a write directly covers, as often as it does.
     fn below(&self, write: usize) -> impl Iterator<Item = usize> + use<'_, 'p, 'h> {
-        let op = &self.ops[self.writes[write].place as usize];
+        let op = &self.ops[self.writes[write].place.at()];
         let sources = self.summary.links_of(op).iter();
         sources.flat_map(|source| {
             let source = &self.ops[*source as usize];
@@ -136,9 +136,7 @@ impl<'p, 'h> Screen<'p, 'h> {
                 Kind::Read => self.summary.links_of(source),
                 _ => std::slice::from_ref(&source.slot),
             };
-            slots
-                .iter()
-                .map(|slot| self.numbers[*slot as usize] as usize)
+            slots.iter().filter_map(|slot| self.number(*slot))
         })
     }
 
@@ -147,7 +145,7 @@ impl<'p, 'h> Screen<'p, 'h> {
         let mut pending = BinaryHeap::new();
         let mut largest = vec![0; self.summary.actors()];
         for write in 0..self.writes.len() {
-            let op = &self.ops[self.writes[write].place as usize];
+            let op = &self.ops[self.writes[write].place.at()];
             let version = self.version(write);
             if !version.by_acknowledgement {
                 continue;
@@ -162,7 +160,7 @@ impl<'p, 'h> Screen<'p, 'h> {
                 return None;
             }
             if op.status == Status::Ok {
-                pending.push(Reverse((op.over, crate::provenance::number(write))));
+                pending.push(Reverse((op.over, crate::index::number(write))));
             }
         }
         Some(())
@@ -264,7 +262,7 @@ impl<'s, 'p, 'h> Built<'s, 'p, 'h> {
         below.all(|lower| self.is_below(upper, lower, depth))
             && (!self.with_previous || {
                 let previous = self.screen.writes[write].previous;
-                previous == NONE || self.is_below(upper, previous as usize, depth)
+                previous.is_none_or(|own| self.is_below(upper, own.at(), depth))
             })
     }
 

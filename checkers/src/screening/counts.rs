@@ -1,10 +1,10 @@
 //! What is counted of each operation: situations, and what the session guarantees had to test.
 
-use super::{NONE, Screen, Seen};
+use super::{Place, Screen, Seen};
 use crate::{
     history::{Action, Status},
     provenance::{Kind, OpRecord},
-    situations::{MOST_COMPARED, Situation, Values},
+    situations::{Corners, MOST_COMPARED, Situation, observed::Values},
     verdict::Invariant,
     write_set::WriteSet,
 };
@@ -18,23 +18,19 @@ impl Screen<'_, '_> {
         sources: &[u32],
         covers: &WriteSet,
     ) {
-        let unseen = self
-            .unseen
-            .partition_point(|unseen| (*unseen as usize) < place);
+        let unseen = self.unseen.partition_point(|unseen| unseen.at() < place);
         let earlier = self.writes.len();
         let is_concurrent = unseen > 0 || covers.len() < earlier;
         let at_its_node =
             is_concurrent && self.concurrent_at(op.node, &self.unseen[..unseen], covers);
         let session = &self.sessions[op.session as usize];
-        let stale = match self.ops.get(session.last as usize) {
-            _ if sources.is_empty() => false,
-            None => false,
-            Some(last) if last.kind == Kind::Read => {
-                !self.reads[last.slot as usize].must.is_subset(covers)
-            }
-            Some(_) => !covers.contains(session.last_write as usize),
-        };
-        let again = sources.is_empty() && session.last_write != NONE;
+        let last = session.last.map(|last| &self.ops[last.at()]);
+        let stale = !sources.is_empty()
+            && last.is_some_and(|last| match (last.kind, session.last_write) {
+                (Kind::Read, _) => !self.reads[last.slot as usize].must.is_subset(covers),
+                (_, write) => write.is_none_or(|write| !covers.contains(write.at())),
+            });
+        let again = sources.is_empty() && session.last_write.is_some();
         let sources = || sources.iter().map(|source| &self.ops[*source as usize]);
         let merges = sources().any(|source| source.kind == Kind::Read && source.linked() > 1);
         let own = sources().any(|source| source.kind == Kind::Write);
@@ -44,27 +40,24 @@ impl Screen<'_, '_> {
                     || covers.contains(last)
                     || covers.intersects(&self.tombstones)
             });
-        let joined = sources().len() > 1;
+        self.situations.note_write(Corners {
+            is_concurrent,
+            at_one_node: at_its_node,
+            is_blind_again: again,
+            is_stale: stale,
+            merges,
+            joins: sources().len() > 1,
+            follows_own: own,
+            recreates,
+        });
         let is_returned = self.summary.version(op.slot as usize).is_returned;
         let unknown_seen = op.status == Status::Info && is_returned;
-        for (situation, arose) in [
-            (Situation::ConcurrentWrites, is_concurrent),
-            (Situation::OneCoordinator, at_its_node),
-            (Situation::BlindAgain, again),
-            (Situation::StaleContext, stale),
-            (Situation::Merge, merges),
-            (Situation::JoinedContexts, joined),
-            (Situation::OwnWrite, own),
-            (Situation::Recreated, recreates),
-            (Situation::Deletes, op.is_special),
-            (Situation::UnknownSeen, unknown_seen),
-        ] {
-            self.situations.note(situation, arose);
-        }
+        self.situations.note(Situation::Deletes, op.is_special);
+        self.situations.note(Situation::UnknownSeen, unknown_seen);
     }
 
     /// True when one of the first writes that are not covered was sent to a node.
-    fn concurrent_at(&self, node: u32, unseen: &[u32], covers: &WriteSet) -> bool {
+    fn concurrent_at(&self, node: u32, unseen: &[Place], covers: &WriteSet) -> bool {
         let mut unseen = unseen.iter().copied().peekable();
         let numbered = covers.missing(self.writes.len());
         let mut numbered = numbered.map(|write| self.writes[write].place).peekable();
@@ -74,7 +67,7 @@ impl Screen<'_, '_> {
             (None, _) => numbered.next(),
         });
         let mut nodes = places.take(MOST_COMPARED);
-        nodes.any(|place| self.ops[place as usize].node == node)
+        nodes.any(|place| self.ops[place.at()].node == node)
     }
 
     /// Counts what an answer of so many siblings shows; `None` when it lacks what a client had read

@@ -2,9 +2,10 @@
 
 use super::Screen;
 use crate::{
-    clock_table::{same_clock, same_version},
     history::{Action, NOT_A_READ, Read, Status, TimeNs},
     provenance::{Kind, OpRecord},
+    same_clock::{same_clock, same_version},
+    telling,
     verdict::{Invariant, Reason},
 };
 
@@ -72,7 +73,7 @@ impl Screen<'_, '_> {
     fn look_for_losses(&mut self, finals: &[usize]) -> Option<()> {
         let first_over = self.ends.first_write;
         for &read in finals {
-            if self.returned(read).len() > 1 {
+            if self.ops[read].linked() > 1 {
                 self.exercised.add(Invariant::SiblingPreservation, 1);
             }
             let is_write = |place: &usize| self.ops[*place].kind == Kind::Write;
@@ -87,7 +88,7 @@ impl Screen<'_, '_> {
             }
             let may = self.reads[self.ops[read].slot as usize].may();
             let is_due = |write: usize| {
-                let place = self.writes[write].place as usize;
+                let place = self.writes[write].place.at();
                 self.is_returned(write) || self.precedes(place, read)
             };
             if may.missing(self.writes.len()).any(is_due) {
@@ -98,7 +99,7 @@ impl Screen<'_, '_> {
     }
 
     fn is_returned(&self, write: usize) -> bool {
-        let slot = self.ops[self.writes[write].place as usize].slot;
+        let slot = self.ops[self.writes[write].place.at()].slot;
         self.summary.version(slot as usize).is_returned
     }
 
@@ -205,19 +206,6 @@ impl Screen<'_, '_> {
         if last > Some(self.ends.last_acknowledged) {
             return None;
         }
-        let is_acknowledged = |place: &usize| {
-            let op = &self.ops[*place];
-            op.kind == Kind::Write && op.status == Status::Ok
-        };
-        let followed = |write: usize| {
-            Some(self.ops[write].over) < last
-                || finals.iter().any(|read| self.precedes(write, *read))
-        };
-        let mut acknowledged = (0..self.ops.len()).filter(is_acknowledged);
-        let write = acknowledged.find(|write| !followed(*write))?;
-        Some(Reason::NoFinalRead {
-            write: self.ids[write],
-            left_out: None,
-        })
+        telling::no_final_read((self.ids, self.ops), finals, &[])
     }
 }

@@ -6,12 +6,14 @@ use std::{
     collections::{BTreeMap, BinaryHeap},
 };
 
-use super::{NONE, Screen};
+use super::{Place, Screen};
 use crate::{
     history::{Status, TimeNs},
+    index::{Index, number},
     provenance::Kind,
+    ranks::Ranks,
     verdict::Invariant,
-    write_set::{NOTHING, WriteSet},
+    write_set::WriteSet,
 };
 
 /// What is under way, in the order of completion.
@@ -33,7 +35,7 @@ impl Screen<'_, '_> {
         let (mut past, mut tested) = (WriteSet::EMPTY, 0);
         for (place, op) in self.ops.iter().enumerate() {
             if op.kind == Kind::Write && op.status == Status::Ok {
-                pending.push(Reverse((op.over, self.numbers[op.slot as usize])));
+                pending.push(Reverse((op.over, number(self.number(op.slot)?))));
             }
             if op.kind != Kind::Read {
                 continue;
@@ -44,9 +46,7 @@ impl Screen<'_, '_> {
             let may = self.reads[op.slot as usize].may();
             let writes = self.own_at_once(place).map(|place| &self.ops[place]);
             let writes = writes.filter(|op| op.kind == Kind::Write);
-            let mut at_once = writes
-                .map(|op| self.numbers[op.slot as usize] as usize)
-                .peekable();
+            let mut at_once = writes.filter_map(|op| self.number(op.slot)).peekable();
             if past.is_empty() && at_once.peek().is_none() {
                 continue;
             }
@@ -97,12 +97,10 @@ impl Screen<'_, '_> {
 
     /// The place of the same client's operation before.
     fn place_before(&self, place: usize) -> Option<usize> {
-        let before = self.before[place];
-        (before != NONE).then_some(before as usize)
+        self.before[place].map(Place::at)
     }
 
-    /// `None` when there might be no linearization. Every write has a rank, and every read: those
-    /// of `linearizability.rs`.
+    /// `None` when there might be no linearization. [`Ranks`] say why.
     pub(super) fn look_at_order(&mut self) -> Option<()> {
         let mut reads: Vec<(usize, u32)> = Vec::with_capacity(self.reads.len());
         reads.extend(
@@ -114,32 +112,18 @@ impl Screen<'_, '_> {
         reads.sort_unstable();
         self.exercised
             .add(Invariant::Linearizability, reads.len() as u64);
-        let mut ranks = Ranks {
-            writes: vec![NONE; self.writes.len()],
-            reads: vec![NONE; self.reads.len()],
+        let seen = |slot: &u32| (*slot as usize, self.reads[*slot as usize].may());
+        let ordered = reads.iter().map(|(_, slot)| seen(slot));
+        let mut pairs = ordered.clone().zip(ordered.clone().skip(1));
+        if pairs.any(|((_, smaller), (_, larger))| !smaller.is_subset(larger)) {
+            return None;
+        }
+        let is_acknowledged = |write: usize| {
+            let place = self.writes[write].place.at();
+            self.ops[place].status == Status::Ok
         };
-        let mut last = &NOTHING;
-        let mut classes = 0;
-        for &(_, slot) in &reads {
-            let may = self.reads[slot as usize].may();
-            if classes == 0 || may.len() != last.len() {
-                for write in may.difference(last) {
-                    ranks.writes[write] = 2 * classes;
-                }
-                classes += 1;
-            }
-            if !last.is_subset(may) {
-                return None;
-            }
-            last = may;
-            ranks.reads[slot as usize] = 2 * classes - 1;
-        }
-        for (rank, write) in ranks.writes.iter_mut().zip(&self.writes) {
-            let is_acknowledged = self.ops[write.place as usize].status == Status::Ok;
-            if *rank == NONE && is_acknowledged {
-                *rank = 2 * classes;
-            }
-        }
+        let size = [self.writes.len(), self.reads.len()];
+        let ranks = Ranks::of(ordered, size, is_acknowledged);
         self.sweep(&ranks)
     }
 
@@ -176,21 +160,11 @@ impl Screen<'_, '_> {
 
     fn rank(&self, ranks: &Ranks, place: usize) -> Option<u32> {
         let op = &self.ops[place];
-        let slot = op.slot as usize;
         let rank = match op.kind {
-            Kind::Nothing => NONE,
-            Kind::Read => ranks.reads[slot],
-            Kind::Write => match self.numbers[slot] {
-                NONE => NONE,
-                write => ranks.writes[write as usize],
-            },
+            Kind::Nothing => None,
+            Kind::Read => ranks.read(op.slot as usize),
+            Kind::Write => self.number(op.slot).and_then(|write| ranks.write(write)),
         };
-        (rank != NONE).then_some(rank)
+        rank.map(Index::number)
     }
-}
-
-/// Where each operation stands in any linearization.
-struct Ranks {
-    writes: Vec<u32>,
-    reads: Vec<u32>,
 }

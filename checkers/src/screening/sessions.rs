@@ -17,13 +17,13 @@ pub(super) struct Past {
     /// What its last read may have seen, where that is more.
     wider: Option<Box<WriteSet>>,
     /// Its acknowledged writes since that read.
-    open: Vec<u32>,
+    open: Vec<usize>,
     pub(super) has_written: bool,
 }
 
 impl Past {
     /// Takes up an acknowledged write.
-    pub(super) fn wrote(&mut self, write: u32) {
+    pub(super) fn wrote(&mut self, write: usize) {
         self.open.push(write);
         self.has_written = true;
     }
@@ -41,7 +41,7 @@ impl Past {
             .wider
             .as_deref()
             .is_none_or(|wider| wider.is_subset(may));
-        let written = self.open.iter().all(|write| may.contains(*write as usize));
+        let written = self.open.iter().all(|write| may.contains(*write));
         if !confirmed || !written || !self.seen.is_subset(may) {
             return None;
         }

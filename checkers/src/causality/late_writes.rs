@@ -14,14 +14,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    causality::KeyView,
-    history::{OpId, TimeNs},
-};
+use super::{KeyView, WriteView};
+use crate::history::{OpId, TimeNs};
 
 /// The open writes of one key. Empty for clients that wait for every answer.
 #[derive(Default)]
-pub(crate) struct LateWrites {
+pub(super) struct LateWrites {
     open: Vec<Open>,
     /// The writes of each client, in the order of invocation.
     by_client: BTreeMap<u32, Vec<usize>>,
@@ -53,8 +51,8 @@ impl FirstReads {
 }
 
 impl LateWrites {
-    pub(crate) fn of(view: &KeyView<'_>) -> Self {
-        let unfinished = |write: &crate::causality::WriteView<'_>| {
+    pub(super) fn of(view: &KeyView<'_>) -> Self {
+        let unfinished = |write: &WriteView<'_>| {
             let previous = write.previous().map(|previous| view.writes[previous].id);
             previous.is_some_and(|previous| !view.precedes(previous, write.id))
         };
@@ -89,18 +87,18 @@ impl LateWrites {
     }
 
     /// True when no write may take effect after a later one of its client.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.open.iter().all(|open| open.later.is_empty())
     }
 
     /// True when a client wrote again before it knew that its earlier write was over, whether a read
     /// had shown it by then or not.
-    pub(crate) fn has_open(&self) -> bool {
+    pub(super) fn has_open(&self) -> bool {
         !self.open.is_empty()
     }
 
     /// The last write invoked by `by` that `write` may take effect after, of those of its client.
-    pub(crate) fn last(&self, view: &KeyView<'_>, write: usize, by: TimeNs) -> Option<usize> {
+    pub(super) fn last(&self, view: &KeyView<'_>, write: usize, by: TimeNs) -> Option<usize> {
         let open = self.get(write)?;
         let later = &self.by_client[&view.writes[write].client][open.later.clone()];
         let invoked = later.partition_point(|later| view.writes[*later].invoked <= by);
@@ -109,7 +107,7 @@ impl LateWrites {
 
     /// The read, where it takes one, that shows `write` to have taken effect before its client's
     /// `later` was invoked.
-    pub(crate) fn shown_by(&self, view: &KeyView<'_>, write: usize, later: usize) -> Option<OpId> {
+    pub(super) fn shown_by(&self, view: &KeyView<'_>, write: usize, later: usize) -> Option<OpId> {
         let (first, second) = (&view.writes[write], &view.writes[later]);
         let one_client = first.client == second.client && first.id < second.id;
         if !one_client || view.precedes(first.id, second.id) {
