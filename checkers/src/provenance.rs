@@ -38,11 +38,12 @@ pub(crate) struct Provenance<'h> {
     sources: Vec<OpId>,
     /// Where each operation stands among those sorted by key.
     places: Vec<u32>,
-    slots: Vec<u32>,
+    /// The number of each operation that can matter among the writes, or the reads, of its key.
+    slots: Vec<Option<Index>>,
     /// Which operations are writes, 64 a word.
     writes: Vec<u64>,
-    /// The first and the last operation of each client.
-    spans: Vec<(OpId, OpId)>,
+    /// The first and the last operation of each client that has any.
+    spans: Vec<Option<(OpId, OpId)>>,
     /// How many writes have an unknown outcome.
     unknown_writes: u64,
     /// In the order of `by_key`: a key's are read together, and lie far apart in the history.
@@ -198,7 +199,7 @@ impl<'h> Provenance<'h> {
             places: Vec::with_capacity(many),
             slots: Vec::with_capacity(many),
             writes: vec![0; many.div_ceil(64)],
-            spans: vec![(NONE, NONE); history.clients.len()],
+            spans: vec![None; history.clients.len()],
             unknown_writes: 0,
             records: vec![nothing; many],
             summaries: history.keys.iter().map(|_| KeySummary::default()).collect(),
@@ -214,17 +215,16 @@ impl<'h> Provenance<'h> {
         for (id, op) in (0..).zip(&history.operations) {
             validate(history, id, op, now)?;
             now = op.invoked;
-            let (first, last) = &mut self.spans[op.client as usize];
-            (*first, *last) = ((*first).min(id), id);
+            self.spans[op.client as usize].get_or_insert((id, id)).1 = id;
             let key = op.key as usize;
             self.key_starts[key + 1] += 1;
             let kind = Kind::of(op);
             if kind == Kind::Nothing {
-                self.slots.push(NONE);
+                self.slots.push(None);
                 continue;
             }
             let slot = &mut next[key][usize::from(kind == Kind::Read)];
-            self.slots.push(*slot);
+            self.slots.push(Some(Index::new(*slot)));
             *slot += 1;
             if kind == Kind::Write {
                 self.writes[id as usize / 64] |= 1 << (id % 64);
@@ -272,8 +272,7 @@ impl<'h> Provenance<'h> {
     /// The number of an operation among the writes, or the reads, of its key; `None` when it
     /// cannot matter.
     pub(crate) fn slot(&self, op: OpId) -> Option<usize> {
-        let slot = self.slots[op as usize];
-        (slot != NONE).then_some(slot as usize)
+        self.slots[op as usize].map(Index::at)
     }
 
     /// True for a write that may have been applied.
@@ -296,9 +295,10 @@ impl<'h> Provenance<'h> {
         self.key_starts[key as usize]
     }
 
-    /// The first and the last operation of each client; `OpId::MAX` where there is none.
-    pub(crate) fn spans(&self) -> &[(OpId, OpId)] {
-        &self.spans
+    /// The first and the last operation of each client that has any, with its number.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (usize, (OpId, OpId))> {
+        let spans = self.spans.iter().enumerate();
+        spans.filter_map(|(client, span)| Some((client, (*span)?)))
     }
 
     /// How many writes have an unknown outcome.

@@ -306,13 +306,13 @@ impl ChainClocks {
 /// node whose client has ended, or else begins a chain.
 fn chains_of(provenance: &Provenance<'_>) -> (Vec<u32>, usize) {
     let operations = &provenance.history.operations;
-    let mut clients: Vec<_> = (0..).zip(provenance.spans()).collect();
+    let mut clients: Vec<(usize, (OpId, OpId))> = provenance.spans().collect();
     clients.retain(|(_, (first, last))| first != last);
     clients.sort_unstable_by_key(|(_, (first, _))| *first);
     let mut of_clients = vec![NONE; provenance.history.clients.len()];
     // The node of each chain, and the last operation of its client.
     let mut chains: Vec<(u32, OpId)> = Vec::new();
-    for (client, &(first, last)) in clients {
+    for (client, (first, last)) in clients {
         let begins = &operations[first as usize];
         let is_free = |&(node, last): &(u32, OpId)| {
             let ends = &operations[last as usize];

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     history::{Action, OpId, Operation, Read, Status, TimeNs, Write},
+    index::Index,
     verdict::ThinAir,
 };
 
@@ -67,7 +68,8 @@ impl<'h> Passes<'h> {
         };
         let mut record = OpRecord::of(op, linked);
         let provenance = &mut self.provenance;
-        (record.link, record.slot) = (link, provenance.slots[id as usize]);
+        record.link = link;
+        record.slot = provenance.slots[id as usize].map_or(NONE, Index::number);
         let place = &mut self.next[op.key as usize];
         provenance.places.push(number(*place));
         provenance.by_key[*place] = id;
@@ -121,7 +123,7 @@ impl<'h> Passes<'h> {
         let summary = &mut summaries[op.key as usize];
         let origins = &origins[begin..];
         let slots = origins.iter().map(|origin| match origin {
-            Origin::Write(write) => Some(slots[*write as usize]),
+            Origin::Write(write) => slots[*write as usize].map(Index::number),
             Origin::ThinAir(_) => None,
         });
         summary.note_read(read, &slots);
