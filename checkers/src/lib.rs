@@ -49,6 +49,7 @@ mod numbers;
 pub mod object;
 pub mod object_model;
 pub mod outside;
+mod past;
 #[cfg(test)]
 mod property_tests;
 mod provenance;

@@ -28,6 +28,7 @@ use crate::{
     history::{OpId, Status, TimeNs},
     index::typed_index,
     object_model::ObjectModel,
+    past::{Answer, Visible, refuted},
     provenance::{KeySummary, Kind, OpRecord, Provenance, Reporting},
     situations::Situations,
     telling::follows_two_writes,
@@ -290,14 +291,13 @@ impl Screen<'_, '_> {
             if source.kind == Kind::Write {
                 let number = self.number(source.slot)?;
                 let written = &mut self.writes[number];
-                covers.union_with(&written.covers);
-                covers.insert(number);
+                Answer::Write(number, &written.covers).add_to(&mut covers);
                 is_wider |= written.may.is_some();
                 written.first_above.get_or_insert(above);
             } else {
                 self.settle(place as usize)?;
                 let seen = &self.reads[source.slot as usize];
-                covers.union_with(&seen.must);
+                Answer::Read(&seen.must).add_to(&mut covers);
                 is_wider |= seen.may.is_some();
                 for slot in self.summary.links_of(source) {
                     let lower = self.number(*slot)?;
@@ -354,16 +354,15 @@ impl Screen<'_, '_> {
         // What may be superseded holds what must be, so that is not added again: where a client
         // wrote blindly the two have little in common, and to unite them costs most.
         let mut may = WriteSet::EMPTY;
-        for &source in sources {
-            let source = &self.ops[source as usize];
-            let slot = source.slot as usize;
-            if source.kind == Kind::Write {
-                let number = self.numbers[slot]?.at();
-                may.union_with(self.writes[number].may());
-                may.insert(number);
+        for source in sources {
+            let source = &self.ops[*source as usize];
+            let answer = if source.kind == Kind::Write {
+                let number = self.number(source.slot)?;
+                Answer::Write(number, self.writes[number].may())
             } else {
-                may.union_with(self.reads[slot].may());
-            }
+                Answer::Read(self.reads[source.slot as usize].may())
+            };
+            answer.add_to(&mut may);
         }
         if let Some(own) = previous {
             may.union_with(self.writes[own.at()].may());
@@ -402,18 +401,15 @@ impl Screen<'_, '_> {
         if self.reads[slot].is_settled {
             return Some(());
         }
-        let mut must = WriteSet::EMPTY;
+        let mut visible = Visible::NOTHING;
         let (mut siblings, mut is_wider) = (0, false);
         for write in self.returned(read) {
             let written = self.writes.get(write)?;
-            must.union_with(&written.covers);
+            visible.cover(&written.covers);
             is_wider |= written.may.is_some();
             siblings += 1;
         }
-        let all_covered = must.len();
-        for write in self.returned(read) {
-            must.insert(write);
-        }
+        let (must, all_covered) = visible.with(self.returned(read));
         // An antichain: nothing that was returned is covered by anything that was.
         if must.len() != all_covered + siblings {
             return None;
@@ -446,27 +442,22 @@ impl Screen<'_, '_> {
     )]
     fn may_have_seen(&self, read: usize, must: &WriteSet) -> Option<Option<Box<WriteSet>>> {
         // What may be superseded holds what must be.
-        let mut may = WriteSet::EMPTY;
+        let mut visible = Visible::NOTHING;
         for write in self.returned(read) {
-            may.union_with(self.writes[write].may());
+            visible.cover(self.writes[write].may());
         }
-        for write in self.returned(read) {
-            may.insert(write);
-        }
+        let (may, _) = visible.with(self.returned(read));
         if may.len() == must.len() {
             return Some(None);
         }
-        // Only what must supersede a sibling contradicts, and nothing before the first that does.
-        let above = self
-            .returned(read)
-            .map(|write| self.writes[write].first_above);
-        let above = above.flatten().min();
+        let above = self.returned(read);
+        let above = above.filter_map(|write| self.writes[write].first_above);
+        let above = above.min().map(WriteNumber::at);
         let contradicted = |write: usize| {
             let covers = &self.writes[write].covers;
             self.returned(read).any(|sibling| covers.contains(sibling))
         };
-        let is_refuted =
-            above.is_some_and(|above| may.difference_from(must, above.at()).any(contradicted));
+        let is_refuted = refuted(&may, must, above, contradicted).next().is_some();
         (!is_refuted).then(|| Some(Box::new(may)))
     }
 

@@ -13,6 +13,7 @@ use super::{Edge, KeyView, Node, Returned};
 use crate::{
     history::{OpId, TimeNs},
     index::number,
+    past::{Answer, Visible, refuted},
     write_set::WriteSet,
 };
 
@@ -113,19 +114,19 @@ impl KeyView<'_> {
     }
 
     fn settle_write(&mut self, slot: usize) {
+        let sources = self.writes[slot].sources;
         let mut must = WriteSet::EMPTY;
         let mut edges = std::mem::take(&mut self.edges);
         let start = edges.len();
-        for &source in self.writes[slot].sources {
+        for &source in sources {
             match self.node(source) {
                 Some(Node::Write(write, view)) => {
-                    must.union_with(&view.covers_must);
-                    must.insert(write);
+                    Answer::Write(write, &view.covers_must).add_to(&mut must);
                     let lower = number(write);
                     edges.push(Edge { lower, source });
                 }
                 Some(Node::Read(_, view)) => {
-                    must.union_with(&view.visible_must);
+                    Answer::Read(&view.visible_must).add_to(&mut must);
                     let lowers = view.siblings.writes().map(number);
                     edges.extend(lowers.map(|lower| Edge { lower, source }));
                 }
@@ -204,17 +205,15 @@ impl KeyView<'_> {
     }
 
     pub(super) fn settle_read(&mut self, slot: usize) {
-        let mut must = WriteSet::EMPTY;
         let view = &mut self.reads[slot];
         view.siblings.keep(|write| self.writes[write].settled);
         let returned = Returned::of(&view.siblings);
         let sound = returned.len() == view.siblings.len();
-        for write in view.siblings.writes() {
-            must.union_with(&self.writes[write].covers_must);
-        }
+        let mut visible = Visible::NOTHING;
         for write in returned.iter() {
-            must.insert(write);
+            visible.cover(&self.writes[write].covers_must);
         }
+        let (must, _) = visible.with(returned.iter());
         view.returned = returned;
         view.visible_must = must;
         view.sound = sound;
@@ -250,13 +249,10 @@ impl KeyView<'_> {
                 self.add_past(&mut may, delete, completed);
             }
         }
-        let mut returned = view.returned.iter();
-        let above = returned.by_ref().filter_map(|w| self.writes[w].first_above);
-        let refuted = above.min().map_or(WriteSet::EMPTY, |from| {
-            let from = from as usize;
-            let only_may = may.difference_from(&view.visible_must, from);
-            only_may.filter(|write| contradicted(*write)).collect()
-        });
+        let above = view.returned.iter();
+        let above = above.filter_map(|write| self.writes[write].first_above);
+        let from = above.min().map(|from| from as usize);
+        let refuted: WriteSet = refuted(&may, &view.visible_must, from, contradicted).collect();
         may.subtract(&refuted);
         (may, refuted)
     }
