@@ -28,6 +28,10 @@ pub enum Command {
     Kill(u32),
     /// A node starts again.
     Restart(u32),
+    /// A node is told to leave the cluster.
+    Leave(u32),
+    /// It is told to join again.
+    Join(u32),
     /// Nodes hear their own group only.
     Partition(Vec<Vec<u32>>),
     /// All nodes hear each other.
@@ -59,7 +63,7 @@ pub struct Usage {
 }
 
 /// Every command, as `help` tells them.
-pub const COMMANDS: [Usage; 15] = [
+pub const COMMANDS: [Usage; 17] = [
     usage(
         "put",
         "put KEY VALUE",
@@ -87,6 +91,12 @@ pub const COMMANDS: [Usage; 15] = [
         "the node dies and loses what was not on its storage",
     ),
     usage("restart", "restart NODE", "it starts again"),
+    usage(
+        "leave",
+        "leave NODE",
+        "the node hands over what it owns, and is no member then",
+    ),
+    usage("join", "join NODE", "it becomes a member again"),
     usage(
         "partition",
         "partition A B | C D E",
@@ -179,6 +189,8 @@ impl Words<'_> {
             "as" => Command::As(self.one()?),
             "kill" => Command::Kill(self.node(&self.one()?)?),
             "restart" => Command::Restart(self.node(&self.one()?)?),
+            "leave" => Command::Leave(self.node(&self.one()?)?),
+            "join" => Command::Join(self.node(&self.one()?)?),
             "partition" => Command::Partition(self.groups()?),
             "heal" => self.alone(Command::Heal)?,
             "ring" if self.rest.is_empty() => Command::Ring(None),

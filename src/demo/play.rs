@@ -84,6 +84,15 @@ pub enum Refusal {
     /// It is not down.
     #[error("{0} is up: kill {0} takes it down")]
     Up(Actor),
+    /// It is to be no member already.
+    #[error("{0} was told to leave already: join {0} brings it back")]
+    Left(Actor),
+    /// It was not told to leave.
+    #[error("{0} was not told to leave")]
+    Member(Actor),
+    /// It cannot be told.
+    #[error("{0} is down and hears nothing: restart {0} brings it back")]
+    Deaf(Actor),
     /// There is no partition.
     #[error("nothing is partitioned: a node that was killed comes back by restart")]
     Whole,
@@ -149,6 +158,8 @@ pub struct Play {
     players: Vec<Player>,
     /// Nodes that are down, each with its fault.
     down: BTreeMap<u32, usize>,
+    /// Nodes that were told to leave, each with its fault.
+    left: BTreeMap<u32, usize>,
     partition: Option<Partition>,
     nodes: Cluster,
     recorded: Recorded,
@@ -184,6 +195,7 @@ impl Play {
             answered: Nanos::ZERO,
             players: Vec::new(),
             down: BTreeMap::new(),
+            left: BTreeMap::new(),
             partition: None,
             nodes,
             recorded,
@@ -249,8 +261,13 @@ impl Play {
 
     /// The owners of a key, the most preferred first.
     pub fn owners(&self, key: &str) -> Vec<u32> {
-        let node = self.nodes.store(0);
-        node.map_or_else(Vec::new, |node| node.inspected(&key.into()).owners)
+        self.newest(key).map_or_else(Vec::new, |node| node.owners)
+    }
+
+    /// What the node knows that has heard last who the members are.
+    pub fn newest(&self, key: &str) -> Option<Inspected<TaggedValue>> {
+        let all = self.inspected(key).into_iter().flatten();
+        all.max_by_key(|node| node.view)
     }
 
     /// What each node has of a key; `None` for a node that is down.
@@ -366,6 +383,41 @@ impl Play {
         let at = self.next()?;
         self.end(fault, at);
         self.down.remove(&node);
+        Ok(())
+    }
+
+    /// A node is told to leave the cluster.
+    ///
+    /// # Errors
+    ///
+    /// When it was told so already, or is down.
+    pub fn leave(&mut self, node: u32) -> Result<(), Refusal> {
+        if self.left.contains_key(&node) {
+            return Err(Refusal::Left(node_name(node)));
+        }
+        if self.is_down(node) {
+            return Err(Refusal::Deaf(node_name(node)));
+        }
+        let fault = self.begin(FaultKind::Leave { node })?;
+        self.left.insert(node, fault);
+        Ok(())
+    }
+
+    /// A node that was told to leave is told to join again.
+    ///
+    /// # Errors
+    ///
+    /// When it was not told to leave, or is down.
+    pub fn join(&mut self, node: u32) -> Result<(), Refusal> {
+        let Some(&fault) = self.left.get(&node) else {
+            return Err(Refusal::Member(node_name(node)));
+        };
+        if self.is_down(node) {
+            return Err(Refusal::Deaf(node_name(node)));
+        }
+        let at = self.next()?;
+        self.end(fault, at);
+        self.left.remove(&node);
         Ok(())
     }
 

@@ -59,6 +59,7 @@ pub fn play_script(play: Play, width: usize) -> Result<(String, Outcome), Wrong>
     node_fails(&mut narrator, &cast)?;
     partitioned(&mut narrator, &cast)?;
     without_hints(&mut narrator, &cast)?;
+    members_change(&mut narrator, &cast)?;
     verdict(&mut narrator, &cast)?;
     Ok((narrator.text, narrator.outcome))
 }
@@ -317,6 +318,38 @@ fn without_hints(narrator: &mut Narrator, cast: &Cast) -> Result<(), Wrong> {
          what was missing. What was on storage outlived the crash.",
     );
     Ok(())
+}
+
+fn members_change(narrator: &mut Narrator, cast: &Cast) -> Result<(), Wrong> {
+    if cast.nodes <= 2 {
+        // Nobody would be left to hand anything over to.
+        return Ok(());
+    }
+    let first = node_name(cast.first());
+    narrator.scene("A node leaves, and joins again");
+    narrator.say(&format!(
+        "Who owns a key never depends on who seems to be alive: members change only when they are told to. \
+         {first} is told to leave. While the change is pending, owners before and after it count, and {first} \
+         hands over what others own from then on."
+    ));
+    let (ring, siblings) = (format!("ring {KEY}"), format!("siblings {KEY}"));
+    let put = format!("put {KEY} salt as erin via {first}");
+    let wait = cast.turn();
+    narrator.commands(&[
+        &format!("leave {first}"),
+        &wait,
+        "ring",
+        &ring,
+        &siblings,
+        &put,
+    ])?;
+    narrator.say(&format!(
+        "{first} has forgotten the key, and still takes requests for it. When it joins again it gets the key \
+         back. What it wrote before has the dots of its old name; it writes under another one from now on, \
+         so that no dot is given out twice."
+    ));
+    let pepper = format!("put {KEY} pepper as erin via {first}");
+    narrator.commands(&[&format!("join {first}"), &wait, &ring, &pepper, &siblings])
 }
 
 fn verdict(narrator: &mut Narrator, cast: &Cast) -> Result<(), Wrong> {

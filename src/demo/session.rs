@@ -111,6 +111,14 @@ impl Session {
                 play.restart(node)?;
                 line(&format!("{} is up", told::listed([node])))
             }
+            Command::Leave(node) => {
+                play.leave(node)?;
+                line(&format!("{} is told to leave", told::listed([node])))
+            }
+            Command::Join(node) => {
+                play.join(node)?;
+                line(&format!("{} is told to join", told::listed([node])))
+            }
             Command::Partition(groups) => {
                 play.partition(groups)?;
                 let groups = play.groups().iter();

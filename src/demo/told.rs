@@ -185,8 +185,13 @@ pub(super) fn owners(play: &Play, key: &str) -> String {
 /// How the nodes are.
 pub(super) fn nodes(play: &Play, width: usize) -> String {
     let mut text = String::new();
+    let newest = play.newest("");
     for (node, found) in (0..).zip(play.inspected("")) {
         let mut how = vec![if found.is_some() { "up" } else { "down" }.to_owned()];
+        let members = newest.as_ref().map(|newest| &newest.members);
+        if members.is_some_and(|members| !members.contains(&node)) {
+            how.push("no member".to_owned());
+        }
         let alone = |group: &&Vec<u32>| group.contains(&node);
         if let Some(group) = play.groups().iter().find(alone) {
             let others: Vec<u32> = group
@@ -201,6 +206,9 @@ pub(super) fn nodes(play: &Play, width: usize) -> String {
             how.push(format!("takes {} for failed", listed(suspected)));
         }
         text += &row(&node_name(node).to_string(), &how.join(", "), width);
+    }
+    if newest.is_some_and(|newest| newest.changes) {
+        text += &line("a change of the members is pending", width);
     }
     text
 }

@@ -12,6 +12,7 @@
 
 pub mod clock_merge;
 pub mod cluster_plan;
+pub mod dynamo_messages;
 pub mod histories;
 pub mod importers;
 pub mod protocol_decode;
@@ -21,9 +22,10 @@ pub mod reports;
 pub type Target = fn(&[u8]);
 
 /// Every target by the name it has under `fuzz/fuzz_targets/` and `corpora/fuzz/`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("clock_merge", clock_merge::run),
     ("cluster_plan", cluster_plan::run),
+    ("dynamo_messages", dynamo_messages::run),
     ("histories", histories::run),
     ("importers", importers::run),
     ("protocol_decode", protocol_decode::run),

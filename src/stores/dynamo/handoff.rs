@@ -41,7 +41,8 @@ impl<V: Clone + Debug + PartialEq + MaybeTombstone> Dynamo<V> {
     ) {
         let mut changed = self.merge(key, set);
         if let Some(kept) = self.kept.get_mut(key) {
-            let others = instead_of.iter().filter(|owner| **owner != self.position);
+            // There are no others than the peers, whatever one of them says.
+            let others = instead_of.iter().filter(|owner| self.peers.contains(owner));
             let before = kept.hints.len();
             kept.hints.extend(others);
             changed |= kept.hints.len() > before;

@@ -37,9 +37,11 @@ mod tree;
 mod view;
 
 pub use inspected::Inspected;
-pub use message::{Message, OpId, Outcome};
+pub use message::{Body, Message, OpId, Outcome, Write};
 pub use node::Dynamo;
 pub use quorums::{Quorums, UnknownQuorums};
 pub use record::{Place, Record};
 pub use ring::Ring;
 pub use rules::{Durable, Hints, Reaping, Rules, Trees, Views};
+pub use tree::Part;
+pub use view::View;
