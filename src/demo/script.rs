@@ -15,7 +15,8 @@ use crate::{
 };
 
 use super::{
-    play::{Play, Refusal},
+    play::Play,
+    refusal::Refusal,
     session::{Session, Wrong},
 };
 
@@ -408,6 +409,13 @@ mod tests {
                     assert_eq!(failure.contains("; keeps a hint for n"), hints, "{told}");
                     assert_eq!(failure.contains("hints handed off ("), hints, "{told}");
                     let (partition, rest) = rest.split_once(" 6. ").unwrap();
+                    let leaves = "A node leaves, and joins again";
+                    let (rest, members) = rest.split_once(leaves).unwrap_or((rest, ""));
+                    assert_eq!(members.is_empty(), nodes == 2, "{told}");
+                    let (left, joined) = members.split_once("> join ").unwrap_or_default();
+                    let handed_over = |text: &str| text.contains("changes of the members (");
+                    assert_eq!(handed_over(left), nodes > 2, "{told}");
+                    assert_eq!(handed_over(joined), nodes > 2, "{told}");
                     assert!(partition.contains("put toast in place of {n"), "{told}");
                     if let Some((_, compared)) = rest.split_once("> step ") {
                         let found = "comparisons that found a difference (";

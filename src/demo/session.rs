@@ -8,7 +8,8 @@ use crate::{files, plans::write_plan, reports, simulation::Nanos};
 
 use super::{
     command::{Command, NoCommand},
-    play::{Play, Refusal},
+    play::Play,
+    refusal::Refusal,
     told,
 };
 

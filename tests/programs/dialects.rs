@@ -415,7 +415,7 @@ fn tombstones_may_be_removed_where_the_file_says_so() {
     let reaped = shown.replace("[write]", "reaped = true\n\n[write]");
     assert_ne!(reaped, shown);
     fs::write(place.0.join("reaped.toml"), reaped).unwrap();
-    let runs = ["--runs", "12", "--claim", "eventual"];
+    let runs = ["--runs", "12", "--claim", "eventual", "--nodes", "1"];
     let said = |dialect| place.check(&bin, &[&["--dialect", dialect], &runs[..]].concat());
     // To who takes all tombstones for shown, one that was removed is a lost update.
     said("shown.toml").expect(1, &["no lost update"]);
