@@ -389,10 +389,7 @@ impl<V: Clone + Debug + PartialEq + MaybeTombstone> Dynamo<V> {
                 }) => {
                     let key = key.clone();
                     if *acknowledged {
-                        let missed = asked.values().filter(|(_, durable)| !durable);
-                        let missed: Vec<u32> = missed
-                            .flat_map(|(places, _)| places.iter().flatten().copied())
-                            .collect();
+                        let missed = missed(asked);
                         self.pending.remove(&op);
                         self.remember(&key, missed.into_iter(), effects);
                     } else {
@@ -505,12 +502,9 @@ impl<V: Clone + Debug + PartialEq + MaybeTombstone> Dynamo<V> {
                     if !acknowledged {
                         self.answer(waiter, key.clone(), Outcome::Unknown, effects);
                     }
-                    let missed = asked.iter().filter(|(_, (_, durable))| !durable);
-                    let silent = missed.clone().map(|(node, _)| *node);
-                    self.suspected.extend(silent);
-                    let missed: Vec<u32> = missed
-                        .flat_map(|(_, (places, _))| places.iter().flatten().copied())
-                        .collect();
+                    let silent = asked.iter().filter(|(_, (_, durable))| !durable);
+                    self.suspected.extend(silent.map(|(node, _)| *node));
+                    let missed = missed(&asked);
                     self.remember(&key, missed.into_iter(), effects);
                 }
                 Some(Task::Forward { id, key, to }) => {
@@ -525,6 +519,14 @@ impl<V: Clone + Debug + PartialEq + MaybeTombstone> Dynamo<V> {
             }
         }
     }
+}
+
+/// The owners that have not said that they have a write, or in whose place nobody has.
+fn missed(asked: &BTreeMap<u32, (InPlaceOf, bool)>) -> Vec<u32> {
+    let silent = asked.values().filter(|(_, durable)| !durable);
+    silent
+        .flat_map(|(places, _)| places.iter().flatten().copied())
+        .collect()
 }
 
 /// All that is known together.

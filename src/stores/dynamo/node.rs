@@ -75,7 +75,7 @@ pub struct Dynamo<V> {
     pub(super) lives: BTreeMap<u32, u64>,
     /// Nodes that did not answer in time, and were not heard of since.
     pub(super) suspected: BTreeSet<u32>,
-    /// Rounds of what it does by itself: what is older than two has taken too long.
+    /// Counts the rounds of what it does by itself.
     pub(super) round: u64,
     pub(super) deeds: Deeds,
     every: Nanos,
